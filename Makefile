@@ -1,0 +1,42 @@
+# Needs Python 3.11, make and git; everything else comes from the package index into .venv.
+PYTHON ?= python3.11
+BIN := .venv/bin
+READY := .venv/.ready
+
+# uv does not read pip's settings: pass on a mirror or a local folder of wheels when pip has one.
+UV_ENV := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") \
+          $(if $(PIP_INDEX_URL),UV_DEFAULT_INDEX="$(PIP_INDEX_URL)")
+INSTALL := $(UV_ENV) $(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -r pyproject.toml
+
+.PHONY: setup demo run test slow lint constraints clean
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(INSTALL) --extra test
+	touch $@
+
+demo: setup
+	$(BIN)/python run.py experiment=demo $(ARGS)
+
+run: setup
+	$(BIN)/python run.py $(ARGS)
+
+test: setup
+	$(BIN)/python -m pytest $(ARGS)
+
+slow: setup
+	$(INSTALL) --extra test --extra tools
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: setup
+	$(INSTALL) --extra test --extra dev
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/basedpyright && $(BIN)/lint-imports
+
+constraints: setup
+	$(INSTALL) --extra test --extra tools --extra dev
+	$(BIN)/uv pip freeze --python $(BIN)/python | grep -viE '^(nvidia|cuda|triton)' | sed 's/+cpu$$//'
+
+clean:
+	rm -rf cache outputs

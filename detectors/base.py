@@ -1,0 +1,119 @@
+"""What every detector gives back, and what it is told about the machine."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float32, Int32, UInt8
+
+Image = UInt8[np.ndarray, "height width 3"]
+"""RGB, upright (EXIF orientation already applied)."""
+
+
+@dataclass(frozen=True)
+class Detections:
+    """The people of a clip in the detector's own joints: one row per person per frame.
+
+    Pixels are those of the original upright image, x right, y down, pixel centres at integers.
+
+    Args:
+        frame: index of the frame each row belongs to, ascending.
+        track: identity of the person within the clip; within one frame every row differs.
+        boxes: x0, y0, x1, y1 of the person, px.
+        keypoints: x, y of each joint, px.
+        scores: how sure the detector is of each joint, 0..1; 0 means not found.
+        joint_names: names of the K joints, in order.
+
+    Raises:
+        ValueError: a shape, range or value is wrong; says what was expected and what came.
+    """
+
+    frame: Int32[np.ndarray, " N"]
+    track: Int32[np.ndarray, " N"]
+    boxes: Float32[np.ndarray, "N 4"]
+    keypoints: Float32[np.ndarray, "N K 2"]
+    scores: Float32[np.ndarray, "N K"]
+    joint_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        n, k = len(self.frame), len(self.joint_names)
+        expected = {
+            "frame": (n,), "track": (n,), "boxes": (n, 4), "keypoints": (n, k, 2), "scores": (n, k),
+        }  # fmt: skip
+        for name, shape in expected.items():
+            array = getattr(self, name)
+            if array.shape != shape:
+                raise ValueError(f"Detections.{name}: expected shape {shape}, got {array.shape}")
+            if not np.isfinite(array).all():
+                raise ValueError(f"Detections.{name}: expected finite numbers, got NaN or infinity")
+        if n and (self.scores.min() < 0 or self.scores.max() > 1):
+            low, high = self.scores.min(), self.scores.max()
+            raise ValueError(f"Detections.scores: expected 0..1, got {low:.3g}..{high:.3g}")
+        if (np.diff(self.frame) < 0).any():
+            raise ValueError("Detections.frame: expected ascending frame indices")
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @classmethod
+    def from_frames(cls, people: list["People"], joint_names: tuple[str, ...]) -> "Detections":
+        """Stack the people found in each frame; `track` is the person's place in its frame."""
+        counts = [len(found.boxes) for found in people]
+        k = len(joint_names)
+        return cls(
+            frame=np.repeat(np.arange(len(people), dtype=np.int32), counts),
+            track=np.concatenate([np.arange(0), *map(np.arange, counts)]).astype(np.int32),
+            boxes=_stack([found.boxes for found in people], (0, 4)),
+            keypoints=_stack([found.keypoints for found in people], (0, k, 2)),
+            scores=_stack([found.scores for found in people], (0, k)),
+            joint_names=joint_names,
+        )
+
+
+@dataclass(frozen=True)
+class People:
+    """The people of one image: boxes (P, 4) px xyxy, keypoints (P, K, 2) px, scores (P, K) 0..1."""
+
+    boxes: Float32[np.ndarray, "P 4"]
+    keypoints: Float32[np.ndarray, "P K 2"]
+    scores: Float32[np.ndarray, "P K"]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Where and how fast a detector works; nothing here may change what it finds.
+
+    Args:
+        device: torch device, e.g. `cpu` or `cuda:0`.
+        threads: CPU threads for the network.
+        batch_size: person crops per forward pass.
+        weights_dir: folder that downloaded or converted weights are kept in.
+    """
+
+    device: str = "cpu"
+    threads: int = 1
+    batch_size: int = 16
+    weights_dir: Path = Path("weights")
+
+
+class Detector(Protocol):
+    """A detector is a dataclass of its options; its network is loaded by the first `detect`."""
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """Names of the K joints, in the order of the keypoints."""
+        ...
+
+    def files(self) -> dict[str, Path]:
+        """Option name -> local file it names; their contents, not their paths, key the cache."""
+        ...
+
+    def detect(self, frames: Iterable[Image], resources: Resources) -> Detections:
+        """Find the people of each frame, in order."""
+        ...
+
+
+def _stack(arrays: list[np.ndarray], empty: tuple[int, ...]) -> np.ndarray:
+    return np.concatenate([np.zeros(empty, np.float32), *arrays]).astype(np.float32)
