@@ -101,17 +101,12 @@ class Resources:
 class Detector(Protocol):
     """A detector is a dataclass of its options; its network is loaded by the first `detect`."""
 
-    @property
-    def joint_names(self) -> tuple[str, ...]:
-        """Names of the K joints, in the order of the keypoints."""
-        ...
-
     def files(self) -> dict[str, Path]:
         """Option name -> local file it names; their contents, not their paths, key the cache."""
         ...
 
-    def detect(self, frames: Iterable[Image], resources: Resources) -> Detections:
-        """Find the people of each frame, in order."""
+    def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
+        """Find the people of each frame, in order; `clip_name` is the file's, e.g. im0001.jpg."""
         ...
 
 

@@ -1,0 +1,80 @@
+"""Makes the model file that mediapipe's multi-person API wants from the weights in its wheel."""
+
+import hashlib
+import io
+import os
+import tempfile
+from pathlib import Path
+
+# File in the wheel -> (name in the bundle, pixel mean, pixel std, number of output tensors).
+# The networks take (pixel - mean) / std: -1..1 for the person finder, 0..1 for the landmarks, as
+# in the wheel's own pose_detection_cpu and pose_landmark_by_roi_cpu graphs.
+_PARTS = {
+    "pose_detection/pose_detection.tflite": ("pose_detector.tflite", 127.5, 127.5, 2),
+    "pose_landmark/pose_landmark_full.tflite": ("pose_landmarks_detector.tflite", 0.0, 255.0, 5),
+}
+_FORMAT = "1"
+
+
+def build_bundle(folder: Path) -> Path:
+    """Write the `.task` bundle to `folder` unless it is there; its name holds its content's digest.
+
+    Args:
+        folder: where to keep it; made if absent.
+
+    Returns:
+        Path of the bundle.
+    """
+    import mediapipe
+
+    modules = Path(mediapipe.__file__).parent / "modules"
+    weights = {part: _read(modules / part) for part in _PARTS}
+    digest = hashlib.sha256(_FORMAT.encode() + b"".join(weights.values())).hexdigest()[:12]
+    path = folder / f"blazepose_full-{digest}.task"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_atomically(path, _bundle(weights))
+    return path
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"BlazePose: expected the weights {path} inside the mediapipe package; mediapipe "
+            "0.10.21 is the last release that has them: pip install mediapipe==0.10.21"
+        )
+    return path.read_bytes()
+
+
+def _bundle(weights: dict[str, bytes]) -> bytes:
+    """A zip without compression: mediapipe maps the networks straight from the file."""
+    from mediapipe.tasks.python.metadata.metadata_writers import model_asset_bundle_utils
+
+    parts = {_PARTS[part][0]: _with_metadata(part, data) for part, data in weights.items()}
+    buffer = io.BytesIO()
+    model_asset_bundle_utils.create_model_asset_bundle(parts, buffer)
+    return buffer.getvalue()
+
+
+def _with_metadata(part: str, weights: bytes) -> bytes:
+    """The Tasks API reads the pixel normalisation from metadata that the wheel's files lack."""
+    from mediapipe.tasks.python.metadata.metadata_writers.metadata_writer import MetadataWriter
+
+    _, mean, std, outputs = _PARTS[part]
+    writer = MetadataWriter.create(bytearray(weights))
+    writer.add_general_info(Path(part).stem)
+    writer.add_image_input([mean], [std])
+    for _ in range(outputs):
+        writer.add_feature_output()
+    return bytes(writer.populate()[0])
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

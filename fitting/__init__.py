@@ -1,0 +1,22 @@
+"""SMPLify: a body in SMPL's format fitted to 2-D joints. Needs arrays and tensors only.
+
+from fitting import Camera, Keypoints, fit, load_body_model, load_pose_prior
+"""
+
+from importlib import import_module
+
+_HOMES = {
+    "BodyModel": "body_model", "BodyParams": "body_model", "load_body_model": "body_model",
+    "Camera": "camera", "focal_length_px": "camera",
+    "FitConfig": "fit_config", "FitResult": "result", "Status": "status", "fit": "smplify",
+    "LSP_14": "joints", "Keypoints": "joints",
+    "PosePrior": "priors", "load_pose_prior": "priors",
+}  # fmt: skip
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str):
+    """Import on first use: torch takes seconds, and reading a cached result does not need it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fitting' has no attribute {name!r}")
+    return getattr(import_module(f"fitting.{_HOMES[name]}"), name)

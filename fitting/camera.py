@@ -1,0 +1,79 @@
+"""The pinhole camera: OpenCV axes (x right, y down, z forward), at the origin, no distortion."""
+
+from __future__ import annotations  # keeps torch out of runs that only read results
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from fitting.rows import Rows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_DIAGONAL_OF_35MM_FILM = float(np.hypot(36.0, 24.0))  # mm
+
+
+@dataclass(frozen=True)
+class Camera(Rows):
+    """focal_length (N,) px and center (N, 2) px (principal point) of each row's image."""
+
+    focal_length: Float64[np.ndarray, " N"]
+    center: Float64[np.ndarray, "N 2"]
+
+    def __post_init__(self) -> None:
+        n = len(self.focal_length)
+        if self.focal_length.shape != (n,) or self.center.shape != (n, 2):
+            found = self.focal_length.shape, self.center.shape
+            raise ValueError(f"Camera: expected shapes (N,) and (N, 2), got {found[0]}, {found[1]}")
+        if not (np.isfinite(self.focal_length) & (self.focal_length > 0)).all():
+            raise ValueError("Camera.focal_length: expected positive px")
+
+
+def focal_length_px(
+    setting: float | str, image_size: tuple[int, int], exif_35mm: float | None
+) -> float:
+    """Focal length in px of an image.
+
+    `auto` is the EXIF 35-mm equivalent where the file has one (scaled on the diagonals, CIPA
+    DC-008), else the image diagonal: a field of view of 53 degrees across it, close to a phone's
+    or a normal lens. A number is taken as it is.
+
+    Args:
+        setting: `auto`, or px (> 0).
+        image_size: width, height in px.
+        exif_35mm: FocalLengthIn35mmFilm in mm, or None.
+
+    Raises:
+        ValueError: setting is neither.
+    """
+    if setting == "auto":
+        diagonal = float(np.hypot(*image_size))
+        return diagonal * exif_35mm / _DIAGONAL_OF_35MM_FILM if exif_35mm else diagonal
+    try:
+        pixels = float(setting)
+    except ValueError:
+        pixels = float("nan")
+    if not (np.isfinite(pixels) and pixels > 0):
+        raise ValueError(f"focal_length: expected 'auto' or a number of px > 0, got {setting!r}")
+    return pixels
+
+
+def project(
+    points: Float[Tensor, "B n 3"], focal_length: Float[Tensor, " B"], center: Float[Tensor, "B 2"]
+) -> tuple[Float[Tensor, "B n 2"], Float[Tensor, "B n 2 3"]]:
+    """Pixels of camera-frame points and their derivative with respect to the points.
+
+    Depths below 0.1 m count as 0.1 m, so that a step through the camera stays finite and the
+    solver turns it down by its cost.
+    """
+    z = points[..., 2].clamp_min(0.1)
+    f = focal_length[:, None]
+    normalised = points[..., :2] / z[..., None]
+    pixels = f[..., None] * normalised + center[:, None]
+    jacobian = points.new_zeros(*points.shape[:-1], 2, 3)
+    jacobian[..., 0, 0] = jacobian[..., 1, 1] = f / z
+    jacobian[..., 2] = -(f / z)[..., None] * normalised
+    return pixels, jacobian

@@ -1,0 +1,52 @@
+"""The 14 joints of the Leeds Sports Pose data set (LSP), and the 2-D keypoints the fit accepts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Int32
+
+from fitting.rows import Rows
+
+LSP_14 = (
+    "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle",
+    "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist",
+    "neck", "head_top",
+)  # fmt: skip
+
+SMPL_JOINT_OF_LSP = (8, 5, 2, 1, 4, 7, 21, 19, 17, 16, 18, 20, 12)
+"""SMPL's joint behind each of LSP's first 13; the head top is a vertex (BodyModel.head_top)."""
+
+TORSO = tuple(LSP_14.index(f"{s}_{j}") for j in ("shoulder", "hip") for s in ("left", "right"))
+"""Left shoulder, right shoulder, left hip, right hip: what the camera stage aligns."""
+
+
+@dataclass(frozen=True)
+class Keypoints(Rows):
+    """2-D joints in LSP order, person-centric; one row per person per frame.
+
+    Args:
+        frame: index of the frame within its clip.
+        track: identity of the person within its clip.
+        xy: px of the upright image, x right, y down, pixel centres at integers.
+        confidence: weight of each joint, 0..1; 0 means missing and is the only way to say so.
+
+    Raises:
+        ValueError: a shape or range is wrong; says what was expected and what came.
+    """
+
+    frame: Int32[np.ndarray, " N"]
+    track: Int32[np.ndarray, " N"]
+    xy: Float32[np.ndarray, "N 14 2"]
+    confidence: Float32[np.ndarray, "N 14"]
+
+    def __post_init__(self) -> None:
+        n = len(self.frame)
+        shapes = {"frame": (n,), "track": (n,), "xy": (n, 14, 2), "confidence": (n, 14)}
+        for name, shape in shapes.items():
+            found = getattr(self, name).shape
+            if found != shape:
+                raise ValueError(f"Keypoints.{name}: expected shape {shape}, got {found}")
+        if not ((self.confidence >= 0) & (self.confidence <= 1)).all():
+            raise ValueError("Keypoints.confidence: expected 0..1 (0 = missing), got others")
+        if not np.isfinite(self.xy[self.confidence > 0]).all():
+            raise ValueError("Keypoints.xy: NaN or infinity in a joint whose confidence is not 0")

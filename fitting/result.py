@@ -1,0 +1,45 @@
+"""What a fit gives back. No torch here: a run that finds everything in its cache imports this."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int32
+
+from fitting.body_model import BodyParams
+from fitting.camera import Camera
+from fitting.rows import Rows
+from fitting.status import Status
+
+
+@dataclass(frozen=True)
+class FitResult(Rows):
+    """Fitted bodies, one row per row of the keypoints; all that is needed to draw them again.
+
+    Args:
+        frame, track: as in the keypoints.
+        params: the bodies, in the camera frame (OpenCV axes, metres).
+        camera: of each row.
+        joints: the 14 LSP points, camera frame, m.
+        reprojection_error: mean distance of the keypoints with confidence > 0, px.
+        cost: objective of the last stage, 0.5 x the sum of squares.
+        status: fitting.status.Status of the last stage; SKIPPED = too few joints, the
+            row holds a placeholder.
+        iterations: of the solver over all stages, of the chosen start.
+        hypothesis: the start that was chosen: 0 as found in the image, 1 turned by 180 degrees.
+    """
+
+    frame: Int32[np.ndarray, " N"]
+    track: Int32[np.ndarray, " N"]
+    params: BodyParams
+    camera: Camera
+    joints: Float64[np.ndarray, "N 14 3"]
+    reprojection_error: Float64[np.ndarray, " N"]
+    cost: Float64[np.ndarray, " N"]
+    status: Int32[np.ndarray, " N"]
+    iterations: Int32[np.ndarray, " N"]
+    hypothesis: Int32[np.ndarray, " N"]
+
+    @property
+    def fitted(self) -> np.ndarray:
+        """Rows (N,) that hold a body."""
+        return (self.status != Status.SKIPPED) & (self.status != Status.NONFINITE)

@@ -1,0 +1,13 @@
+"""How a row of a solve ended."""
+
+from enum import IntEnum
+
+
+class Status(IntEnum):
+    """How a row ended. Failing is a value, never an exception."""
+
+    CONVERGED = 0
+    MAX_ITERATIONS = 1
+    STALLED = 2  # no step lowers the cost although the gradient is not 0
+    NONFINITE = 3  # NaN or infinity in the problem: the row is returned as it came
+    SKIPPED = 4  # no solver has seen the row (for callers: too little data to pose the problem)

@@ -1,0 +1,149 @@
+"""Results of the stages on disk: one npz per clip and stage, named by what it was computed from."""
+
+import hashlib
+import json
+import logging
+import os
+import zipfile
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+
+_log = logging.getLogger(__name__)
+_PROVENANCE = "provenance"
+
+
+def key_of(*parts: Any) -> str:
+    """sha256 (hex) of the parts as canonical JSON; equal values give equal keys on any machine."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest(path: Path) -> str:
+    """sha256 (hex) of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """One stage's result for one clip, on disk; the arrays are read when asked for."""
+
+    path: Path
+    key: str
+    provenance: dict[str, Any]
+    output: type
+    cached: bool
+
+    @property
+    def seconds(self) -> float:
+        """What computing it took, whenever that was."""
+        return self.provenance["seconds"]
+
+    def load(self) -> Any:
+        """The result as the stage's own type."""
+        with np.load(self.path, allow_pickle=False) as archive:
+            return from_arrays(self.output, {n: archive[n] for n in archive if n != _PROVENANCE})
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Whole files or none: each is written beside its place and moved there when complete."""
+
+    root: Path
+
+    def find(self, stage: str, clip: str, key: str, output: type) -> Artefact | None:
+        """What is stored under the key. A damaged file counts as absent and is reported."""
+        path = self._path(stage, clip, key)
+        if not path.is_file():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                for name in archive:  # reading a member checks its CRC-32
+                    archive[name]
+                provenance = json.loads(str(archive[_PROVENANCE]))
+            if provenance["key"] == key:
+                return Artefact(path, key, provenance, output, cached=True)
+            _log.warning("%s: holds another result than its name says; computing it again", path)
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            EOFError,
+            zipfile.BadZipFile,
+            zipfile.error,
+        ) as error:
+            _log.warning("%s: damaged (%s); computing it again", path, error)
+        return None
+
+    def store(
+        self, stage: str, clip: str, key: str, result: Any, provenance: dict[str, Any]
+    ) -> Artefact:
+        """Write a result; `provenance` is whatever JSON tells where it came from."""
+        provenance = {"key": key, **provenance}
+        path = self._path(stage, clip, key)
+        arrays = to_arrays(result) | {_PROVENANCE: np.array(json.dumps(provenance))}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)
+        return Artefact(path, key, provenance, type(result), cached=False)
+
+    def _path(self, stage: str, clip: str, key: str) -> Path:
+        return self.root / stage / f"{clip}-{key[:12]}.npz"
+
+
+class replacing:  # noqa: N801 - reads as a verb: with replacing(path) as temporary
+    """A temporary path that takes the place of `path` if the block succeeds, else vanishes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+
+    def __enter__(self) -> Path:
+        return self.temporary
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        if kind is None:
+            os.replace(self.temporary, self.path)
+        else:
+            self.temporary.unlink(missing_ok=True)
+
+
+def plain(value: Any) -> Any:
+    """Settings as JSON values: an enum becomes its name, a tuple a list."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value.name if isinstance(value, Enum) else value
+
+
+def to_arrays(value: Any) -> dict[str, np.ndarray]:
+    """The fields of a dataclass as arrays; a dataclass inside gives its own fields."""
+    arrays: dict[str, np.ndarray] = {}
+    for field in fields(value):
+        item = getattr(value, field.name)
+        arrays |= to_arrays(item) if is_dataclass(item) else {field.name: np.asarray(item)}
+    return arrays
+
+
+def from_arrays(kind: type, arrays: dict[str, np.ndarray]) -> Any:
+    """The dataclass that `to_arrays` took apart."""
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for field in fields(kind):
+        hint = hints[field.name]
+        if is_dataclass(hint):
+            values[field.name] = from_arrays(hint, arrays)  # pyright: ignore[reportArgumentType]
+        elif arrays[field.name].dtype.kind == "U":
+            values[field.name] = _text(arrays[field.name])
+        else:
+            values[field.name] = arrays[field.name]
+    return kind(**values)
+
+
+def _text(array: np.ndarray) -> str | tuple[str, ...]:
+    return str(array) if array.ndim == 0 else tuple(array.tolist())

@@ -1,0 +1,272 @@
+"""What the user gives, as clips: photos, videos, the LSP data set."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from enum import Enum
+from glob import glob
+from itertools import chain, count
+from pathlib import Path
+from typing import TypeVar
+
+from detectors.base import Image
+from pipeline.images import ClipError, Facts, check_readable, photo_facts, read_photo
+from pipeline.videos import VideoReader
+
+PHOTO_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
+VIDEO_SUFFIXES = frozenset(
+    (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
+)
+UNREAD_SUFFIXES = frozenset(
+    (".heic", ".heif", ".avif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".psd", ".svg")
+)
+
+_DECODING = 1  # part of every key: raise it when the same bytes give different pixels
+
+
+class NoClipsError(Exception):
+    """The data option names nothing to work on; its text says what and what to do."""
+
+
+class PeopleChoice(Enum):
+    """Who is fitted: everybody found, or the person with the largest box in each frame."""
+
+    # Lower case because OmegaConf reads enums by name, and these are what the YAML says.
+    all = "all"
+    largest = "largest"
+
+
+class Split(Enum):
+    """Part of LSP: images 1..1000 train, 1001..2000 test."""
+
+    train = "train"
+    test = "test"
+    all = "all"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A photo (one frame) or a video, decoded only when asked.
+
+    Args:
+        name: readable, safe as a file name, unique in the run.
+        path: the file.
+        key: sha256 (hex) of its bytes and the options it is decoded with.
+        video: which frames are read; None for a photo.
+    """
+
+    name: str
+    path: Path
+    key: str
+    video: VideoReader | None = None
+
+    def facts(self) -> Facts:
+        """Size, length, frame rate and focal length, from the header.
+
+        Raises:
+            ClipError: the file cannot be read as what it should be.
+        """
+        return self.video.facts(self.path) if self.video else photo_facts(self.path)
+
+    def frames(self) -> Iterator[Image]:
+        """Decode: RGB, upright, one frame in memory at a time.
+
+        Raises:
+            ClipError: the file cannot be read as what it should be.
+        """
+        if self.video:
+            yield from self.video.frames(self.path)
+        else:
+            yield read_photo(self.path)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was found and not taken; `reason` is one sentence that names it."""
+
+    path: Path
+    reason: str
+
+
+Found = tuple[list[Clip], list[Skipped]]
+_Choice = TypeVar("_Choice", bound=Enum)
+
+
+@dataclass
+class Photos:
+    """Photos on disk: `path` is a file, a folder or a glob pattern."""
+
+    path: str
+    people: PeopleChoice = PeopleChoice.all
+
+    def __post_init__(self) -> None:
+        self.people = _choice("data.people", PeopleChoice, self.people)
+
+    def clips(self) -> Found:
+        """The photos in natural order (2 before 10), and what was passed over.
+
+        Raises:
+            NoClipsError: nothing is there.
+        """
+        return _open(*_select(self.path, "photo"), video=None)
+
+
+@dataclass
+class Video:
+    """Videos on disk: `path` is a file, a folder or a glob pattern."""
+
+    path: str
+    stride: int = 1
+    max_frames: int | None = None
+    people: PeopleChoice = PeopleChoice.all
+
+    def __post_init__(self) -> None:
+        self.people = _choice("data.people", PeopleChoice, self.people)
+        _at_least_one("data.stride", self.stride)
+        _at_least_one("data.max_frames", self.max_frames)
+
+    def clips(self) -> Found:
+        """The videos in natural order, and what was passed over.
+
+        Raises:
+            NoClipsError: nothing is there.
+        """
+        return _open(*_select(self.path, "video"), VideoReader(self.stride, self.max_frames))
+
+
+@dataclass
+class Lsp:
+    """The Leeds Sports Pose data set, which each user has to have: `root` holds `images/`."""
+
+    root: str
+    split: Split = Split.test
+    people: PeopleChoice = PeopleChoice.largest
+    max_images: int | None = None
+
+    def __post_init__(self) -> None:
+        self.split = _choice("data.split", Split, self.split)
+        self.people = _choice("data.people", PeopleChoice, self.people)
+        _at_least_one("data.max_images", self.max_images)
+
+    def clips(self) -> Found:
+        """The images of the split, in order; none is ever passed over.
+
+        Raises:
+            NoClipsError: the data set or a part of it is missing.
+        """
+        numbers = {
+            Split.train: range(1, 1001), Split.test: range(1001, 2001), Split.all: range(1, 2001)
+        }[self.split][: self.max_images]  # fmt: skip
+        images = Path(self.root).expanduser() / "images"
+        folder = images / "lsp" if (images / "lsp").is_dir() else images
+        paths = [folder / f"im{number:04d}.jpg" for number in numbers]
+        missing = [path for path in paths if not path.is_file()]
+        if missing:
+            raise NoClipsError(
+                f"data.root: {len(missing)} of {len(paths)} LSP images are missing, first "
+                f"{missing[0]}. This project may not pass LSP on (research use only) and its "
+                "original link is dead: put your own copy of lsp_dataset's images there"
+            )
+        return _open(paths, [], video=None)
+
+
+def _choice(option: str, kind: type[_Choice], value: _Choice | str) -> _Choice:
+    try:
+        return kind(value)
+    except ValueError:
+        names = ", ".join(member.value for member in kind)
+        raise ValueError(f"{option}: expected one of {names}, got {value!r}") from None
+
+
+def _at_least_one(option: str, value: int | None) -> None:
+    if value is not None and value < 1:
+        raise ValueError(f"{option}: expected 1 or more, got {value}")
+
+
+def _select(pattern: str, medium: str) -> tuple[list[Path], list[Skipped]]:
+    """Files of the medium that a path, folder or glob names; what else there looks like media."""
+    path = Path(pattern).expanduser()
+    if path.is_file():
+        found = [path]
+    elif path.is_dir():
+        found = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+    else:
+        found = list(map(Path, glob(str(path))))
+    found.sort(key=_natural)
+    skipped = [Skipped(entry, why) for entry in found if (why := _not(medium, entry))]
+    refused = {skip.path for skip in skipped}
+    # In a folder only the suffix tells; who names a file or a pattern may have left it off.
+    suffixes = PHOTO_SUFFIXES if medium == "photo" else VIDEO_SUFFIXES
+    taken = [
+        entry for entry in found
+        if entry not in refused and (not path.is_dir() or entry.suffix.lower() in suffixes)
+    ]  # fmt: skip
+    if not taken:
+        raise NoClipsError(_nothing(path, medium, suffixes, skipped))
+    return taken, skipped
+
+
+def _not(medium: str, path: Path) -> str | None:
+    """Why a file that looks like media is not of this medium, None where it may be."""
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        known = PHOTO_SUFFIXES | VIDEO_SUFFIXES
+        return f"{path}: a folder, expected a file: name it itself" if suffix in known else None
+    if suffix in UNREAD_SUFFIXES:
+        return f"{path}: {suffix} files are not read: convert it to JPEG"
+    if medium == "photo" and suffix in VIDEO_SUFFIXES:
+        return f"{path}: is a video: use data=video"
+    if medium == "video" and suffix in PHOTO_SUFFIXES:
+        return f"{path}: is a photo: use data=photos"
+    return None
+
+
+def _nothing(path: Path, medium: str, suffixes: frozenset[str], skipped: list[Skipped]) -> str:
+    if skipped:
+        return f"data.path: no {medium} to work on; {skipped[0].reason}"
+    if path.is_dir():
+        kinds = ", ".join(sorted(suffixes))
+        return f"data.path: no {medium} in the folder {path}, expected files ending in {kinds}"
+    return f"data.path: nothing is at {path}, expected a file, a folder or a pattern that matches"
+
+
+def _natural(path: Path) -> tuple:
+    parts = re.split(r"(\d+)", path.name.casefold())
+    return [int(part) if odd % 2 else part for odd, part in enumerate(parts)], str(path)
+
+
+def _open(paths: list[Path], skipped: list[Skipped], video: VideoReader | None) -> Found:
+    """Hash and name each file; one that cannot be read is passed over with the others."""
+    keys, skipped = {}, list(skipped)
+    for path in paths:
+        try:
+            keys[path] = _key(path, video)
+        except ClipError as error:
+            skipped.append(Skipped(path, str(error)))
+    names = _names(keys)
+    return [Clip(names[path], path, key, video) for path, key in keys.items()], skipped
+
+
+def _key(path: Path, video: VideoReader | None) -> str:
+    check_readable(path)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    options = asdict(video) if video else None
+    return hashlib.sha256(json.dumps([_DECODING, digest, options]).encode()).hexdigest()
+
+
+def _names(keys: dict[Path, str]) -> dict[Path, str]:
+    """The stem of each file made safe; where two would be the same, with a piece of the key."""
+    plain = {path: re.sub(r"[^\w.-]+", "_", path.stem).strip("._-")[:60] or "clip" for path in keys}
+    # Folded, because a.jpg and A.jpg would overwrite each other's results on some file systems.
+    wanted = Counter(name.casefold() for name in plain.values())
+    names, used = {}, set()
+    for path, name in plain.items():
+        name = name if wanted[name.casefold()] == 1 else f"{name}-{keys[path][:6]}"
+        numbered = chain([name], (f"{name}-{number}" for number in count(2)))
+        names[path] = next(choice for choice in numbered if choice.casefold() not in used)
+        used.add(names[path].casefold())
+    return names

@@ -1,0 +1,184 @@
+"""Decode photos as people send them: any mode, any orientation, broken files refused by reason."""
+
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageFile, UnidentifiedImageError
+
+from detectors.base import Image
+
+MAX_PIXELS = 200_000_000  # 600 MB as RGB; the largest phone sensor is just below
+
+# By name, because Pillow would also try EPS, which runs Ghostscript on the file. JPEG covers MPO.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+
+_ORIENTATION, _EXIF_IFD, _FOCAL_35MM = 0x0112, 0x8769, 0xA405  # EXIF 2.32, tables 4 and 8
+_UPRIGHT = {
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
+_SIDEWAYS = (5, 6, 7, 8)
+
+_GLOBALS = threading.RLock()
+
+
+class ClipError(Exception):
+    """A file that cannot be decoded; its text is one sentence for the user, with the path."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a file says about itself before its pixels are decoded.
+
+    Args:
+        image_size: width, height of the upright frames, px.
+        n_frames: how many frames to expect; None where the file does not say. Only decoding
+            tells for certain.
+        fps: frames per second after the stride; None for a photo or where the file does not say.
+        exif_focal_35mm: EXIF FocalLengthIn35mmFilm, mm; None where absent.
+    """
+
+    image_size: tuple[int, int]
+    n_frames: int | None = 1
+    fps: float | None = None
+    exif_focal_35mm: float | None = None
+
+
+def photo_facts(path: Path) -> Facts:
+    """Size and focal length from the header; no pixel is decoded.
+
+    Raises:
+        ClipError: it is no picture, too large, or cannot be read.
+    """
+    with _opened(path) as image:
+        orientation, focal = _exif(image)
+        width, height = image.size
+    size = (height, width) if orientation in _SIDEWAYS else (width, height)
+    return Facts(image_size=size, exif_focal_35mm=focal)
+
+
+def read_photo(path: Path) -> Image:
+    """Decode the (first) picture of a file to upright RGB.
+
+    Transparency is laid on white, grey of more than 8 bits is scaled by the bits it uses.
+
+    Raises:
+        ClipError: it is no picture, cut short, too large, or cannot be read.
+    """
+    with _opened(path) as image:
+        image.load()
+        orientation, _ = _exif(image)
+        pixels = _rgb(image)
+        if orientation in _UPRIGHT:
+            pixels = np.asarray(Pillow.fromarray(pixels).transpose(_UPRIGHT[orientation]))
+    return np.array(pixels, order="C")  # a copy: Pillow's own buffer is read-only, torch minds
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Pillow.Image]:
+    """The picture, its header read and its size checked; anything that fails is a ClipError."""
+    check_readable(path)
+    try:
+        with _pillow_settings(), Pillow.open(path, formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise ClipError(
+                    f"{path}: {width} x {height} px is too large, expected at most "
+                    f"{MAX_PIXELS // 10**6} megapixels: scale it down"
+                )
+            yield image
+    except ClipError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ClipError(
+            f"{path}: not a picture, expected the contents of a JPEG, PNG, WebP, BMP, TIFF or GIF "
+            "file: check what it is or convert it"
+        ) from error
+    # A damaged file can raise nearly anything from inside a decoder: struct.error, EOFError, ...
+    except Exception as error:
+        raise ClipError(
+            f"{path}: the picture is damaged or cut short ({error}): copy or export it again"
+        ) from error
+
+
+@contextmanager
+def _pillow_settings() -> Iterator[None]:
+    """Our own size limit, no patience with truncated files, no warnings on the user's terminal.
+
+    All three are globals of the process, so one photo is decoded at a time.
+    """
+    with _GLOBALS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before = Pillow.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+        Pillow.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = None, False
+        try:
+            yield
+        finally:
+            Pillow.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def check_readable(path: Path) -> None:
+    """Raise ClipError unless the path is a file with something in it that may be read."""
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except FileNotFoundError:
+        raise ClipError(f"{path}: no such file: check the path") from None
+    except IsADirectoryError:
+        raise ClipError(f"{path}: a folder, expected a file: rename or remove it") from None
+    except PermissionError:
+        raise ClipError(f"{path}: may not be read: change its permissions") from None
+    except OSError as error:
+        raise ClipError(f"{path}: cannot be read ({error.strerror}): check the disk") from error
+    if empty:
+        raise ClipError(f"{path}: the file is empty, 0 bytes: copy or export it again")
+
+
+def _exif(image: Pillow.Image) -> tuple[int, float | None]:
+    """Orientation (1 = upright) and 35 mm focal length; a damaged tag counts as absent."""
+    # The picture is worth more than its notes: whatever a broken EXIF block raises is forgiven.
+    try:
+        exif = image.getexif()
+        orientation = int(exif.get(_ORIENTATION, 1))
+    except Exception:
+        return 1, None
+    try:
+        focal = float(exif.get_ifd(_EXIF_IFD).get(_FOCAL_35MM, 0))
+    except Exception:
+        focal = 0.0
+    return orientation, focal if 0 < focal < np.inf else None  # 0 means unknown
+
+
+def _rgb(image: Pillow.Image) -> Image:
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        grey = _eight_bits(np.asarray(image))
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
+        # White, because a person cut out of a background is meant to be seen on paper.
+        image = image.convert("RGBA")
+        white = Pillow.new("RGBA", image.size, "white")
+        image = Pillow.alpha_composite(white, image)
+    return np.asarray(image.convert("RGB"))
+
+
+def _eight_bits(grey: np.ndarray) -> np.ndarray:
+    """Scale deep grey to 0..255 by the fewest usual bits that hold its largest value.
+
+    A file does not say that its 16 bits hold a 12-bit scan; divided by 257 that would be black.
+    """
+    fractions = (1,) if grey.dtype.kind == "f" else ()
+    values = np.nan_to_num(grey.astype(np.float32), nan=0, posinf=0, neginf=0)
+    top = float(values.max())
+    full = next((full for full in (*fractions, 255, 1023, 4095, 16383, 65535) if top <= full), top)
+    return np.clip(values * (255 / full) + 0.5, 0, 255).astype(np.uint8)

@@ -1,0 +1,130 @@
+"""Stage 2: the detector's joints, by name, -> the 14 joints of LSP."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectors.base import Detections
+from fitting.joints import LSP_14, Keypoints
+from pipeline.clips import PeopleChoice
+from pipeline.config import RemapConfig
+from pipeline.stage import Done, Job, Stage, Tick, timed
+
+
+@dataclass(frozen=True)
+class Approximation:
+    """An LSP joint that a detector lacks, from joints it has: start + sum of f (to - origin).
+
+    A name without a side (`shoulder`) is the middle between left and right.
+    """
+
+    joint: str
+    start: str
+    steps: tuple[tuple[float, str, str], ...]
+
+
+# Least squares on the 1000 training images of LSP with each detector's own output. LSP's neck is
+# half way from the shoulders to the ears, its head top the crown. The first whose joints the
+# detector has is used.
+APPROXIMATIONS = (
+    # BlazePose
+    Approximation("neck", "shoulder", ((0.466, "ear", "shoulder"), (0.0, "mouth", "mouth"))),
+    Approximation("head_top", "shoulder", ((0.882, "ear", "shoulder"), (1.971, "eye", "mouth"))),
+    # COCO-17
+    Approximation("neck", "shoulder", ((0.500, "ear", "shoulder"), (0.046, "hip", "shoulder"))),
+    Approximation(
+        "head_top",
+        "shoulder",
+        ((1.312, "ear", "shoulder"), (0.715, "eye", "nose"), (-0.060, "hip", "shoulder")),
+    ),
+)
+
+
+def remap_stage(config: RemapConfig, people: PeopleChoice) -> Stage:
+    """The stage that names the 14 joints, drops doubtful ones and chooses the people."""
+
+    def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
+        def one(job: Job) -> Keypoints:
+            found = job.results["detect"].load()
+            size = job.clip.facts().image_size
+            tick()
+            return to_lsp(select(found, people), size, config.min_confidence)
+
+        return timed(jobs, one)
+
+    return Stage(
+        name="remap",
+        version=1,
+        config={"min_confidence": config.min_confidence, "people": people.name},
+        files={},
+        after=("detect",),
+        output=Keypoints,
+        compute=compute,
+    )
+
+
+def to_lsp(found: Detections, image_size: tuple[int, int], min_confidence: float) -> Keypoints:
+    """The 14 LSP joints of every row, matched by name.
+
+    A joint that the detector does not have is approximated or missing; one that lies outside the
+    image or scores below min_confidence is missing. An approximated joint is as sure as the least
+    sure joint it is made of.
+
+    Args:
+        found: in any joint order.
+        image_size: width, height, px.
+        min_confidence: 0..1.
+    """
+    n = len(found)
+    xy = np.zeros((n, 14, 2), np.float32)
+    confidence = np.zeros((n, 14), np.float32)
+    for column, joint in enumerate(LSP_14):
+        place = _locate(found, joint)
+        if place is not None:
+            xy[:, column], confidence[:, column] = place
+    width, height = image_size
+    inside = ((xy > -0.5) & (xy < np.array([width, height]) - 0.5)).all(-1)
+    confidence[~inside | (confidence < min_confidence)] = 0
+    return Keypoints(found.frame, found.track, xy, confidence)
+
+
+def select(found: Detections, people: PeopleChoice) -> Detections:
+    """Everybody, or in each frame the person with the largest box."""
+    if people is PeopleChoice.all or not len(found):
+        return found
+    width, height = (found.boxes[:, 2:] - found.boxes[:, :2]).T
+    order = np.lexsort((-width * height, found.frame))  # by frame, then the largest first
+    _, first = np.unique(found.frame[order], return_index=True)
+    rows = order[first]
+    return Detections(
+        found.frame[rows], np.zeros(len(rows), np.int32), found.boxes[rows],
+        found.keypoints[rows], found.scores[rows], found.joint_names,
+    )  # fmt: skip
+
+
+def _locate(found: Detections, joint: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """xy (N, 2) and confidence (N,) of an LSP joint, exact or approximated; None = neither."""
+    exact = _point(found, joint)
+    if exact:
+        return exact
+    for recipe in APPROXIMATIONS:
+        names = [recipe.start, *(name for step in recipe.steps for name in step[1:])]
+        points = {name: _point(found, name) for name in names}
+        if recipe.joint != joint or any(point is None for point in points.values()):
+            continue
+        xy = points[recipe.start][0].copy()  # pyright: ignore[reportOptionalSubscript]
+        for factor, to, origin in recipe.steps:
+            xy += factor * (points[to][0] - points[origin][0])  # pyright: ignore
+        return xy, np.min([point[1] for point in points.values() if point], axis=0)
+    return None
+
+
+def _point(found: Detections, name: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """A joint by its name, or the middle of its left and right one."""
+    names = found.joint_names
+    sides = [name] if name in names else [f"left_{name}", f"right_{name}"]
+    if not all(side in names for side in sides):
+        return None
+    columns = [names.index(side) for side in sides]
+    return found.keypoints[:, columns].mean(1), found.scores[:, columns].min(1)

@@ -1,0 +1,123 @@
+"""Stage 4: bodies -> pictures: a jpg for a photo, an mp4 for a video."""
+
+import io
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import UInt8
+
+from fitting.fit_config import FitConfig
+from fitting.joints import Keypoints
+from fitting.result import FitResult
+from pipeline.clips import Skipped
+from pipeline.config import ModelsConfig, Picture, RenderConfig
+from pipeline.fit import body_of
+from pipeline.images import ClipError, Image
+from pipeline.stage import Done, Job, Stage, Tick, timed
+
+if TYPE_CHECKING:
+    from fitting.body_model import BodyModel
+
+_JPEG_QUALITY = 92
+_DEFAULT_FPS = 25.0  # for videos that do not say
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """An encoded picture: the bytes of the file and the suffix that names its format."""
+
+    content: UInt8[np.ndarray, " bytes"]
+    suffix: str
+
+
+def render_stage(config: RenderConfig, fit: FitConfig, models: ModelsConfig) -> Stage:
+    """The stage that draws; the body model and the renderer are loaded on the first miss."""
+
+    def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
+        body = body_of(fit, models)
+        return timed(jobs, lambda job: _draw_clip(job, body, config, tick))
+
+    return Stage(
+        name="render",
+        version=1,
+        config={
+            "picture": config.picture.name,
+            "backend": config.backend.name,
+            "opacity": config.opacity,
+        },
+        files={},
+        after=("remap", "fit"),
+        output=PictureFile,
+        compute=compute,
+    )
+
+
+def _draw_clip(
+    job: Job, body: "BodyModel", config: RenderConfig, tick: Tick
+) -> PictureFile | Skipped:
+    result, keypoints = job.results["fit"].load(), job.results["remap"].load()
+
+    def pictures() -> Iterator[Image]:
+        for index, frame in enumerate(job.clip.frames()):
+            rows = np.flatnonzero((result.frame == index) & result.fitted)
+            yield draw(frame, result[rows], keypoints[rows], body, config)
+            tick()
+
+    try:
+        if job.clip.video:
+            return _mp4(pictures(), job.clip.facts().fps or _DEFAULT_FPS)
+        (picture,) = pictures()
+        return _jpg(picture)
+    except ClipError as error:
+        return Skipped(job.clip.path, str(error))
+
+
+def draw(
+    photo: Image, result: FitResult, keypoints: Keypoints, body: "BodyModel", config: RenderConfig
+) -> Image:
+    """One frame with its people.
+
+    Args:
+        photo: RGB.
+        result, keypoints: the rows of this frame, in the same order.
+    """
+    from pipeline.mesh_renderer import Mesh, View, track_color
+    from pipeline.overlay import overlay, side_by_side
+
+    height, width = photo.shape[:2]
+    meshes = [
+        Mesh(vertices, body.faces, track_color(int(track)))
+        for vertices, track in zip(body.vertices(result.params), result.track, strict=True)
+    ]
+    if len(result):
+        camera = result.camera
+        focal_length, (cx, cy) = float(camera.focal_length[0]), camera.center[0].tolist()
+    else:
+        focal_length, cx, cy = float(max(width, height)), (width - 1) / 2, (height - 1) / 2
+    view = View(focal_length, (cx, cy), (width, height))
+    options = {"opacity": config.opacity, "backend": config.backend}
+    if config.picture is Picture.side_by_side:
+        points = keypoints.xy, keypoints.confidence
+        return side_by_side(photo, meshes, view, keypoints=points, **options)
+    return overlay(photo, meshes, view, **options)
+
+
+def _jpg(picture: Image) -> PictureFile:
+    from PIL import Image as Pillow
+
+    buffer = io.BytesIO()
+    Pillow.fromarray(picture).save(buffer, format="JPEG", quality=_JPEG_QUALITY)
+    return PictureFile(np.frombuffer(buffer.getvalue(), np.uint8), ".jpg")
+
+
+def _mp4(pictures: Iterator[Image], fps: float) -> PictureFile:
+    from pipeline.videos import write_video
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "video.mp4"
+        write_video(path, pictures, fps)
+        return PictureFile(np.fromfile(path, np.uint8), ".mp4")

@@ -1,0 +1,147 @@
+"""A stage: what it is called, what its result depends on, and how a missing one is computed."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.cache import Artefact, Cache, digest, key_of
+from pipeline.clips import Clip, Skipped
+
+Tick = Callable[[], None]
+"""Tells the progress bar that one more frame is done."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A clip on its way through the stages, with the results it has so far by stage name."""
+
+    clip: Clip
+    results: dict[str, Artefact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What computing one job gave: a result, or the reason why there is none; and the seconds."""
+
+    job: Job
+    result: Any | Skipped
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the pipeline.
+
+    Args:
+        name: of the stage, of its folder in the cache and of its bar.
+        version: raised when the same input and settings give another result.
+        config: the settings that can change the numbers; JSON values.
+        files: option -> file whose contents count, not its path.
+        after: names of the stages whose results it uses, the direct parents in the key.
+        output: the dataclass it results in.
+        compute: jobs -> results, one by one as they are ready; loads its model when called.
+        nothing: why a result is of no use to the stages that follow, None when it is.
+    """
+
+    name: str
+    version: int
+    config: dict[str, Any]
+    files: dict[str, Path]
+    after: tuple[str, ...]
+    output: type
+    compute: Callable[[list[Job], Tick], Iterator[Done]]
+    nothing: Callable[[Any], str | None] | None = None
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """Stored in place of a result when the file itself cannot give one, so that it is not tried
+    again before its bytes change."""
+
+    reason: str
+
+
+def run_stage(
+    stage: Stage, jobs: list[Job], cache: Cache, track: Callable[[str, int], Tick]
+) -> tuple[list[Job], list[Skipped]]:
+    """Bring every job through the stage: from the cache where it is there, computed where not.
+
+    Args:
+        track: opens a progress bar: (title, frames to do) -> Tick.
+
+    Returns:
+        The jobs that go on, in order, with this stage's result; and the clips that do not.
+    """
+    files = {option: digest(path) for option, path in stage.files.items()}
+    keys = {job.clip.name: _key(stage, files, job) for job in jobs}
+    found: dict[str, Artefact] = {}
+    for job in jobs:
+        name = job.clip.name
+        artefact = cache.find(stage.name, name, keys[name], stage.output)
+        if artefact:
+            found[name] = artefact
+    missing = [job for job in jobs if job.clip.name not in found]
+    if missing:
+        tick = track(stage.name, sum(map(_frames, missing)))
+        for done in stage.compute(missing, tick):
+            name = done.job.clip.name
+            found[name] = _store(stage, cache, files, keys[name], done)
+    return _sort_out(stage, jobs, found)
+
+
+def timed(jobs: Iterable[Job], compute: Callable[[Job], Any | Skipped]) -> Iterator[Done]:
+    """Compute jobs one after the other."""
+    for job in jobs:
+        begin = time.perf_counter()
+        result = compute(job)
+        yield Done(job, result, time.perf_counter() - begin)
+
+
+def _key(stage: Stage, files: dict[str, str], job: Job) -> str:
+    parents = [job.results[name].key for name in stage.after] or [job.clip.key]
+    return key_of(stage.name, stage.version, stage.config, files, parents)
+
+
+def _frames(job: Job) -> int:
+    from pipeline.clips import ClipError
+
+    try:
+        return job.clip.facts().n_frames or 1
+    except ClipError:
+        return 1
+
+
+def _store(stage: Stage, cache: Cache, files: dict[str, str], key: str, done: Done) -> Artefact:
+    refused = isinstance(done.result, Skipped)
+    provenance = {
+        "stage": stage.name,
+        "version": stage.version,
+        "config": stage.config,
+        "files": files,
+        "source": str(done.job.clip.path),
+        "parents": [done.job.results[name].key for name in stage.after],
+        "seconds": round(done.seconds, 4),
+        "refused": done.result.reason if refused else None,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+    result = _Refused(done.result.reason) if refused else done.result
+    return cache.store(stage.name, done.job.clip.name, key, result, provenance)
+
+
+def _sort_out(
+    stage: Stage, jobs: list[Job], found: dict[str, Artefact]
+) -> tuple[list[Job], list[Skipped]]:
+    """Who goes on with a useful result, and who stays behind and why."""
+    going, staying = [], []
+    for job in jobs:
+        artefact = found[job.clip.name]
+        reason = artefact.provenance["refused"]
+        if not reason and stage.nothing:
+            reason = stage.nothing(artefact.load())
+        if reason:
+            staying.append(Skipped(job.clip.path, reason))
+        else:
+            going.append(Job(job.clip, {**job.results, stage.name: artefact}))
+    return going, staying

@@ -1,0 +1,161 @@
+"""Read the frames of a video one at a time, and write frames as an H.264 mp4."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from detectors.base import Image
+from pipeline.images import ClipError, Facts, check_readable
+
+if TYPE_CHECKING:
+    import cv2
+
+_log = logging.getLogger(__name__)
+
+_AV_LOG_QUIET = "-8"
+_MAX_FPS = 1000  # above it, what the container gives is its clock (90000), not a frame rate
+
+
+@dataclass(frozen=True)
+class VideoReader:
+    """Which frames of a video are read: every `stride`-th from the first, at most `max_frames`."""
+
+    stride: int = 1
+    max_frames: int | None = None
+
+    def facts(self, path: Path) -> Facts:
+        """Size, length and frame rate as the container claims them; no frame is decoded.
+
+        Raises:
+            ClipError: it is no video, or cannot be read.
+        """
+        import cv2
+
+        with _opened(path) as capture:
+            size = (
+                int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+                int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+            )
+            claimed = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+            fps = capture.get(cv2.CAP_PROP_FPS)
+        kept = -(-claimed // self.stride) if claimed > 0 else None
+        if kept is not None and self.max_frames is not None:
+            kept = min(kept, self.max_frames)
+        return Facts(size, kept, fps / self.stride if 0 < fps <= _MAX_FPS else None)
+
+    def frames(self, path: Path) -> Iterator[Image]:
+        """Yield RGB frames, turned upright by the container's rotation; one is held at a time.
+
+        Raises:
+            ClipError: it is no video, or not one frame of it can be decoded.
+        """
+        import cv2
+
+        with _opened(path) as capture:
+            claimed = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+            kept = index = 0
+            for index in count():
+                if kept == self.max_frames:
+                    return
+                if not capture.grab():
+                    break
+                if index % self.stride:
+                    continue
+                decoded, frame = capture.retrieve()
+                if not decoded:
+                    break
+                kept += 1
+                yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        if kept == 0:
+            raise ClipError(f"{path}: no frame of the video can be decoded: export it again as mp4")
+        if index < 0.9 * claimed:
+            _log.warning("%s: ends after %d of %d frames, the rest is lost", path, index, claimed)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator["cv2.VideoCapture"]:
+    """A cv2.VideoCapture by its FFmpeg backend (others take numbered photos for a video)."""
+    check_readable(path)
+    # FFmpeg and cv2 write to stderr by themselves; our ClipError says it better. The variable is
+    # read when cv2 opens its first video.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _AV_LOG_QUIET)
+    import cv2
+
+    level = cv2.setLogLevel(0)
+    # Absolute, so that no file name can be taken for a protocol (`concat:...`).
+    capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
+    cv2.setLogLevel(level)
+    try:
+        if not capture.isOpened():
+            raise ClipError(
+                f"{path}: not a video or damaged, expected e.g. an H.264 mp4: export it again"
+            )
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+        yield capture
+    finally:
+        capture.release()
+
+
+def write_video(path: Path, frames: Iterable[Image], fps: float) -> None:
+    """Write RGB frames as H.264, yuv420p, which browsers play; whole file or none.
+
+    An odd width or height gets one black column or row, because yuv420p halves the colours.
+
+    Args:
+        path: the .mp4 to write, replaced if it is there.
+        frames: all of one size; read one at a time.
+        fps: frames per second.
+
+    Raises:
+        ValueError: no frames, frames of different sizes, or fps not above 0.
+    """
+    if not fps > 0:
+        raise ValueError(f"{path}: expected fps above 0, got {fps}")
+    stream = iter(frames)
+    first = next(stream, None)
+    if first is None:
+        raise ValueError(f"{path}: expected at least one frame to write, got none")
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.mp4")
+    try:
+        with _encoder(temporary, first.shape, fps) as encode:
+            for frame in chain([first], stream):
+                if frame.shape != first.shape or frame.dtype != np.uint8:
+                    raise ValueError(
+                        f"{path}: expected uint8 frames of shape {first.shape}, got "
+                        f"{frame.dtype} {frame.shape}"
+                    )
+                encode(np.ascontiguousarray(frame))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _encoder(path: Path, shape: tuple[int, ...], fps: float) -> Iterator[Callable[[Image], None]]:
+    """A function that appends a frame; the file is finished when the context ends."""
+    from imageio_ffmpeg import write_frames
+
+    quality = ["-crf", "20", "-preset", "veryfast", "-threads", "1"]
+    even = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"]
+    writer = write_frames(
+        str(path),
+        (shape[1], shape[0]),
+        fps=fps,  # pyright: ignore[reportArgumentType]  (any number works)
+        codec="libx264",
+        quality=None,  # pyright: ignore[reportArgumentType]  (-crf instead)
+        macro_block_size=1,
+        ffmpeg_log_level="error",
+        output_params=[*quality, *even, "-movflags", "+faststart"],  # plays before it is all there
+    )
+    writer.send(None)
+    try:
+        yield writer.send
+    finally:
+        writer.close()

@@ -1,0 +1,116 @@
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detectors.base import Resources
+from detectors.mmpose_topdown import MMPoseTopDown, _as_detections, _joint_names
+from detectors.skeletons import COCO_17, HALPE_26, LSP_14
+
+HALPE_CONFIG = "body_2d_keypoint/rtmpose/body8/rtmpose-m_8xb512-700e_body8-halpe26-256x192.py"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("person_boxes", "guess"), ("box_score", 1.5), ("nms_iou", -0.1), ("max_people", 0)],
+)
+def test_bad_option_is_named(option, value):
+    with pytest.raises(ValueError, match=rf"MMPoseTopDown\.{option}: expected .* got {value}"):
+        MMPoseTopDown(HALPE_CONFIG, **{option: value})
+
+
+def test_files_are_the_users_own(tmp_path):
+    config = tmp_path / "mine.py"
+    config.write_text("model = {}")
+    assert MMPoseTopDown(HALPE_CONFIG).files() == {}
+    detector = MMPoseTopDown(str(config), "weights.pth", person_checkpoint="person.pth")
+    assert detector.files() == {
+        "pose_config": config.resolve(),
+        "pose_checkpoint": Path("weights.pth"),
+        "person_checkpoint": Path("person.pth"),
+    }
+    detector.person_boxes = "whole_image"
+    assert set(detector.files()) == {"pose_config", "pose_checkpoint"}
+
+
+@pytest.mark.parametrize(("data_set", "ours"), [("halpe26", HALPE_26), ("coco", COCO_17)])
+def test_joint_names_of_mmpose_become_ours(data_set, ours):
+    theirs = {"head_top": "head", "mid_hip": "hip"}
+    names = {i: theirs.get(name, name) for i, name in enumerate(ours)}
+    assert _joint_names({"dataset_name": data_set, "keypoint_id2name": names}) == ours
+
+
+def test_people_return_to_their_frames():
+    class Found:
+        def __init__(self, x):
+            self.keypoints = np.full((1, 14, 2), x)
+            self.keypoint_scores = np.full((1, 14), 1.01)
+
+    boxes = [np.zeros((2, 4)), np.zeros((0, 4)), np.zeros((1, 4))]
+    result = _as_detections(boxes, [Found(1), Found(2), Found(3)], LSP_14)
+    assert result.frame.tolist() == [0, 0, 2]
+    assert result.keypoints[:, 0, 0].tolist() == [1, 2, 3]
+    assert (result.scores == 1).all()
+    assert len(_as_detections([np.zeros((0, 4))] * 2, [], LSP_14)) == 0
+
+
+@pytest.fixture(scope="module")
+def trained(shared, tmp_path_factory):
+    """Config, checkpoint, images, joints of a model trained on twelve LSP photos."""
+    from scipy.io import loadmat
+
+    from tests.detectors.tiny_pose_model import train
+
+    images = [shared / "lsp" / "images" / f"im{i + 1:04d}.jpg" for i in range(12)]
+    joints = loadmat(shared / "lsp" / "joints.mat")["joints"][:2, :, :12].transpose(2, 1, 0)
+    folder = tmp_path_factory.mktemp("tiny")
+    return *train(images, joints, folder, epochs=120), images, joints
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # mmengine's training loop warns of its own doings
+def test_adapter_finds_joints_of_a_model_trained_with_mmpose(trained):
+    from PIL import Image
+
+    config, checkpoint, images, joints = trained
+    detector = MMPoseTopDown(str(config), str(checkpoint), person_boxes="whole_image")
+    frames = [np.asarray(Image.open(image).convert("RGB")) for image in images]
+    found = detector.detect(frames, Resources(batch_size=5), "lsp")
+    assert found.joint_names == LSP_14
+    assert found.frame.tolist() == list(range(12))
+    torso = np.linalg.norm(joints[:, 8] - joints[:, 3], axis=1)[:, None]
+    error = np.linalg.norm(found.keypoints - joints, axis=2) / torso
+    pck = float((error < 0.2).mean())
+    print(f"PCK@0.2 {pck:.3f}, median error {np.median(error):.3f} torso")  # noqa: T201
+    assert pck >= 0.9
+    assert np.median(error) < 0.08  # half a pixel or a swapped axis would show here
+    one_by_one = detector.detect(frames[3:4], Resources(batch_size=1), "lsp")
+    assert np.abs(one_by_one.keypoints[0] - found.keypoints[3]).max() < 1e-2
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_checkpoint_that_carries_code_is_refused(trained, tmp_path):
+    import torch
+
+    config, checkpoint, *_ = trained
+    content = torch.load(checkpoint, weights_only=False)
+    content["meta"]["extra"] = _Touch(tmp_path / "ran")
+    torch.save(content, tmp_path / "evil.pth")
+    detector = MMPoseTopDown(str(config), str(tmp_path / "evil.pth"), person_boxes="whole_image")
+    with pytest.raises(
+        pickle.UnpicklingError, match=r"evil\.pth: expected a checkpoint of tensors"
+    ):
+        detector.detect([np.zeros((60, 40, 3), np.uint8)], Resources(), "x")
+    assert not (tmp_path / "ran").exists()
+
+
+class _Touch:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        import os
+
+        return os.system, (f"touch {self.path}",)
