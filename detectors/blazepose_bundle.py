@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import tempfile
+import warnings
 from pathlib import Path
 
 # File in the wheel -> (name in the bundle, pixel mean, pixel std, number of output tensors).
@@ -58,15 +59,43 @@ def _bundle(weights: dict[str, bytes]) -> bytes:
 
 def _with_metadata(part: str, weights: bytes) -> bytes:
     """The Tasks API reads the pixel normalisation from metadata that the wheel's files lack."""
-    from mediapipe.tasks.python.metadata.metadata_writers.metadata_writer import MetadataWriter
+    from mediapipe.tasks.python.metadata.metadata import MetadataPopulator
 
     _, mean, std, outputs = _PARTS[part]
-    writer = MetadataWriter.create(bytearray(weights))
-    writer.add_general_info(Path(part).stem)
-    writer.add_image_input([mean], [std])
-    for _ in range(outputs):
-        writer.add_feature_output()
-    return bytes(writer.populate()[0])
+    with warnings.catch_warnings():  # mediapipe leaves its own files to the collector
+        warnings.simplefilter("ignore", ResourceWarning)
+        populator = MetadataPopulator.with_model_buffer(bytearray(weights))
+        populator.load_metadata_buffer(_metadata(Path(part).stem, mean, std, outputs))
+        populator.populate()
+        return bytes(populator.get_model_buffer())
+
+
+def _metadata(name: str, mean: float, std: float, outputs: int) -> bytearray:
+    """The flatbuffer that describes one RGB input, taken as (pixel - mean) / std, and outputs.
+
+    mediapipe's own MetadataWriter makes the same, but leaks temporary folders.
+    """
+    import flatbuffers
+    from mediapipe.tasks.metadata import metadata_schema_py_generated as schema
+
+    options = schema.NormalizationOptionsT()
+    options.mean, options.std = [mean], [std]
+    unit = schema.ProcessUnitT()
+    unit.optionsType, unit.options = schema.ProcessUnitOptions.NormalizationOptions, options
+    content = schema.ContentT()
+    content.contentPropertiesType = schema.ContentProperties.ImageProperties
+    content.contentProperties = schema.ImagePropertiesT()
+    content.contentProperties.colorSpace = schema.ColorSpaceType.RGB
+    image = schema.TensorMetadataT()
+    image.name, image.processUnits, image.content = "image", [unit], content
+    graph = schema.SubGraphMetadataT()
+    graph.inputTensorMetadata = [image]
+    graph.outputTensorMetadata = [schema.TensorMetadataT() for _ in range(outputs)]
+    model = schema.ModelMetadataT()
+    model.name, model.subgraphMetadata = name, [graph]
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), b"M001")  # the schema's file identifier
+    return builder.Output()
 
 
 def _write_atomically(path: Path, data: bytes) -> None:

@@ -109,7 +109,7 @@ def _statistic_of(history: type) -> Callable[[Any, str], Any]:
 
 def _prepare_torchvision() -> None:
     """Declare the operators that torchvision's Python part expects from its compiled part."""
-    if "torchvision" in sys.modules:
+    if _declared or "torchvision" in sys.modules:
         return
     import torch
 

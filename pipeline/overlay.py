@@ -104,7 +104,9 @@ def from_the_side(meshes: Sequence[Mesh], view: View, backend: Backend = Backend
     if not meshes:
         return backdrop
     points = np.concatenate([mesh.vertices for mesh in meshes])
-    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    # The mean is steadier through a clip than the middle of a box that ends at swinging hands.
+    middle = points.mean(axis=0)
+    middle[1] = (points[:, 1].min() + points[:, 1].max()) / 2
     turned = [_quarter_turn(mesh.vertices - middle) for mesh in meshes]
     reach = max(float(np.abs(vertices).max()) for vertices in turned)
     scale = view.focal_length / max(float(middle[2]), 0.1)  # px per metre at the axis

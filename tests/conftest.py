@@ -1,5 +1,11 @@
 """Fixtures every room uses: the project's own body and prior, and the fit presets."""
 
+import os
+
+# Two threads that wait for each other on a busy machine are many times slower than one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from collections.abc import Callable
 from pathlib import Path
 

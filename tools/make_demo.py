@@ -63,7 +63,7 @@ def shoot(
     return photograph(scene.camera, scene.room, actors, samples, grain)
 
 
-def truth_rows(file: str, frame: int, scene: Scene, models: dict[str, BodyModel]) -> list[dict]:
+def truth_rows(picture: str, frame: int, scene: Scene, models: dict[str, BodyModel]) -> list[dict]:
     """One row per person: smplx's parameters and the joints in the camera's frame, the camera."""
     rows = []
     for number, person in enumerate(scene.people):
@@ -73,7 +73,7 @@ def truth_rows(file: str, frame: int, scene: Scene, models: dict[str, BodyModel]
         betas[: params.betas.shape[1]] = params.betas[0]
         rows.append(
             {
-                "file": file,
+                "picture": picture,
                 "frame": frame,
                 "person": number,
                 "body": person.body,

@@ -95,9 +95,8 @@ def test_weights_are_averages(body: Body, name: str) -> None:
 def test_skin_follows_at_most_four_joints_and_every_joint_leads_some(body: Body) -> None:
     assert (body["weights"] > 0).sum(1).max() <= 4
     leading = np.bincount(body["weights"].argmax(1), minlength=24)
-    collars = leading[[13, 14]]  # they share their skin with chest and shoulder
     assert np.delete(leading, [13, 14]).min() >= 40
-    assert body["weights"][:, 13:15].max() > 0.4, collars
+    assert body["weights"][:, [13, 14]].max(0).min() > 0.4, "collars share with the shoulders"
 
 
 def test_left_and_right_mirror_each_other_exactly(body: Body) -> None:
@@ -118,10 +117,10 @@ def test_axes_metres_y_up_z_forward_left_positive(body: Body) -> None:
     assert abs(np.ptp(joints[16::2][:4, 1])) < 0.05, "arms are level"
     assert body["v_template"][:, 1].argmax() == body["head_top"] == 411
     assert 1.55 < np.ptp(body["v_template"][:, 1]) < 1.85
-    # upright: ears over shoulders over hips, seen from the side
+    # upright: MakeHuman's own posture has the shoulders 1 to 2 cm in front of the hips
     hip, shoulder, ear = joints[1, 2], joints[16, 2], body["v_template"][583, 2]
-    assert abs(shoulder - hip) < 0.04
-    assert abs(ear - hip) < 0.06
+    assert -0.045 < shoulder - hip < -0.015
+    assert abs(ear - hip) < 0.05
 
 
 def test_random_bodies_are_as_tall_and_heavy_as_adults(body: Body) -> None:
@@ -132,10 +131,8 @@ def test_random_bodies_are_as_tall_and_heavy_as_adults(body: Body) -> None:
     assert np.median(stature) == pytest.approx(expected, abs=0.02)
     low, high = (0.2, 0.26) if body["gender"] != "neutral" else (0.26, 0.34)
     assert low < np.subtract(*np.percentile(stature, [95, 5])) < high
-    five, median, ninety_five = np.percentile(bmi, [5, 50, 95])
-    assert 14 < five < 20
-    assert 21 < median < 25
-    assert 28 < ninety_five < 33
+    percentiles = np.percentile(bmi, [5, 50, 95])
+    assert ((percentiles > [14, 21, 28]) & (percentiles < [20, 25, 33])).all()
 
 
 def _bmi(vertices: np.ndarray, faces: np.ndarray) -> float:
@@ -279,6 +276,7 @@ def test_capsules_cover_the_body_closely(body: Body) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # 4 minutes on a free core, many more on a busy machine
 def test_the_tool_builds_the_committed_bodies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

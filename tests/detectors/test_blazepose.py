@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -36,7 +38,7 @@ def test_joints_of_the_yoga_pose(shared, detector, resources):
     found = detector.detect([photo(shared, "01_full_body_yoga_landscape.jpg")], resources, "x")
     assert found.joint_names == BLAZEPOSE_33
     assert len(found) == 1
-    # Read off the photo by eye on an overlay; his left arm points to the picture's right.
+    # Checked by eye on an overlay of the photo; his left arm points to the picture's right.
     expected = {
         "nose": (463, 286), "left_shoulder": (544, 321), "right_shoulder": (449, 325),
         "left_wrist": (695, 315), "right_wrist": (301, 308), "left_hip": (522, 471),
@@ -115,17 +117,17 @@ def test_bundle_does_not_depend_on_the_day(tmp_path):
 
 
 def test_chatter_is_dropped_and_errors_are_not(capfd):
-    import os
-
     with without_chatter():
         os.write(2, b"I0000 00:00:1795387489.67 1 a.cc:85] hello\nE0000 00:00:17 1 a.cc] broken\n")
     assert capfd.readouterr().err == "E0000 00:00:17 1 a.cc] broken\n"
 
 
 def test_everything_is_shown_when_it_fails(capfd):
-    import os
+    def fail():
+        with without_chatter():
+            os.write(2, b"I0000 00:00:1795387489.67 1 a.cc:85] hello\n")
+            raise RuntimeError
 
-    with pytest.raises(RuntimeError), without_chatter():
-        os.write(2, b"I0000 00:00:1795387489.67 1 a.cc:85] hello\n")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        fail()
     assert "hello" in capfd.readouterr().err

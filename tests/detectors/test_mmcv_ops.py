@@ -1,4 +1,5 @@
 import builtins
+import importlib
 import importlib.util
 import os
 import pickle
@@ -68,6 +69,12 @@ def test_compiled_mmcv_is_left_alone(monkeypatch):
     )  # fmt: skip
     mmcv_ops.prepare()
     assert "mmcv._ext" not in sys.modules
+
+
+def test_torchvision_imports_after_preparing_twice():
+    mmcv_ops.prepare()
+    mmcv_ops.prepare()
+    assert importlib.import_module("torchvision").__version__
 
 
 def test_openmmlab_metadata_loads(tmp_path):

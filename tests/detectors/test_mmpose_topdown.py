@@ -1,4 +1,5 @@
 import pickle
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -57,18 +58,19 @@ def test_people_return_to_their_frames():
 
 @pytest.fixture(scope="module")
 def trained(shared, tmp_path_factory):
-    """Config, checkpoint, images, joints of a model trained on twelve LSP photos."""
+    """Config, checkpoint, images, joints of a model trained on eight LSP photos."""
     from scipy.io import loadmat
 
     from tests.detectors.tiny_pose_model import train
 
-    images = [shared / "lsp" / "images" / f"im{i + 1:04d}.jpg" for i in range(12)]
-    joints = loadmat(shared / "lsp" / "joints.mat")["joints"][:2, :, :12].transpose(2, 1, 0)
+    images = [shared / "lsp" / "images" / f"im{i + 1:04d}.jpg" for i in range(8)]
+    joints = loadmat(shared / "lsp" / "joints.mat")["joints"][:2, :, :8].transpose(2, 1, 0)
     folder = tmp_path_factory.mktemp("tiny")
     return *train(images, joints, folder, epochs=120), images, joints
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # 2 minutes of one free core
 @pytest.mark.filterwarnings("ignore")  # mmengine's training loop warns of its own doings
 def test_adapter_finds_joints_of_a_model_trained_with_mmpose(trained):
     from PIL import Image
@@ -78,7 +80,7 @@ def test_adapter_finds_joints_of_a_model_trained_with_mmpose(trained):
     frames = [np.asarray(Image.open(image).convert("RGB")) for image in images]
     found = detector.detect(frames, Resources(batch_size=5), "lsp")
     assert found.joint_names == LSP_14
-    assert found.frame.tolist() == list(range(12))
+    assert found.frame.tolist() == list(range(8))
     torso = np.linalg.norm(joints[:, 8] - joints[:, 3], axis=1)[:, None]
     error = np.linalg.norm(found.keypoints - joints, axis=2) / torso
     pck = float((error < 0.2).mean())
@@ -114,3 +116,47 @@ class _Touch:
         import os
 
         return os.system, (f"touch {self.path}",)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("preset", "joints"), [("rtmpose_halpe26", HALPE_26), ("rtmpose_coco17", COCO_17)]
+)
+def test_shipped_configs_run_from_picture_to_joints(preset, joints, tmp_path):
+    """With random weights: says nothing of accuracy, only that both networks and the way between
+    them fit together. The boxes are noise, so nearly every score is let through."""
+    from omegaconf import OmegaConf
+
+    options = OmegaConf.load(Path(__file__).parents[2] / "conf/detector" / f"{preset}.yaml")
+    assert options.pop("_target_") == "detectors.mmpose_topdown.MMPoseTopDown"
+    for part in ("pose", "person"):
+        options[f"{part}_checkpoint"] = random_checkpoint(
+            options[f"{part}_config"], tmp_path / f"{part}.pth"
+        )
+    detector = MMPoseTopDown(**{**options, "box_score": 0.0, "max_people": 3})
+    frames = np.random.default_rng(0).integers(0, 255, (2, 120, 90, 3), np.uint8)
+    found = detector.detect(frames, Resources(batch_size=4), "x")
+    assert found.joint_names == joints
+    assert found.frame.tolist() == [0, 0, 0, 1, 1, 1]
+    assert (found.boxes[:, 2:] > found.boxes[:, :2]).all()
+
+
+def random_checkpoint(config: str, path: Path) -> str:
+    from detectors import mmcv_ops
+    from detectors.checkpoints import find_config
+
+    mmcv_ops.prepare()
+    import torch
+    from mmengine.config import Config
+
+    settings = Config.fromfile(find_config(config))
+    settings.model.backbone.init_cfg = None
+    torch.manual_seed(0)
+    with warnings.catch_warnings():  # of deprecations, at the import of mmpose and mmdet
+        warnings.simplefilter("ignore")
+        from mmengine.registry import MODELS, init_default_scope
+
+        init_default_scope(settings.default_scope)
+        model = MODELS.build(settings.model)
+    torch.save({"state_dict": model.state_dict()}, path)
+    return str(path)

@@ -52,7 +52,7 @@ def config(annotations: Path, work_dir: Path, epochs: int) -> dict:
         ],
     }  # fmt: skip
     loader = {
-        "batch_size": 12, "num_workers": 0, "dataset": dataset,
+        "batch_size": 8, "num_workers": 0, "dataset": dataset,
         "sampler": {"type": "DefaultSampler", "shuffle": True},
     }  # fmt: skip
     optimizer = {"type": "Adam", "lr": 1e-3}

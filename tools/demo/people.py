@@ -1,6 +1,7 @@
 """Poses a body by hand-written joint angles and dresses it: exact parameters, padded surface."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags
@@ -122,7 +123,7 @@ def walk(model: BodyModel, person: Person, poses: np.ndarray) -> list[Person]:
     steps = [replace(person, pose=pose) for pose in poses]
     feet = np.array([stand(model, step, 0.0).joints[[10, 11]] for step in steps])
     place, walked = np.array(person.place), [person.place]
-    for before, now in zip(feet, feet[1:], strict=False):
+    for before, now in pairwise(feet):
         lower = (before[:, 1] + now[:, 1]).argmax()
         place = place + (before - now)[lower, [0, 2]]
         walked.append((float(place[0]), float(place[1])))

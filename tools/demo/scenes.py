@@ -83,27 +83,42 @@ def scenes() -> dict[str, Scene]:
     )  # fmt: skip
     anna = Person(
         "female", (0.3, -0.4, 0.2, 0.3, -0.3, 0.2, 0, 0.4, 0, 0),
-        Outfit(PALE, BROWN_HAIR, (0.85, 0.30, 0.26), (0.20, 0.27, 0.42), (0.92, 0.92, 0.92), 0.45, long_hair=True),
+        Outfit(
+            PALE, BROWN_HAIR, (0.85, 0.30, 0.26), (0.20, 0.27, 0.42), (0.92, 0.92, 0.92),
+            0.45, long_hair=True,
+        ),
         hand_pose("wave"), -8, (0.12, 2.75),
     )  # fmt: skip
     maya = Person(
         "female", (-0.4, 0.5, -0.6, 0.2, 0.4, 0, 0.3, 0, 0, 0),
-        Outfit(BROWN, BLACK_HAIR, (0.95, 0.80, 0.32), (0.22, 0.22, 0.26), (0.85, 0.35, 0.40), 0.4, 0.88),
+        Outfit(
+            BROWN, BLACK_HAIR, (0.95, 0.80, 0.32), (0.22, 0.22, 0.26), (0.85, 0.35, 0.40),
+            0.4, 0.88,
+        ),
         hand_pose("warrior"), 0, (0.05, 3.3),
     )  # fmt: skip
     lena = Person(
         "female", (0.6, 0.2, 0.9, -0.3, 0.1, -0.4, 0.2, 0, 0.3, 0),
-        Outfit(TAN, BLOND, (0.52, 0.30, 0.50), (0.36, 0.46, 0.58), (0.35, 0.22, 0.16), 1.7, long_hair=True),
+        Outfit(
+            TAN, BLOND, (0.52, 0.30, 0.50), (0.36, 0.46, 0.58), (0.35, 0.22, 0.16),
+            1.7, long_hair=True,
+        ),
         hand_pose("stride"), 22, (-0.62, 3.2),
     )  # fmt: skip
     omar = Person(
         "male", (-0.2, -0.5, 0.2, 1.0, 0.3, 0.2, 0, -0.3, 0, 0),
-        Outfit(OLIVE, BLACK_HAIR, (0.24, 0.48, 0.40), (0.62, 0.54, 0.42), (0.22, 0.22, 0.24), 0.55, 0.55),
+        Outfit(
+            OLIVE, BLACK_HAIR, (0.24, 0.48, 0.40), (0.62, 0.54, 0.42), (0.22, 0.22, 0.24),
+            0.55, 0.55,
+        ),
         hand_pose("hand_on_hip"), -14, (0.56, 3.4),
     )  # fmt: skip
     finn = Person(
         "male", (0.8, 0.3, -0.4, -0.8, 0, 0.3, 0, 0.2, 0, 0),
-        Outfit(TAN, BROWN_HAIR, (0.20, 0.42, 0.78), (0.14, 0.14, 0.17), (0.95, 0.45, 0.15), 0.5, 0.45),
+        Outfit(
+            TAN, BROWN_HAIR, (0.20, 0.42, 0.78), (0.14, 0.14, 0.17), (0.95, 0.45, 0.15),
+            0.5, 0.45,
+        ),
         hand_pose("run"), 78, (-0.12, 3.5), 0.03,
     )  # fmt: skip
     return {
@@ -118,7 +133,7 @@ def walking(models: dict[str, BodyModel], poses: np.ndarray) -> list[Scene]:
     """The frames of the clip: somebody in the park walks past."""
     runner = scenes()["runner"]
     person = replace(
-        scenes()["warrior"].people[0], yaw=48.0, place=(-0.95, 4.6), betas=(0.4, -0.3, 0.2, 0.5, 0)
+        scenes()["warrior"].people[0], yaw=55.0, place=(-1.2, 4.25), betas=(0.4, -0.3, 0.2, 0.5, 0)
     )
     camera = Camera(lens(None, SMALL), SMALL, 4.0)
     room = replace(runner.room, floor=1.15)

@@ -59,7 +59,12 @@ class Actor:
 def photograph(
     camera: Camera, room: Room, actors: Sequence[Actor], samples: int, grain: float = 2.0
 ) -> np.ndarray:
-    """(H, W, 3) uint8: `samples` x `samples` rays a pixel, each with one shadow ray and one of sky."""
+    """A picture (H, W, 3) uint8.
+
+    Args:
+        samples: squared, camera rays a pixel; each casts a shadow ray and one to the sky.
+        grain: of the film, standard deviation in grey levels.
+    """
     rng = np.random.default_rng(1)
     stage = _Stage(room, actors)
     total = np.zeros((camera.size[1] * camera.size[0], 3))
@@ -134,7 +139,7 @@ class _Stage:
         return light
 
     def _lit(self, points, normals, color, rng: np.random.Generator) -> np.ndarray:
-        """One key light with a soft shadow, a sky that nearby surfaces hide, light off the floor."""
+        """A key light with a soft shadow, a sky that nearby surfaces hide, light off the floor."""
         room = self.room
         towards = _unit(np.array(room.light) + room.softness * rng.normal(size=points.shape))
         key = np.clip((normals * towards).sum(axis=1), 0, None)

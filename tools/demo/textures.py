@@ -57,7 +57,7 @@ def plaster(x: np.ndarray, y: np.ndarray, color) -> np.ndarray:
 
 
 def landscape(angle: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """Sky, hills and a line of trees, by direction: angle from straight ahead, tangent of height."""
+    """Sky, hills and trees by direction: tangents of the angles to the right and upwards."""
     sky = _mix((0.83, 0.90, 0.96), (0.42, 0.62, 0.88), np.clip(height / 0.6, 0, 1))
     cloud = noise(np.stack([angle * 4, height * 14], 1)) * noise(
         np.stack([angle * 11, height * 30], 1)

@@ -41,11 +41,11 @@ def paint(model: BodyModel, outfit: Outfit, rest: np.ndarray) -> tuple[np.ndarra
 def padding(model: BodyModel, outfit: Outfit) -> tuple[np.ndarray, np.ndarray]:
     """Thickness (m) of what each vertex wears, and how much (0..1) it hides the shape below."""
     cover = _regions(model, outfit, model.v_template)
-    thick = {"shirt": 0.017, "trousers": 0.014, "shoes": 0.012}
+    thick = {"shirt": 0.017, "trousers": 0.014, "shoes": 0.016}
     thick["hair"] = 0.022 if outfit.long_hair else 0.014
     thickness = sum(t * cover[name] for name, t in thick.items())
     return thickness, np.clip(
-        cover["shirt"] + 0.6 * cover["trousers"] + 0.25 * cover["shoes"], 0, 0.9
+        cover["shirt"] + 0.6 * cover["trousers"] + 0.45 * cover["shoes"], 0, 0.9
     )
 
 
@@ -66,7 +66,7 @@ def _regions(model: BodyModel, outfit: Outfit, rest: np.ndarray) -> dict[str, np
         "shirt": shirt,
         "trousers": _above(hem, y) * _above(y, cuff),
         "shoes": shoes,
-        "soles": _above(sole + 0.017, y),
+        "soles": _above(sole + 0.008, y),
         "hair": _hair(model, outfit, rest),
     }
 

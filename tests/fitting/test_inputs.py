@@ -1,0 +1,80 @@
+"""What the fit refuses: nouns with wrong shapes, files that are no models."""
+
+import numpy as np
+import pytest
+
+from fitting import Camera, Keypoints, focal_length_px, load_body_model, load_pose_prior
+from fitting.priors import PosePrior
+
+
+def test_focal_length_comes_from_exif_else_the_diagonal_else_the_user():
+    # 36 x 24 mm film has a diagonal of 43.27 mm
+    assert focal_length_px("auto", (3600, 2400), 50.0) == pytest.approx(5000.0)
+    assert focal_length_px("auto", (300, 400), None) == pytest.approx(500.0)
+    assert focal_length_px("5000", (300, 400), 28.0) == 5000.0
+
+
+@pytest.mark.parametrize("setting", ["wide", "-3", "nan", "0", "inf"])
+def test_other_focal_lengths_are_refused_by_name(setting):
+    with pytest.raises(ValueError, match=f"focal_length: expected 'auto'.*{setting}"):
+        focal_length_px(setting, (300, 400), None)
+
+
+def keypoints(**changes):
+    fields = {
+        "frame": np.zeros(2, np.int32), "track": np.arange(2, dtype=np.int32),
+        "xy": np.zeros((2, 14, 2), np.float32), "confidence": np.ones((2, 14), np.float32),
+    }  # fmt: skip
+    return Keypoints(**(fields | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"xy": np.zeros((2, 13, 2))}, r"xy: expected shape \(2, 14, 2\), got \(2, 13, 2\)"),
+        ({"confidence": np.full((2, 14), 1.5)}, r"confidence: expected 0\.\.1"),
+        ({"confidence": np.full((2, 14), np.nan)}, r"confidence: expected 0\.\.1"),
+        ({"xy": np.full((2, 14, 2), np.nan)}, "xy: NaN or infinity"),
+        ({"track": np.zeros(3, np.int32)}, r"track: expected shape \(2,\), got \(3,\)"),
+    ],
+)
+def test_keypoints_say_what_is_wrong(changes, message):
+    with pytest.raises(ValueError, match=message):
+        keypoints(**changes)
+
+
+def test_a_camera_needs_a_positive_focal_length():
+    with pytest.raises(ValueError, match="focal_length: expected positive"):
+        Camera(np.array([100.0, -1.0]), np.zeros((2, 2)))
+
+
+def test_a_missing_body_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no body model at .*nobody\.npz"):
+        load_body_model(tmp_path / "nobody.npz")
+
+
+def test_a_body_that_carries_pickles_is_refused_unread(tmp_path, body):
+    class Bomb:
+        def __reduce__(self):
+            return (print, ("executed",))
+
+    path = tmp_path / "bomb.npz"
+    np.savez(path, v_template=np.array([Bomb()], dtype=object))
+    with pytest.raises(ValueError, match="without pickles"):
+        load_body_model(path)
+
+
+def test_a_body_that_lacks_a_field_says_which(tmp_path):
+    np.savez(tmp_path / "half.npz", v_template=np.zeros((5, 3)), f=np.zeros((1, 3)))
+    with pytest.raises(ValueError, match="lacks shapedirs, posedirs, J_regressor, weights"):
+        load_body_model(tmp_path / "half.npz")
+
+
+def test_a_prior_must_be_a_mixture(prior, tmp_path):
+    with pytest.raises(ValueError, match=r"weights sum to 0\.5"):
+        PosePrior(prior.means, prior.covars, prior.weights / 2)
+    with pytest.raises(ValueError, match="not positive definite"):
+        PosePrior(prior.means, -prior.covars, prior.weights)
+    np.savez(tmp_path / "no.npz", means=prior.means)
+    with pytest.raises(ValueError, match="no pose prior npz"):
+        load_pose_prior(tmp_path / "no.npz")
