@@ -26,7 +26,7 @@ class Posed:
     joints: Float[Tensor, "B 24 3"]
     world: Float[Tensor, "B 24 3 3"]
     local: Float[Tensor, "B 24 3 3"]
-    left_jacobian: Float[Tensor, "B 23 3 3"]
+    left_jacobian: Float[Tensor, "B 24 3 3"]
     offsets: Float[Tensor, "B M 3"]
 
 
@@ -67,8 +67,14 @@ class Kinematics:
         self.bones, self.bone_dirs = tensor(bones), tensor(bone_dirs)
         self.offset, self.offset_dirs = tensor(offset), tensor(offset_dirs)
         self.pose_dirs = tensor(pose_dirs) if np.any(pose_dirs) else None
-        self.moves = tensor(_ancestors(parents)[owner])  # (M, 24): joint turns the attachment
         self.blend = tensor(weight)  # (n, M)
+        # (n, M, 24): how much of each point hangs, by each attachment, below each joint
+        hangs = weight[:, :, None] * _ancestors(parents)[owner]
+        point, joint = np.nonzero(hangs.sum(1))
+        self.pair_point = torch.as_tensor(point, device=device)
+        self.pair_joint = torch.as_tensor(joint, device=device)
+        self.pair_places = tensor(hangs[point, :, joint])
+        self.pair_weight = tensor(hangs.sum(1)[point, joint, None])
         self.eye = torch.eye(3, dtype=dtype, device=device)
 
     def points(
@@ -79,6 +85,7 @@ class Kinematics:
         batch = len(body_pose)
         rotations, left = rotation_and_left_jacobian(body_pose.reshape(batch, 23, 3))
         local = torch.cat([root[:, None], rotations], 1)
+        left = torch.cat([self.eye.expand(batch, 1, 3, 3), left], 1)
         bones = self.bones + torch.einsum("jcb,nb->njc", self.bone_dirs, betas)
         world, joints = torch.empty_like(local), torch.empty_like(bones)
         world[:, 0], joints[:, 0] = root, bones[:, 0]
@@ -94,27 +101,29 @@ class Kinematics:
         places = joints[:, self.owner] + turned
         return Posed(self.blend @ places, places, joints, world, local, left, offsets)
 
-    def jacobian(self, posed: Posed) -> Float[Tensor, "B n 3 72+n_betas"]:
-        """Derivative of the points by [a turn of the root from the left, body_pose, betas].
+    def jacobian(
+        self, posed: Posed, outer: Float[Tensor, "B n k 3"]
+    ) -> Float[Tensor, "B n k 72+n_betas"]:
+        """outer @ (derivative of the points by [a left turn of the root, body_pose, betas]).
 
-        A turn by the vector w about joint k moves a place p it carries by w x (p - joint k); an
-        increment d of joint k's axis-angle is the turn (rotation of k's parent) L_k d.
+        A turn by the vector w about joint j moves a place p that it carries by w x (p - joint j);
+        an increment d of j's axis-angle is the turn (rotation of j's parent) L_j d. Only the pairs
+        of a point and a joint above it are computed: one in six.
         """
-        batch = len(posed.points)
-        arms = (posed.places[:, :, None] - posed.joints[:, None]) * self.moves[..., None]
-        arms = torch.einsum("im,nmjc->nijc", self.blend, arms)
-        above = torch.cat(
-            [
-                self.eye.expand(batch, 1, 3, 3),
-                posed.world[:, self.parents[1:]] @ posed.left_jacobian,
-            ],
-            1,
-        )
-        turns = -hat(arms) @ above[:, None]  # (B, n, 24, 3, 3): column i is above_i x arm
-        by_pose = turns.permute(0, 1, 3, 2, 4).reshape(batch, -1, 3, 3 * N_JOINTS)
+        batch, n_points, k, _ = outer.shape
+        point, joint = self.pair_point, self.pair_joint
+        arms = self.pair_places @ posed.places - self.pair_weight * posed.joints[:, joint]
+        axes = posed.world[:, self.parents] @ posed.left_jacobian
+        axes[:, 0] = self.eye  # the root's turn is given in the camera frame itself
+        turns = -(outer[:, point] @ hat(arms)) @ axes[:, joint]
         if self.pose_dirs is not None:
-            by_pose = by_pose + self._pose_blend_jacobian(posed)
-        return torch.cat([by_pose, self._shape_jacobian(posed)], -1)
+            blend = self._pose_blend_jacobian(posed)[:, point, joint]
+            turns = turns + outer[:, point] @ blend
+        result = outer.new_zeros(batch, n_points, k, 72 + self.n_betas)
+        by_joint = result[..., :72].unflatten(-1, (N_JOINTS, 3)).permute(1, 3, 0, 2, 4)
+        by_joint[point, joint] = turns.transpose(0, 1)
+        result[..., 72:] = outer @ self._shape_jacobian(posed)
+        return result
 
     def _shape_jacobian(self, posed: Posed) -> Float[Tensor, "B n 3 n_betas"]:
         world = posed.world
@@ -127,14 +136,15 @@ class Kinematics:
         places = joints[:, self.owner] + world[:, self.owner] @ self.offset_dirs
         return torch.einsum("im,nmcb->nicb", self.blend, places)
 
-    def _pose_blend_jacobian(self, posed: Posed) -> Float[Tensor, "B n 3 72"]:
-        batch = len(posed.points)
-        axes = hat(posed.left_jacobian.mT)  # (B, 23, 3, 3, 3): one matrix per axis-angle entry
-        by_vector = (axes @ posed.local[:, 1:, None]).reshape(batch, 23, 3, 9)
-        dirs = self.pose_dirs.reshape(-1, 3, 23, 9)
-        offsets = torch.einsum("mcke,nkie->nmcki", dirs, by_vector).reshape(batch, -1, 3, 69)
-        moved = torch.einsum("im,nmcp->nicp", self.blend, posed.world[:, self.owner] @ offsets)
-        return torch.nn.functional.pad(moved, (3, 0))
+    def _pose_blend_jacobian(self, posed: Posed) -> Float[Tensor, "B n 24 3 3"]:
+        """How the points move because the pose blend shapes deform the skin under them."""
+        axes = hat(posed.left_jacobian[:, 1:].mT)  # one matrix per axis-angle entry
+        by_vector = (axes @ posed.local[:, 1:, None]).flatten(-2)  # (B, 23, 3, 9)
+        dirs = self.pose_dirs.unflatten(-1, (23, 9))
+        offsets = torch.einsum("mcke,nkae->nmcka", dirs, by_vector)
+        moved = torch.einsum("nmdc,nmcka->nmkda", posed.world[:, self.owner], offsets)
+        moved = torch.einsum("im,nmkda->nikda", self.blend, moved)
+        return torch.nn.functional.pad(moved, (0, 0, 0, 0, 1, 0))
 
 
 def _attachments(body: BodyModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

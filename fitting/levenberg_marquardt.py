@@ -28,6 +28,8 @@ class Linearization(Rows):
 
     def replace(self, rows: Tensor, other: "Linearization") -> "Linearization":
         """`other` where rows is true, self elsewhere."""
+        if rows.all():  # nearly always: spares a copy of every Hessian
+            return other
         return Linearization(
             torch.where(rows, other.cost, self.cost),
             torch.where(rows[:, None], other.gradient, self.gradient),
@@ -148,11 +150,13 @@ def _iterate(
 
 def _damped_step(linear: Linearization, free: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
     """The step (B, D), zero in the entries that are not free, and the decrease it promises."""
-    hessian = linear.hessian[:, free[:, None], free]
+    everything = len(free) == linear.gradient.shape[1]
+    damped = linear.hessian.clone() if everything else linear.hessian[:, free[:, None], free]
     gradient = linear.gradient[:, free]
-    diagonal = hessian.diagonal(dim1=1, dim2=2)
+    diagonal = damped.diagonal(dim1=1, dim2=2)
     scale = damping[:, None] * diagonal.clamp_min(1e-9)
-    factor, failed = torch.linalg.cholesky_ex(hessian + torch.diag_embed(scale))
+    diagonal += scale
+    factor, failed = torch.linalg.cholesky_ex(damped)
     solved = -torch.cholesky_solve(gradient[..., None], factor)[..., 0]
     ok = (failed == 0) & solved.isfinite().all(1)
     solved = torch.where(ok[:, None], solved, torch.zeros_like(solved))

@@ -144,7 +144,7 @@ class Objective:
         posed = self.kinematics.points(matrix_from_quaternion(root), pose, betas)
         pixels, by_point = project(posed.points + transl[:, None], seen.focal_length, seen.center)
         by_point = by_point * seen.scale[:, None, None, None]
-        jacobian = torch.cat([by_point @ self.kinematics.jacobian(posed), by_point], -1)
+        jacobian = torch.cat([self.kinematics.jacobian(posed, by_point), by_point], -1)
         difference = (pixels - seen.xy) * seen.scale[:, None, None]
         difference = torch.where(seen.weight[..., None] > 0, difference, 0.0)  # 0 x NaN is NaN
         data = data_term(difference, jacobian, seen.weight, weights.robust_sigma)
