@@ -116,12 +116,11 @@ class Kinematics:
         axes = posed.world[:, self.parents] @ posed.left_jacobian
         axes[:, 0] = self.eye  # the root's turn is given in the camera frame itself
         turns = -(outer[:, point] @ hat(arms)) @ axes[:, joint]
-        if self.pose_dirs is not None:
-            blend = self._pose_blend_jacobian(posed)[:, point, joint]
-            turns = turns + outer[:, point] @ blend
         result = outer.new_zeros(batch, n_points, k, 72 + self.n_betas)
         by_joint = result[..., :72].unflatten(-1, (N_JOINTS, 3)).permute(1, 3, 0, 2, 4)
         by_joint[point, joint] = turns.transpose(0, 1)
+        if self.pose_dirs is not None:
+            result[..., :72] += outer @ self._pose_blend_jacobian(posed)
         result[..., 72:] = outer @ self._shape_jacobian(posed)
         return result
 
@@ -136,15 +135,15 @@ class Kinematics:
         places = joints[:, self.owner] + world[:, self.owner] @ self.offset_dirs
         return torch.einsum("im,nmcb->nicb", self.blend, places)
 
-    def _pose_blend_jacobian(self, posed: Posed) -> Float[Tensor, "B n 24 3 3"]:
-        """How the points move because the pose blend shapes deform the skin under them."""
+    def _pose_blend_jacobian(self, posed: Posed) -> Float[Tensor, "B n 3 72"]:
+        """How the points move because every joint's pose deforms the skin under them."""
         axes = hat(posed.left_jacobian[:, 1:].mT)  # one matrix per axis-angle entry
         by_vector = (axes @ posed.local[:, 1:, None]).flatten(-2)  # (B, 23, 3, 9)
         dirs = self.pose_dirs.unflatten(-1, (23, 9))
-        offsets = torch.einsum("mcke,nkae->nmcka", dirs, by_vector)
-        moved = torch.einsum("nmdc,nmcka->nmkda", posed.world[:, self.owner], offsets)
-        moved = torch.einsum("im,nmkda->nikda", self.blend, moved)
-        return torch.nn.functional.pad(moved, (0, 0, 0, 0, 1, 0))
+        offsets = torch.einsum("mcke,nkae->nmcka", dirs, by_vector).flatten(-2)
+        moved = posed.world[:, self.owner] @ offsets
+        moved = torch.einsum("im,nmcp->nicp", self.blend, moved)
+        return torch.nn.functional.pad(moved, (3, 0))
 
 
 def _attachments(body: BodyModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
