@@ -7,6 +7,7 @@ importing mmpose or mmdet. Where the compiled parts are present it leaves them a
 
 import importlib.util
 import pickle
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -75,9 +76,12 @@ def checkpoint_globals() -> Iterator[None]:
 
 def refused(error: Exception, path: Path) -> pickle.UnpicklingError:
     """The error to raise for a checkpoint that torch.load(weights_only=True) refused."""
+    # torch's message goes on to advise loading the file anyway: only its reason is passed on.
+    found = re.search(r"GLOBAL \S+|.* in a checkpoint", str(error))
+    reason = found[0] if found else "not readable"
     return pickle.UnpicklingError(
         f"{path}: expected a checkpoint of tensors and OpenMMLab's metadata only, got one that "
-        f"would run code or is damaged; take it from its original source ({error})"
+        f"would run code or is damaged; take it from its original source ({reason})"
     )
 
 
@@ -93,7 +97,15 @@ def _allowed() -> list[Any]:
     codes = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")
     allowed += [type(np.dtype(code)) for code in codes]
     allowed.append((_statistic_of(HistoryBuffer), "builtins.getattr"))
+    allowed.append((_no_bytes, "builtins.bytes"))
     return allowed
+
+
+def _no_bytes(*content: Any) -> bytes:
+    """What an empty array is pickled with, e.g. the links of a skeleton without any."""
+    if content:
+        raise pickle.UnpicklingError("bytes(...) in a checkpoint")
+    return b""
 
 
 def _statistic_of(history: type) -> Callable[[Any, str], Any]:

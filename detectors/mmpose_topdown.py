@@ -1,9 +1,10 @@
 """Any top-down model of mmpose: boxes of people first, then the joints of each crop."""
 
+import io
 import pickle
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -82,12 +83,13 @@ class MMPoseTopDown:
         """Find the people of each frame, the best box first."""
         with _torch_threads(resources.threads):
             if self._models is None:
-                self._models = self._load(resources)
+                with _without_chatter():
+                    self._models = self._load(resources)
             pose, person = self._models
             boxes: list[Boxes] = []
             crops = self._crops(frames, boxes, pose, person)
-            found = [sample for batch in _batches(crops, resources.batch_size)
-                     for sample in _infer(pose, batch)]  # fmt: skip
+            batches = _batches(crops, resources.batch_size)
+            found = [one for batch in batches for one in _infer(pose, batch)]
         return _as_detections(boxes, found, _joint_names(pose.dataset_meta))
 
     def _option(self, part: str, name: str) -> Any:
@@ -95,18 +97,16 @@ class MMPoseTopDown:
 
     def _load(self, resources: Resources) -> tuple[Any, Any]:
         mmcv_ops.prepare()
-        with warnings.catch_warnings():  # deprecations inside mmengine, mmpose and mmdet
-            warnings.simplefilter("ignore")
-            person = None
-            if self.person_boxes == "detector":
-                from mmdet.apis import init_detector
-                from mmpose.utils import adapt_mmdet_pipeline
+        person = None
+        if self.person_boxes == "detector":
+            from mmdet.apis import init_detector
+            from mmpose.utils import adapt_mmdet_pipeline
 
-                person = self._load_model("person", init_detector, resources, palette="coco")
-                person.cfg = adapt_mmdet_pipeline(person.cfg)
-            from mmpose.apis import init_model
+            person = self._load_model("person", init_detector, resources, palette="coco")
+            person.cfg = adapt_mmdet_pipeline(person.cfg)
+        from mmpose.apis import init_model
 
-            return self._load_model("pose", init_model, resources), person
+        return self._load_model("pose", init_model, resources), person
 
     def _load_model(self, part: str, initialise: Any, resources: Resources, **extra: str) -> Any:
         config = self._option(part, "config")
@@ -114,11 +114,13 @@ class MMPoseTopDown:
             self._option(part, "checkpoint"), config, resources.weights_dir
         )
         settings = _config_without_downloads(config)
-        with mmcv_ops.checkpoint_globals():
-            try:
-                return initialise(settings, str(checkpoint), device=resources.device, **extra)
-            except (pickle.UnpicklingError, EOFError) as error:
-                raise mmcv_ops.refused(error, checkpoint) from error
+        try:
+            with mmcv_ops.checkpoint_globals(), redirect_stdout(io.StringIO()):
+                model = initialise(settings, str(checkpoint), device=resources.device, **extra)
+                _check_complete(model, checkpoint, config)
+        except (pickle.UnpicklingError, EOFError) as error:
+            raise mmcv_ops.refused(error, checkpoint) from error
+        return model
 
     def _crops(
         self, frames: Iterable[Image], boxes: list[Boxes], pose: Any, person: Any
@@ -133,13 +135,16 @@ class MMPoseTopDown:
             for box in boxes[-1]:
                 score = np.ones(1, np.float32)
                 sample = {"img": bgr, "bbox": box[None], "bbox_score": score, **pose.dataset_meta}
-                yield pipeline(sample)
+                with _without_chatter():
+                    ready = pipeline(sample)
+                yield ready
 
     def _find_people(self, person: Any, bgr: Image) -> Boxes:
         import torch
         from mmdet.apis import inference_detector
 
-        found = inference_detector(person, bgr).pred_instances.cpu()
+        with _without_chatter():
+            found = inference_detector(person, bgr).pred_instances.cpu()
         found = found[(found.labels == self.person_label) & (found.scores > self.box_score)]
         kept = mmcv_ops.nms(found.bboxes, found.scores, self.nms_iou, 0)[: self.max_people]
         boxes = found.bboxes[kept.to(torch.long)].numpy().astype(np.float32)
@@ -154,6 +159,43 @@ def _config_without_downloads(name: str) -> Any:
     config = Config.fromfile(find_config(name))
     config.model.backbone.init_cfg = None
     return config
+
+
+def _check_complete(model: Any, checkpoint: Path, config: str) -> None:
+    """mmengine only logs what a checkpoint lacks and would go on with random weights."""
+    import torch
+
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    given = {
+        name.removeprefix("module."): weights.shape
+        for name, weights in content.get("state_dict", content).items()
+    }
+    wanted = {name: weights.shape for name, weights in model.state_dict().items()}
+    wrong = [
+        name
+        for name, shape in wanted.items()
+        if given.get(name) != shape and not name.endswith("num_batches_tracked")
+    ]
+    if wrong:
+        raise ValueError(
+            f"{checkpoint}: expected the weights of {config}, but {len(wrong)} of {len(wanted)} "
+            f"are absent or of another shape, the first {wrong[0]}; name the config it belongs to"
+        )
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Without deprecations inside mmengine, mmdet and mmpose, and their log below errors.
+
+    Around their calls only: what decoding the next frame warns of is the user's to see.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.showwarning = lambda *_, **__: None  # mmdet sets a filter of its own
+        from mmengine.logging import MMLogger
+
+        MMLogger.get_current_instance().setLevel("ERROR")
+        yield
 
 
 @contextmanager
@@ -178,7 +220,7 @@ def _infer(pose: Any, batch: list[dict[str, Any]]) -> list[Any]:
     import torch
     from mmengine.dataset import pseudo_collate
 
-    with torch.no_grad():
+    with torch.no_grad(), _without_chatter():
         return [sample.pred_instances for sample in pose.test_step(pseudo_collate(batch))]
 
 

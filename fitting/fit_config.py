@@ -5,6 +5,8 @@ from enum import Enum
 
 from fitting.joints import LSP_14
 
+PARAMETERS = ("global_orient", "body_pose", "betas", "transl")
+
 # Members are lower case because OmegaConf matches what a user writes with the member's name.
 
 
@@ -32,7 +34,7 @@ class CameraStage:
     """The stage that finds translation and root rotation from the torso.
 
     Args:
-        start: how the body is turned before it .
+        start: how the body is turned before it.
         depth: weight of the pull to the depth of similar triangles, per metre.
         max_iterations: of the solver.
     """
@@ -91,10 +93,27 @@ class FitConfig:
     stages: list[BodyStage]
 
     def __post_init__(self) -> None:
+        if not 1 <= self.n_betas <= 10:
+            raise ValueError(f"fit.n_betas: expected 1..10, got {self.n_betas}")
+        if not self.stages:
+            raise ValueError("fit.stages: expected one stage at least, got none")
         unknown = sorted(set(self.joint_weights) - set(LSP_14))
         if unknown:
             raise ValueError(f"fit.joint_weights: {unknown} are not among {list(LSP_14)}")
-        names = ("global_orient", "body_pose", "betas", "transl")
+        _check(self, "fit", above=("robust_sigma", "tolerance"))
+        _check(self.camera, "fit.camera", above=("max_iterations",))
         for stage in self.stages:
-            if wrong := sorted(set(stage.free) - set(names)):
-                raise ValueError(f"fit.stages {stage.name}: free has {wrong}, not of {names}")
+            where = f"fit.stages {stage.name}"
+            _check(stage, where, above=("max_iterations",))
+            if not stage.free or set(stage.free) - set(PARAMETERS):
+                raise ValueError(f"{where}: free is {stage.free}, expected some of {PARAMETERS}")
+
+
+def _check(group: object, where: str, above: tuple[str, ...]) -> None:
+    """Every number is 0 or more and finite; those named are above 0."""
+    for name, value in vars(group).items():
+        if not isinstance(value, int | float):
+            continue
+        least = "above 0" if name in above else "0 or more"
+        if not (0 <= value < float("inf")) or (name in above and value == 0):
+            raise ValueError(f"{where}.{name}: expected a number {least}, got {value}")

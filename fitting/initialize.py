@@ -23,6 +23,7 @@ _BONES = tuple(
         ("left_shoulder", "right_shoulder"), ("neck", "head_top"),
     )
 )  # fmt: skip
+_FORESHORTENED = 0.2  # of the size the bones tell: below it the torso says nothing about depth
 MIN_JOINTS = 4  # fewer points leave rotation and place undetermined
 
 
@@ -77,15 +78,18 @@ def start_translation(
     """Depth by similar triangles, then the shift that puts the body over its keypoints.
 
     z = f * (3-D torso height) / (2-D torso height), the height being the mean shoulder-hip distance
-    of the sides that are seen (the paper's camera initialisation). Where no side is seen whole, the
-    bone that looks longest for its length, hence the least foreshortened, takes the torso's place.
+    of the sides that are seen (the paper's camera initialisation). Where no side is seen whole, or
+    the torso points at the camera, the bone that looks longest for its length, hence the least
+    foreshortened, takes the torso's place.
     """
     seen = (weight > 0).to(xy.dtype)
     torso_2d, torso_3d, both = _lengths(points, xy, seen, _TORSO_SIDES)
     bone_2d, bone_3d, ends = _lengths(points, xy, seen, _BONES)
     torso = (both * torso_2d).sum(1) / (both * torso_3d).sum(1).clamp_min(1e-6)
     bone = (ends * bone_2d / bone_3d).amax(1)
-    size = torch.where(torso > 0.2 * bone, torso, bone)  # px per metre at the body's depth
+    size = torch.where(
+        torso > _FORESHORTENED * bone, torso, bone
+    )  # px per metre at the body's depth
     z = focal_length / size.clamp_min(1e-3)
     share = seen / seen.sum(1, keepdim=True).clamp_min(1)
     middle_2d = (share[..., None] * xy).sum(1)

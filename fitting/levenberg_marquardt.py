@@ -78,8 +78,9 @@ def minimize(
     """Lower the cost of every row from x over the free entries of the step.
 
     The damped step solves (H + damping diag(H)) d = -g. It is taken when the cost falls; the
-    damping follows Nielsen's rule on the ratio of the real to the predicted decrease (Madsen,
-    Nielsen & Tingleff, Methods for Non-Linear Least Squares Problems, 2004, algorithm 3.16).
+    damping follows the ratio of the real to the predicted decrease by Nielsen's rule (Madsen,
+    Nielsen & Tingleff, Methods for Non-Linear Least Squares Problems, 2004, algorithm 3.16), with
+    Marquardt's diag(H) for the identity and shrinking to 1/5 at best where the rule has 1/3.
 
     Args:
         max_iterations: steps tried per row.

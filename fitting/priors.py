@@ -46,7 +46,7 @@ class PosePrior:
 
 
 class MaxMixture:
-    """E_theta of the paper's equation 5 in the form the normal equations want.
+    """E_theta, the paper's pose prior, in the form the normal equations want.
 
     E_j = 0.5 d' S_j^-1 d - log g_j', with g_j' = g_j / ((2 pi)^(69/2) sqrt(det S_j) / min_k
     sqrt(det S_k)); the least E_j counts (Olson & Agarwal, 2013). The constant log (2 pi)^(69/2) is

@@ -40,7 +40,7 @@ class Observations(Rows):
         weight: on the residual of each joint; 0 = missing.
         focal_length, center: the camera, px.
         scale: multiplies pixel differences, so that weights mean the same for every size of person.
-        depth: where the camera stage's depth term pulls z to, m.
+        depth: z of similar triangles, which the depth term pulls to, m.
     """
 
     xy: Float[Tensor, "B 14 2"]
@@ -66,7 +66,7 @@ def data_term(
     difference: Float[Tensor, "B n 2"], jacobian: Float[Tensor, "B n 2 D"],
     weight: Float[Tensor, "B n"], sigma: float,
 ) -> Linearization:  # fmt: skip
-    """E_J, equation 2: w rho(x) per coordinate, rho(x)^2 = sigma^2 x^2 / (sigma^2 + x^2).
+    """E_J: w rho(x) per coordinate, rho(x)^2 = sigma^2 x^2 / (sigma^2 + x^2).
 
     The Hessian uses the weights of iteratively re-weighted least squares, (sigma^2 / (sigma^2 +
     x^2))^2: the same gradient as rho's own Gauss-Newton form, and better steps far from the data.
@@ -83,14 +83,14 @@ def data_term(
 def pose_prior_term(
     body_pose: Float[Tensor, "B 69"], prior: MaxMixture, weight: float
 ) -> Linearization:
-    """E_theta, equation 5: residuals weight sqrt(0.5) L' (theta - mu) and weight sqrt(-log g)."""
+    """E_theta: residuals weight sqrt(0.5) L' (theta - mu) and weight sqrt(-log g)."""
     energy, pull, component = prior(body_pose)
     half = 0.5 * weight**2
     return Linearization(half * energy, half * pull, half * prior.precisions[component])
 
 
 def bending_term(body_pose: Float[Tensor, "B 69"], weight: float) -> Linearization:
-    """E_a, equation 4: 10 exp(theta_i) for elbows and knees that bend the impossible way."""
+    """E_a: 10 exp(theta_i) for elbows and knees that bend the impossible way."""
     entry = torch.tensor([e for e, _ in _BENDING], device=body_pose.device)
     sign = body_pose.new_tensor([s for _, s in _BENDING])
     # exp(20) is past any pose; beyond it the square would overflow
@@ -103,7 +103,7 @@ def bending_term(body_pose: Float[Tensor, "B 69"], weight: float) -> Linearizati
 
 
 def shape_term(betas: Float[Tensor, "B n_betas"], weight: float) -> Linearization:
-    """E_beta, equation 7, for coefficients of unit variance."""
+    """E_beta, for coefficients of unit variance."""
     eye = torch.eye(betas.shape[1], dtype=betas.dtype, device=betas.device)
     squared = weight**2
     cost = 0.5 * squared * (betas**2).sum(1)
@@ -111,7 +111,7 @@ def shape_term(betas: Float[Tensor, "B n_betas"], weight: float) -> Linearizatio
 
 
 def depth_term(z: Float[Tensor, " B"], target: Float[Tensor, " B"], weight: float) -> Linearization:
-    """Keeps the camera stage near the depth of similar triangles: weight (z - target), metres."""
+    """Keeps the body near the depth of similar triangles: weight (z - target), metres."""
     difference, squared = z - target, weight**2
     hessian = torch.full_like(z, squared)[:, None, None]
     return Linearization(0.5 * squared * difference**2, squared * difference[:, None], hessian)

@@ -4,7 +4,8 @@ import hashlib
 import json
 import logging
 import os
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -45,7 +46,7 @@ class Artefact:
 
     def load(self) -> Any:
         """The result as the stage's own type."""
-        with np.load(self.path, allow_pickle=False) as archive:
+        with opened(self.path) as archive:
             return from_arrays(self.output, {n: archive[n] for n in archive if n != _PROVENANCE})
 
 
@@ -61,21 +62,15 @@ class Cache:
         if not path.is_file():
             return None
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with opened(path) as archive:
                 for name in archive:  # reading a member checks its CRC-32
                     archive[name]
                 provenance = json.loads(str(archive[_PROVENANCE]))
             if provenance["key"] == key:
                 return Artefact(path, key, provenance, output, cached=True)
             _log.warning("%s: holds another result than its name says; computing it again", path)
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            EOFError,
-            zipfile.BadZipFile,
-            zipfile.error,
-        ) as error:
+        # A flipped byte can raise nearly anything: BadZipFile, NotImplementedError, ...
+        except Exception as error:
             _log.warning("%s: damaged (%s); computing it again", path, error)
         return None
 
@@ -95,21 +90,22 @@ class Cache:
         return self.root / stage / f"{clip}-{key[:12]}.npz"
 
 
-class replacing:  # noqa: N801 - reads as a verb: with replacing(path) as temporary
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """An npz as numpy reads it, without pickles; np.load alone leaves a damaged file open."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        yield archive
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
     """A temporary path that takes the place of `path` if the block succeeds, else vanishes."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
-
-    def __enter__(self) -> Path:
-        return self.temporary
-
-    def __exit__(self, kind: type | None, *_: object) -> None:
-        if kind is None:
-            os.replace(self.temporary, self.path)
-        else:
-            self.temporary.unlink(missing_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def plain(value: Any) -> Any:

@@ -1,13 +1,15 @@
 """The one gate between Hydra's configuration and typed values: below it no DictConfig."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields, is_dataclass
+from difflib import get_close_matches
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from fitting.fit_config import FitConfig
 from pipeline.rasterizers import Backend
@@ -33,6 +35,9 @@ class RemapConfig:
 
     min_confidence: float = MISSING
 
+    def __post_init__(self) -> None:
+        _within("remap.min_confidence", self.min_confidence, 0, 1)
+
 
 @dataclass
 class RenderConfig:
@@ -41,6 +46,9 @@ class RenderConfig:
     picture: Picture = MISSING
     backend: Backend = MISSING
     opacity: float = MISSING
+
+    def __post_init__(self) -> None:
+        _within("render.opacity", self.opacity, 0, 1)
 
 
 @dataclass
@@ -69,6 +77,13 @@ class RuntimeConfig:
     output_dir: str = MISSING
     weights_dir: str = MISSING
 
+    def __post_init__(self) -> None:
+        for name in ("threads", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"runtime.{name}: expected 1 or more, got {getattr(self, name)}")
+        if not re.fullmatch(r"[a-z]+(:\d+)?", self.device):
+            raise ValueError(f"runtime.device: expected e.g. cpu or cuda:0, got {self.device!r}")
+
 
 @dataclass
 class Config:
@@ -95,39 +110,116 @@ def to_config(cfg: DictConfig) -> Config:
         if name not in cfg:
             raise ConfigError(f"{name}: this group is missing")
         groups[name] = _typed(name, cfg[name])
-    unknown = [name for name in cfg if name not in groups]
-    if unknown:
-        raise ConfigError(f"{unknown[0]}: no such group, expected one of {', '.join(groups)}")
+    for name in map(str, cfg):
+        if name not in groups:
+            raise ConfigError(f"{name}: no such group, {_instead(name, list(groups))}")
     return Config(**groups)
 
 
-def _typed(group: str, values: DictConfig) -> Any:
+def _typed(group: str, values: Any) -> Any:
     """The group as an object of its dataclass."""
-    values = OmegaConf.create(OmegaConf.to_container(values))  # drops Hydra's struct flag
+    if not isinstance(values, DictConfig):
+        raise ConfigError(f"{group}: expected a group of keys, got {values!r}")
+    kind: Any = None
     try:
-        if group in ("data", "detector"):
-            kind = _target(group, values)
-        else:
-            kind = Config.__annotations__[group]
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), values))
+        # A copy without Hydra's struct flag; interpolations may point out of the group.
+        own = OmegaConf.create(OmegaConf.to_container(values, resolve=True))
+        target = group in ("data", "detector")
+        kind = _target(group, own) if target else Config.__annotations__[group]
+        _check_records(kind, own)
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), own))
     except OmegaConfBaseException as error:
-        key = getattr(error, "full_key", None)
-        problem = str(error).splitlines()[0]
-        raise ConfigError(f"{group}.{key}: {problem}" if key else f"{group}: {problem}") from error
+        key = error.full_key or ""
+        if key.split(".")[0] != group:  # only a failed interpolation counts from the root
+            key = f"{group}.{key}".rstrip(".")
+        raise ConfigError(f"{key}: {_problem(key, error)}") from error
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"{group}: {error}") from error
+        raise ConfigError(_named(group, kind, str(error))) from error
 
 
-def _target(group: str, values: DictConfig) -> type:
+def _check_records(kind: type, values: Any) -> None:
+    """Check lists of dataclasses item by item: OmegaConf's own error does not say which item."""
+    for name, hint in get_type_hints(kind).items():
+        items, inner = values.get(name), get_args(hint)
+        if get_origin(hint) is not list or not is_dataclass(inner[0]) or not items:
+            continue
+        for index, item in enumerate(items):
+            try:
+                OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(inner[0]), item))
+            except OmegaConfBaseException as error:
+                error.full_key = f"{name}[{index}].{error.full_key or ''}".rstrip(".")
+                raise
+
+
+def _named(group: str, kind: type | None, text: str) -> str:
+    """A dataclass's own complaint, under the key that the user knows."""
+    if kind and text.startswith(f"{kind.__name__}."):
+        return group + text.removeprefix(kind.__name__)
+    return text if text.startswith(f"{group}.") else f"{group}: {text}"
+
+
+def _problem(key: str, error: OmegaConfBaseException) -> str:
+    """What is wrong with a key, and what was expected."""
+    if isinstance(error, MissingMandatoryValue):
+        return f"missing, give it as {key}=..."
+    if isinstance(error, ConfigKeyError) and is_dataclass(error.object_type):
+        names = [field.name for field in fields(error.object_type)]
+        return f"no such key, {_instead(key.rpartition('.')[2], names)}"
+    return str(error).splitlines()[0]
+
+
+def _instead(name: str, names: list[str]) -> str:
+    near = get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"expected one of {', '.join(names)}"
+
+
+def _target(group: str, values: Any) -> type:
     """The dataclass that a plug point's `_target_` names."""
     path = values.pop("_target_", None)
     if not path:
         raise ConfigError(f"{group}._target_: missing, expected the path of a class")
     module, _, name = path.rpartition(".")
     try:
-        return getattr(import_module(module), name)
+        kind = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"{group}._target_: no class {path!r}: {error}") from error
+    if not (isinstance(kind, type) and is_dataclass(kind)):
+        raise ConfigError(f"{group}._target_: expected a dataclass, got {path}")
+    return kind
+
+
+def _within(key: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{key}: expected {low}..{high}, got {value}")
+
+
+def existing(key: str, path: Path) -> Path:
+    """The path, if a file is there.
+
+    Raises:
+        ConfigError: there is none; names the key that asked for it.
+    """
+    if not path.is_file():
+        raise ConfigError(f"{key}: no file at {path}")
+    return path
+
+
+def check_device(device: str) -> None:
+    """Try a torch device out; torch is imported for any but the CPU.
+
+    Raises:
+        ConfigError: this machine does not have it.
+    """
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.zeros(1, dtype=torch.float64, device=device)
+    # What torch raises for a device that it does not know, was not built for, or cannot reach.
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"runtime.device: {device} cannot be used here: {reason}") from error
 
 
 def project_path(path: str) -> Path:

@@ -1,5 +1,6 @@
 """Stage 1: the frames of a clip -> the detector's own joints."""
 
+import pickle
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -7,16 +8,22 @@ from typing import Any
 
 from detectors.base import Detections, Detector, Resources
 from pipeline.cache import plain
-from pipeline.clips import Skipped
-from pipeline.config import RuntimeConfig
-from pipeline.images import ClipError
+from pipeline.config import ConfigError, RuntimeConfig, check_device, existing
 from pipeline.stage import Done, Job, Stage, Tick, timed
 
 
 def detect_stage(detector: Detector, runtime: RuntimeConfig) -> Stage:
-    """The stage of a detector; its network is loaded by the first clip that is not cached."""
-    files = detector.files()
-    options = {name: value for name, value in plain(asdict(detector)).items() if name not in files}
+    """The stage of a detector; its network is loaded by the first clip that is not cached.
+
+    Raises:
+        ConfigError: a file that the detector's options name does not exist.
+    """
+    try:
+        files = {o: existing(f"detector.{o}", path) for o, path in detector.files().items()}
+    except FileNotFoundError as error:
+        raise ConfigError(f"detector: {error}") from error
+    settings = asdict(detector)  # pyright: ignore[reportArgumentType]  (dataclasses by contract)
+    options = {name: value for name, value in plain(settings).items() if name not in files}
     resources = Resources(
         device=runtime.device,
         threads=runtime.threads,
@@ -25,6 +32,7 @@ def detect_stage(detector: Detector, runtime: RuntimeConfig) -> Stage:
     )
 
     def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
+        check_device(runtime.device)
         return timed(jobs, lambda job: _detect(detector, resources, job, tick))
 
     return Stage(
@@ -39,7 +47,7 @@ def detect_stage(detector: Detector, runtime: RuntimeConfig) -> Stage:
     )
 
 
-def _detect(detector: Detector, resources: Resources, job: Job, tick: Tick) -> Detections | Skipped:
+def _detect(detector: Detector, resources: Resources, job: Job, tick: Tick) -> Detections:
     def frames() -> Iterator[Any]:
         for frame in job.clip.frames():
             yield frame
@@ -47,5 +55,7 @@ def _detect(detector: Detector, resources: Resources, job: Job, tick: Tick) -> D
 
     try:
         return detector.detect(frames(), resources, job.clip.path.name)
-    except ClipError as error:
-        return Skipped(job.clip.path, str(error))
+    # What detectors raise for weights that are absent, damaged or would run code, and for inputs
+    # that they do not know.
+    except (OSError, ValueError, pickle.UnpicklingError) as error:
+        raise ConfigError(f"detector: {error}") from error

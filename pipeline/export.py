@@ -9,7 +9,7 @@ import numpy as np
 from fitting.joints import LSP_14
 from fitting.result import FitResult
 from fitting.status import Status
-from pipeline.cache import replacing, to_arrays
+from pipeline.cache import opened, replacing, to_arrays
 from pipeline.clips import Skipped
 from pipeline.stage import Job
 
@@ -28,19 +28,38 @@ def export(jobs: list[Job], skipped: list[Skipped], folder: Path) -> dict[str, A
     """
     folder.mkdir(parents=True, exist_ok=True)
     inputs = [_export_job(job, folder) for job in jobs]
-    inputs += [
-        {"name": skip.path.stem, "source": str(skip.path), "status": "skipped",
-         "reason": skip.reason}
-        for skip in skipped
-    ]  # fmt: skip
+    inputs += _skipped_entries(skipped, {entry["name"] for entry in inputs})
     summary = {
         "fitted": len(jobs),
         "skipped": len(skipped),
         "people": sum(len(entry.get("people", [])) for entry in inputs),
+        "seconds_computing": _seconds_computing(jobs),
         "inputs": inputs,
     }
     _write(folder / "summary.json", json.dumps(summary, indent=2).encode())
     return summary
+
+
+def _skipped_entries(skipped: list[Skipped], taken: set[str]) -> list[dict[str, Any]]:
+    """Named by file, or by path where another input has that name."""
+    entries = []
+    for skip in skipped:
+        name = skip.path.name if skip.path.name not in taken else str(skip.path)
+        taken.add(name)
+        entries.append(
+            {"name": name, "source": str(skip.path), "status": "skipped", "reason": skip.reason}
+        )
+    return entries
+
+
+def _seconds_computing(jobs: list[Job]) -> dict[str, float]:
+    """Of each stage in this run, which is 0 for what came from the cache."""
+    totals: dict[str, float] = {}
+    for job in jobs:
+        for name, artefact in job.results.items():
+            seconds = 0.0 if artefact.cached else artefact.seconds
+            totals[name] = round(totals.get(name, 0.0) + seconds, 4)
+    return totals
 
 
 def _export_job(job: Job, folder: Path) -> dict[str, Any]:
@@ -78,31 +97,32 @@ def _person(rows: FitResult) -> dict[str, Any]:
 
 def _write_parameters(path: Path, job: Job, result: FitResult) -> None:
     """Every field of the result and what is needed to use it without this project."""
+    identity = {"fit_key": job.results["fit"].key, "source": str(job.clip.path)}
+    if _is_from(path, identity):
+        return  # also spares opening a video, which imports cv2
     facts = job.clip.facts()
     arrays = to_arrays(result) | {
         "joint_names": np.array(LSP_14),
         "status_names": np.array([status.name.lower() for status in Status]),
         "image_size": np.array(facts.image_size),
         "fps": np.array(np.nan if facts.fps is None else facts.fps),
-        "source": np.array(str(job.clip.path)),
         "convention": np.array(CONVENTION),
-        "fit_key": np.array(job.results["fit"].key),
+        **{name: np.array(text) for name, text in identity.items()},
     }
-    if _is_from(path, job.results["fit"].key):
-        return
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
 
 
-def _is_from(path: Path, key: str) -> bool:
-    """Whether the parameters of this very fit are already there."""
+def _is_from(path: Path, identity: dict[str, str]) -> bool:
+    """Whether the parameters of this very fit are already there, undamaged."""
     if not path.is_file():
         return False
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return "fit_key" in archive and str(archive["fit_key"]) == key
-    except (OSError, ValueError):
+        with opened(path) as archive:
+            arrays = {name: archive[name] for name in archive}  # reading checks each CRC-32
+    except Exception:  # as in Cache.find: damage can raise nearly anything
         return False
+    return all(name in arrays and str(arrays[name]) == text for name, text in identity.items())
 
 
 def _write(path: Path, content: bytes) -> None:

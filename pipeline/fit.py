@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,14 @@ from fitting.fit_config import FitConfig
 from fitting.joints import Keypoints
 from fitting.result import FitResult
 from pipeline.cache import plain
-from pipeline.config import ModelsConfig, RuntimeConfig, project_path
+from pipeline.config import (
+    ConfigError,
+    ModelsConfig,
+    RuntimeConfig,
+    check_device,
+    existing,
+    project_path,
+)
 from pipeline.stage import Done, Job, Stage, Tick
 
 if TYPE_CHECKING:
@@ -21,21 +29,24 @@ if TYPE_CHECKING:
 
 
 def fit_stage(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> Stage:
-    """The stage of SMPLify with the given settings and models."""
+    """The stage of SMPLify with the given settings and models.
+
+    Raises:
+        ConfigError: a model's file does not exist, or the focal length is none.
+    """
     files = {
-        "body": project_path(models.bodies) / f"{config.gender.value}.npz",
-        "pose_prior": project_path(models.pose_prior),
+        "body": existing("models.bodies", _body_file(config, models)),
+        "pose_prior": existing("models.pose_prior", project_path(models.pose_prior)),
     }
+    try:
+        focal_length_px(config.focal_length, (1, 1), None)
+    except ValueError as error:
+        raise ConfigError(f"fit.{error}") from error
 
     def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
-        import torch
-
-        from fitting import load_body_model, load_pose_prior
-
-        torch.set_num_threads(runtime.threads)
-        body, prior = load_body_model(files["body"]), load_pose_prior(files["pose_prior"])
+        body, prior = _load(config, models, runtime)
         for group in _groups(jobs, runtime.batch_size):
-            yield from _fit_group(group, body, prior, config, runtime, tick)
+            yield from _fit_group(group, body, prior, config, runtime)
 
     return Stage(
         name="fit",
@@ -50,10 +61,37 @@ def fit_stage(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -
 
 
 def body_of(config: FitConfig, models: ModelsConfig) -> "BodyModel":
-    """The body model that the fit used."""
+    """The body model that the fit used.
+
+    Raises:
+        ConfigError: the file holds no body.
+    """
     from fitting import load_body_model
 
-    return load_body_model(project_path(models.bodies) / f"{config.gender.value}.npz")
+    try:
+        return load_body_model(_body_file(config, models))
+    except ValueError as error:
+        raise ConfigError(f"models.bodies: {error}") from error
+
+
+def _load(
+    config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig
+) -> tuple["BodyModel", "PosePrior"]:
+    import torch
+
+    from fitting import load_pose_prior
+
+    check_device(runtime.device)
+    torch.set_num_threads(runtime.threads)
+    body = body_of(config, models)
+    try:
+        return body, load_pose_prior(project_path(models.pose_prior))
+    except ValueError as error:
+        raise ConfigError(f"models.pose_prior: {error}") from error
+
+
+def _body_file(config: FitConfig, models: ModelsConfig) -> Path:
+    return project_path(models.bodies) / f"{config.gender.value}.npz"
 
 
 def _nobody(result: FitResult) -> str | None:
@@ -74,7 +112,7 @@ def _groups(jobs: list[Job], rows: int) -> Iterator[list[tuple[Job, Keypoints]]]
 
 def _fit_group(
     group: list[tuple[Job, Keypoints]], body: "BodyModel", prior: "PosePrior", config: FitConfig,
-    runtime: RuntimeConfig, tick: Tick,
+    runtime: RuntimeConfig,
 ) -> Iterator[Done]:  # fmt: skip
     """Solve the rows of several clips together and hand each clip its own."""
     from fitting import fit
@@ -92,8 +130,6 @@ def _fit_group(
     whole = FitResult.concatenate(parts)
     for (job, _), size, end in zip(group, sizes, ends, strict=True):
         yield Done(job, whole[slice(end - size, end)], share * size)
-        for _ in range(job.clip.facts().n_frames or 1):
-            tick()
 
 
 def _camera(job: Job, config: FitConfig, rows: int) -> Camera:

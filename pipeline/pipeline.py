@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cache import Cache
-from pipeline.config import Config, Picture
+from pipeline.clips import Skipped
+from pipeline.config import Config, ConfigError, Picture
 from pipeline.detect import detect_stage
 from pipeline.export import export
 from pipeline.fit import fit_stage
@@ -25,7 +26,7 @@ def stages_of(config: Config) -> list[Stage]:
         fit_stage(config.fit, config.models, config.runtime),
     ]
     if config.render.picture is not Picture.none:
-        stages.append(render_stage(config.render, config.fit, config.models))
+        stages.append(render_stage(config.render, config.fit, config.models, config.runtime))
     return stages
 
 
@@ -37,17 +38,29 @@ def run(config: Config) -> dict[str, Any]:
 
     Raises:
         NoClipsError: data names nothing to work on.
+        ConfigError: a setting cannot be used.
     """
+    stages = stages_of(config)  # before anything is read: they check what their settings name
+    folder = Path(config.runtime.output_dir)
     clips, skipped = config.data.clips()
+    if any(clip.path.parent.resolve() == folder.resolve() for clip in clips):
+        raise ConfigError(
+            f"runtime.output_dir: {folder} holds the inputs, and pictures of the same names would "
+            "replace them: name another folder"
+        )
+    _report(skipped)
     jobs = [Job(clip) for clip in clips]
     cache = Cache(Path(config.runtime.cache_dir))
     with progress_bars() as track:
-        for stage in stages_of(config):
+        for stage in stages:
             jobs, dropped = run_stage(stage, jobs, cache, track)
-            for skip in dropped:
-                _log.warning("%s: skipped: %s", skip.path.name, skip.reason)
+            _report(dropped)
             skipped += dropped
-    folder = Path(config.runtime.output_dir)
     summary = export(jobs, skipped, folder)
     print_summary(summary, folder)
     return summary
+
+
+def _report(skipped: list[Skipped]) -> None:
+    for skip in skipped:
+        _log.warning("skipped %s", skip.reason)

@@ -16,12 +16,14 @@ from pipeline.stage import Done, Job, Stage, Tick, timed
 class Approximation:
     """An LSP joint that a detector lacks, from joints it has: start + sum of f (to - origin).
 
-    A name without a side (`shoulder`) is the middle between left and right.
+    A name without a side (`shoulder`) is the middle between left and right. `given` names joints
+    that tell whose recipe it is, and that have no part in the place or its confidence.
     """
 
     joint: str
     start: str
     steps: tuple[tuple[float, str, str], ...]
+    given: tuple[str, ...] = ()
 
 
 # Least squares on the 1000 training images of LSP with each detector's own output. LSP's neck is
@@ -29,7 +31,7 @@ class Approximation:
 # detector has is used.
 APPROXIMATIONS = (
     # BlazePose
-    Approximation("neck", "shoulder", ((0.466, "ear", "shoulder"), (0.0, "mouth", "mouth"))),
+    Approximation("neck", "shoulder", ((0.466, "ear", "shoulder"),), given=("mouth",)),
     Approximation("head_top", "shoulder", ((0.882, "ear", "shoulder"), (1.971, "eye", "mouth"))),
     # COCO-17
     Approximation("neck", "shoulder", ((0.500, "ear", "shoulder"), (0.046, "hip", "shoulder"))),
@@ -46,16 +48,14 @@ def remap_stage(config: RemapConfig, people: PeopleChoice) -> Stage:
 
     def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
         def one(job: Job) -> Keypoints:
-            found = job.results["detect"].load()
-            size = job.clip.facts().image_size
-            tick()
-            return to_lsp(select(found, people), size, config.min_confidence)
+            found = select(job.results["detect"].load(), people)
+            return to_lsp(found, job.clip.facts().image_size, config.min_confidence)
 
         return timed(jobs, one)
 
     return Stage(
         name="remap",
-        version=1,
+        version=2,
         config={"min_confidence": config.min_confidence, "people": people.name},
         files={},
         after=("detect",),
@@ -109,14 +109,15 @@ def _locate(found: Detections, joint: str) -> tuple[np.ndarray, np.ndarray] | No
     if exact:
         return exact
     for recipe in APPROXIMATIONS:
-        names = [recipe.start, *(name for step in recipe.steps for name in step[1:])]
-        points = {name: _point(found, name) for name in names}
-        if recipe.joint != joint or any(point is None for point in points.values()):
+        names = {recipe.start, *(name for step in recipe.steps for name in step[1:])}
+        points = {name: point for name in names if (point := _point(found, name))}
+        has_all = len(points) == len(names) and all(_point(found, n) for n in recipe.given)
+        if recipe.joint != joint or not has_all:
             continue
-        xy = points[recipe.start][0].copy()  # pyright: ignore[reportOptionalSubscript]
+        xy = points[recipe.start][0].copy()
         for factor, to, origin in recipe.steps:
-            xy += factor * (points[to][0] - points[origin][0])  # pyright: ignore
-        return xy, np.min([point[1] for point in points.values() if point], axis=0)
+            xy += factor * (points[to][0] - points[origin][0])
+        return xy, np.min([confidence for _, confidence in points.values()], axis=0)
     return None
 
 

@@ -13,10 +13,9 @@ from jaxtyping import UInt8
 from fitting.fit_config import FitConfig
 from fitting.joints import Keypoints
 from fitting.result import FitResult
-from pipeline.clips import Skipped
-from pipeline.config import ModelsConfig, Picture, RenderConfig
+from pipeline.config import ModelsConfig, Picture, RenderConfig, RuntimeConfig
 from pipeline.fit import body_of
-from pipeline.images import ClipError, Image
+from pipeline.images import Image
 from pipeline.stage import Done, Job, Stage, Tick, timed
 
 if TYPE_CHECKING:
@@ -34,10 +33,15 @@ class PictureFile:
     suffix: str
 
 
-def render_stage(config: RenderConfig, fit: FitConfig, models: ModelsConfig) -> Stage:
+def render_stage(
+    config: RenderConfig, fit: FitConfig, models: ModelsConfig, runtime: RuntimeConfig
+) -> Stage:
     """The stage that draws; the body model and the renderer are loaded on the first miss."""
 
     def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
+        import torch
+
+        torch.set_num_threads(runtime.threads)  # smplx makes the meshes with torch
         body = body_of(fit, models)
         return timed(jobs, lambda job: _draw_clip(job, body, config, tick))
 
@@ -56,9 +60,7 @@ def render_stage(config: RenderConfig, fit: FitConfig, models: ModelsConfig) -> 
     )
 
 
-def _draw_clip(
-    job: Job, body: "BodyModel", config: RenderConfig, tick: Tick
-) -> PictureFile | Skipped:
+def _draw_clip(job: Job, body: "BodyModel", config: RenderConfig, tick: Tick) -> PictureFile:
     result, keypoints = job.results["fit"].load(), job.results["remap"].load()
 
     def pictures() -> Iterator[Image]:
@@ -67,13 +69,10 @@ def _draw_clip(
             yield draw(frame, result[rows], keypoints[rows], body, config)
             tick()
 
-    try:
-        if job.clip.video:
-            return _mp4(pictures(), job.clip.facts().fps or _DEFAULT_FPS)
-        (picture,) = pictures()
-        return _jpg(picture)
-    except ClipError as error:
-        return Skipped(job.clip.path, str(error))
+    if job.clip.video:
+        return _mp4(pictures(), job.clip.facts().fps or _DEFAULT_FPS)
+    (picture,) = pictures()
+    return _jpg(picture)
 
 
 def draw(

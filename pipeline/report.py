@@ -1,7 +1,7 @@
 """What a person at the terminal sees: one bar per stage while it works, a table at the end."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pipeline.stage import Tick
+from pipeline.stage import Tick, Track
 
 console = Console(stderr=True)
+_GOOD = {"converged", "max_iterations"}
 
 
 @contextmanager
-def progress_bars() -> Iterator[Callable[[str, int], Tick]]:
-    """Opens bars: call with a title and the number of frames, get what advances it."""
+def progress_bars() -> Iterator[Track]:
+    """Opens a bar per stage."""
     columns = (
         TextColumn("{task.description:>7}"),
         BarColumn(),
@@ -28,7 +29,7 @@ def progress_bars() -> Iterator[Callable[[str, int], Tick]]:
     )
     with Progress(*columns, console=console) as progress:
 
-        def track(title: str, total: int) -> Tick:
+        def track(title: str, total: int | None) -> Tick:
             task = progress.add_task(title, total=total)
             return lambda: progress.advance(task)
 
@@ -36,43 +37,42 @@ def progress_bars() -> Iterator[Callable[[str, int], Tick]]:
 
 
 def print_summary(summary: dict[str, Any], folder: Path) -> None:
-    """The table of all inputs: people, error, time, what was cached, why one was skipped."""
-    table = Table(
-        "input", "people", "error px", "seconds", "from cache", "", box=None, padding=(0, 2, 0, 0)
-    )
+    """The table of what was fitted, and below it why the others were skipped."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("input", overflow="fold")  # cut short, names could not be told apart
+    for title in ("people", "error px", "seconds", "cached", ""):
+        table.add_column(title, no_wrap=True, justify="right" if title else "left")
+    fitted = [entry for entry in summary["inputs"] if entry["status"] == "fitted"]
+    for entry in fitted:
+        table.add_row(*_row(entry))
+    if fitted:
+        console.print(table)
     for entry in summary["inputs"]:
-        table.add_row(*_fitted_row(entry) if entry["status"] == "fitted" else _skipped_row(entry))
-    console.print(table)
+        if entry["status"] == "skipped":
+            console.print(f"[yellow]skipped[/yellow] {escape(entry['reason'])}", soft_wrap=True)
     console.print(
         f"{summary['fitted']} fitted, {summary['skipped']} skipped. Results in {folder.resolve()}",
         soft_wrap=True,
     )
 
 
-def _fitted_row(entry: dict[str, Any]) -> tuple[str, ...]:
+def _row(entry: dict[str, Any]) -> tuple[str, ...]:
+    """Name; people; range of their errors; seconds of this run; stages from the cache; doubts."""
     errors = [p["reprojection_error_px"] for p in entry["people"]]
-    shown = ", ".join("-" if e is None else f"{e:.1f}" for e in errors[:4])
-    if len(errors) > 4:
-        shown += ", ..."
+    known = [f"{e:.1f}" for e in sorted(e for e in errors if e is not None)]
     cached = [stage for stage, hit in entry["cached"].items() if hit]
-    everything = len(cached) == len(entry["cached"])
     seconds = sum(s for stage, s in entry["seconds"].items() if stage not in cached)
-    doubts = sorted(
-        {
-            name
-            for p in entry["people"]
-            for name in p["status"]
-            if name not in ("converged", "max_iterations")
-        }
-    )
+    doubts = {name for p in entry["people"] for name in p["status"]} - _GOOD
     return (
-        escape(entry["name"]), str(len(errors)), shown, f"{seconds:.2f}",
-        "all" if everything else ", ".join(cached), ", ".join(doubts),
-    )  # fmt: skip
-
-
-def _skipped_row(entry: dict[str, Any]) -> tuple[str, ...]:
-    return escape(entry["name"]), "-", "", "", "", f"[yellow]{escape(entry['reason'])}[/yellow]"
+        escape(entry["name"]),
+        str(len(errors)),
+        "-".join(dict.fromkeys([*known[:1], *known[-1:]])),
+        f"{seconds:.2f}",
+        "all"
+        if len(cached) == len(entry["cached"])
+        else f"{len(cached)} of {len(entry['cached'])}",
+        ", ".join(sorted(doubts)),
+    )
 
 
 def log_to_console() -> None:

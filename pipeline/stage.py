@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cache import Artefact, Cache, digest, key_of
-from pipeline.clips import Clip, Skipped
+from pipeline.clips import Clip, ClipError, Skipped
 
 Tick = Callable[[], None]
 """Tells the progress bar that one more frame is done."""
+
+Track = Callable[[str, int | None], Tick]
+"""Opens a progress bar: title and frames to do, None where videos do not say how many."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class Stage:
         files: option -> file whose contents count, not its path.
         after: names of the stages whose results it uses, the direct parents in the key.
         output: the dataclass it results in.
-        compute: jobs -> results, one by one as they are ready; loads its model when called.
+        compute: jobs -> results, in order, one by one as they are ready; loads its model when
+            called. It may tick frames; those of a finished job that it did not are ticked for it.
         nothing: why a result is of no use to the stages that follow, None when it is.
     """
 
@@ -64,12 +68,9 @@ class _Refused:
 
 
 def run_stage(
-    stage: Stage, jobs: list[Job], cache: Cache, track: Callable[[str, int], Tick]
+    stage: Stage, jobs: list[Job], cache: Cache, track: Track
 ) -> tuple[list[Job], list[Skipped]]:
     """Bring every job through the stage: from the cache where it is there, computed where not.
-
-    Args:
-        track: opens a progress bar: (title, frames to do) -> Tick.
 
     Returns:
         The jobs that go on, in order, with this stage's result; and the clips that do not.
@@ -84,19 +85,41 @@ def run_stage(
             found[name] = artefact
     missing = [job for job in jobs if job.clip.name not in found]
     if missing:
-        tick = track(stage.name, sum(map(_frames, missing)))
-        for done in stage.compute(missing, tick):
+        for done in _computed(stage, missing, track):
             name = done.job.clip.name
             found[name] = _store(stage, cache, files, keys[name], done)
     return _sort_out(stage, jobs, found)
 
 
-def timed(jobs: Iterable[Job], compute: Callable[[Job], Any | Skipped]) -> Iterator[Done]:
-    """Compute jobs one after the other."""
+def timed(jobs: Iterable[Job], compute: Callable[[Job], Any]) -> Iterator[Done]:
+    """Compute jobs one after the other; one whose file cannot be read is skipped."""
     for job in jobs:
         begin = time.perf_counter()
-        result = compute(job)
+        try:
+            result = compute(job)
+        except ClipError as error:
+            result = Skipped(job.clip.path, str(error))
         yield Done(job, result, time.perf_counter() - begin)
+
+
+def _computed(stage: Stage, jobs: list[Job], track: Track) -> Iterator[Done]:
+    """What the stage computes, with a bar that has moved by all frames of each job when it is done:
+    also where the job was refused, or the stage looks at no frame."""
+    frames = {job.clip.name: _frames(job) for job in jobs}
+    known = [count for count in frames.values() if count is not None]
+    advance = track(stage.name, sum(known) if len(known) == len(jobs) else None)
+    ticked = 0
+
+    def tick() -> None:
+        nonlocal ticked
+        ticked += 1
+        advance()
+
+    for done in stage.compute(jobs, tick):
+        for _ in range((frames[done.job.clip.name] or 0) - ticked):
+            advance()
+        ticked = 0
+        yield done
 
 
 def _key(stage: Stage, files: dict[str, str], job: Job) -> str:
@@ -104,17 +127,17 @@ def _key(stage: Stage, files: dict[str, str], job: Job) -> str:
     return key_of(stage.name, stage.version, stage.config, files, parents)
 
 
-def _frames(job: Job) -> int:
-    from pipeline.clips import ClipError
-
+def _frames(job: Job) -> int | None:
     try:
-        return job.clip.facts().n_frames or 1
+        return job.clip.facts().n_frames
     except ClipError:
         return 1
 
 
 def _store(stage: Stage, cache: Cache, files: dict[str, str], key: str, done: Done) -> Artefact:
     refused = isinstance(done.result, Skipped)
+    # Without the path: the same bytes are refused for the same reason wherever they lie.
+    reason = done.result.reason.removeprefix(f"{done.job.clip.path}: ") if refused else None
     provenance = {
         "stage": stage.name,
         "version": stage.version,
@@ -123,10 +146,10 @@ def _store(stage: Stage, cache: Cache, files: dict[str, str], key: str, done: Do
         "source": str(done.job.clip.path),
         "parents": [done.job.results[name].key for name in stage.after],
         "seconds": round(done.seconds, 4),
-        "refused": done.result.reason if refused else None,
+        "refused": reason,
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
-    result = _Refused(done.result.reason) if refused else done.result
+    result = _Refused(reason) if reason is not None else done.result
     return cache.store(stage.name, done.job.clip.name, key, result, provenance)
 
 
@@ -141,7 +164,7 @@ def _sort_out(
         if not reason and stage.nothing:
             reason = stage.nothing(artefact.load())
         if reason:
-            staying.append(Skipped(job.clip.path, reason))
+            staying.append(Skipped(job.clip.path, f"{job.clip.path}: {reason}"))
         else:
             going.append(Job(job.clip, {**job.results, stage.name: artefact}))
     return going, staying

@@ -81,7 +81,12 @@ def test_openmmlab_metadata_loads(tmp_path):
     import torch
 
     history = HistoryBuffer([1.0, 2.0], [1, 1])
-    metadata = {"sigmas": np.ones(3, np.float32), "best": np.float64(0.5), "loss": history}
+    metadata = {
+        "sigmas": np.ones(3, np.float32),
+        "best": np.float64(0.5),
+        "loss": history,
+        "links": np.zeros((0, 2)),
+    }
     torch.save({"state_dict": {"w": torch.ones(2)}, "meta": metadata}, tmp_path / "good.pth")
     with pytest.raises(pickle.UnpicklingError):
         torch.load(tmp_path / "good.pth", weights_only=True)
@@ -90,6 +95,7 @@ def test_openmmlab_metadata_loads(tmp_path):
     assert meta["sigmas"].tolist() == [1, 1, 1]
     assert meta["best"] == 0.5
     assert meta["loss"].mean() == 1.5
+    assert meta["links"].shape == (0, 2)
 
 
 @pytest.mark.parametrize(
@@ -99,8 +105,9 @@ def test_openmmlab_metadata_loads(tmp_path):
         _Calls(builtins.eval, "open('ran', 'w')"),
         _Calls(builtins.getattr, HistoryBuffer, "__init__"),
         _Calls(builtins.getattr, np.ndarray, "tofile"),
+        _Calls(bytes, 5),
     ],
-    ids=["os.system", "eval", "getattr of __init__", "getattr of ndarray"],
+    ids=["os.system", "eval", "getattr of __init__", "getattr of ndarray", "bytes"],
 )
 def test_code_in_a_checkpoint_stays_refused(payload, tmp_path, monkeypatch):
     import torch

@@ -86,24 +86,22 @@ def test_adapter_finds_joints_of_a_model_trained_with_mmpose(trained):
     pck = float((error < 0.2).mean())
     print(f"PCK@0.2 {pck:.3f}, median error {np.median(error):.3f} torso")  # noqa: T201
     assert pck >= 0.9
-    assert np.median(error) < 0.08  # half a pixel or a swapped axis would show here
+    offset = np.median(found.keypoints - joints, axis=(0, 1))
+    assert np.abs(offset).max() < 1  # px; a cell of the heatmap is 6 px, so its rounding is less
     one_by_one = detector.detect(frames[3:4], Resources(batch_size=1), "lsp")
     assert np.abs(one_by_one.keypoints[0] - found.keypoints[3]).max() < 1e-2
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_checkpoint_that_carries_code_is_refused(trained, tmp_path):
+def test_checkpoint_that_carries_code_is_refused(tmp_path):
+    weights = random_checkpoint(HALPE_CONFIG, tmp_path / "evil.pth")
     import torch
 
-    config, checkpoint, *_ = trained
-    content = torch.load(checkpoint, weights_only=False)
-    content["meta"]["extra"] = _Touch(tmp_path / "ran")
-    torch.save(content, tmp_path / "evil.pth")
-    detector = MMPoseTopDown(str(config), str(tmp_path / "evil.pth"), person_boxes="whole_image")
-    with pytest.raises(
-        pickle.UnpicklingError, match=r"evil\.pth: expected a checkpoint of tensors"
-    ):
+    content = torch.load(weights, weights_only=True)
+    content["meta"] = {"extra": _Touch(tmp_path / "ran")}
+    torch.save(content, weights)
+    detector = MMPoseTopDown(HALPE_CONFIG, weights, person_boxes="whole_image")
+    with pytest.raises(pickle.UnpicklingError, match=r"evil\.pth: expected .*GLOBAL posix\.system"):
         detector.detect([np.zeros((60, 40, 3), np.uint8)], Resources(), "x")
     assert not (tmp_path / "ran").exists()
 
@@ -122,9 +120,9 @@ class _Touch:
 @pytest.mark.parametrize(
     ("preset", "joints"), [("rtmpose_halpe26", HALPE_26), ("rtmpose_coco17", COCO_17)]
 )
-def test_shipped_configs_run_from_picture_to_joints(preset, joints, tmp_path):
+def test_shipped_configs_run_from_picture_to_joints(preset, joints, tmp_path, capfd):
     """With random weights: says nothing of accuracy, only that both networks and the way between
-    them fit together. The boxes are noise, so nearly every score is let through."""
+    them fit together."""
     from omegaconf import OmegaConf
 
     options = OmegaConf.load(Path(__file__).parents[2] / "conf/detector" / f"{preset}.yaml")
@@ -133,11 +131,13 @@ def test_shipped_configs_run_from_picture_to_joints(preset, joints, tmp_path):
         options[f"{part}_checkpoint"] = random_checkpoint(
             options[f"{part}_config"], tmp_path / f"{part}.pth"
         )
-    detector = MMPoseTopDown(**{**options, "box_score": 0.0, "max_people": 3})
+    detector = MMPoseTopDown(**{**options, "max_people": 3})
+    capfd.readouterr()
     frames = np.random.default_rng(0).integers(0, 255, (2, 120, 90, 3), np.uint8)
     found = detector.detect(frames, Resources(batch_size=4), "x")
+    assert capfd.readouterr() == ("", "")
     assert found.joint_names == joints
-    assert found.frame.tolist() == [0, 0, 0, 1, 1, 1]
+    assert np.bincount(found.frame).min() >= 1
     assert (found.boxes[:, 2:] > found.boxes[:, :2]).all()
 
 
@@ -149,14 +149,26 @@ def random_checkpoint(config: str, path: Path) -> str:
     import torch
     from mmengine.config import Config
 
-    settings = Config.fromfile(find_config(config))
-    settings.model.backbone.init_cfg = None
     torch.manual_seed(0)
-    with warnings.catch_warnings():  # of deprecations, at the import of mmpose and mmdet
+    with warnings.catch_warnings():  # deprecations inside mmengine, mmpose and mmdet
         warnings.simplefilter("ignore")
         from mmengine.registry import MODELS, init_default_scope
 
+        settings = Config.fromfile(find_config(config))
+        settings.model.backbone.init_cfg = None
         init_default_scope(settings.default_scope)
         model = MODELS.build(settings.model)
+    for name, weights in model.named_parameters():
+        if name.endswith("bias") and ("rtm_cls" in name or "rtm_reg" in name):
+            weights.data.fill_(3)  # boxes of some size, scored well
     torch.save({"state_dict": model.state_dict()}, path)
     return str(path)
+
+
+@pytest.mark.slow
+def test_checkpoint_of_another_model_is_refused(tmp_path):
+    other = HALPE_CONFIG.replace("rtmpose-m_8xb512", "rtmpose-s_8xb1024")
+    weights = random_checkpoint(other, tmp_path / "small.pth")
+    detector = MMPoseTopDown(HALPE_CONFIG, weights, person_boxes="whole_image")
+    with pytest.raises(ValueError, match=r"small\.pth: expected the weights of .* the first back"):
+        detector.detect([np.zeros((60, 40, 3), np.uint8)], Resources(), "x")

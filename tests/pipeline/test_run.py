@@ -1,0 +1,275 @@
+"""The whole pipeline on generated inputs: real fit and pictures, a detector without a network."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from PIL import Image as Pillow
+
+from pipeline import pipeline
+from pipeline.clips import NoClipsError, Photos, Video
+from pipeline.config import Config, ConfigError, to_config
+from pipeline.videos import write_video
+from tests.conftest import ROOT
+from tests.pipeline.fake_detector import HEIGHT, JOINTS, WIDTH, FakeDetector, photo
+
+HEAVY = ("torch", "cv2", "mediapipe", "mmpose", "smplx", "pyrender", "trimesh", "scipy")
+
+BACKEND = "render.backend=raycast"  # starts in a tenth of pyrender's time
+
+
+def config(folder: Path, *overrides: str, data: Any = None, **detector: Any) -> Config:
+    """Everything in one folder: pictures in `in`, results in `out`."""
+    places = [f"runtime.{n}_dir={folder / n}" for n in ("cache", "output", "weights")]
+    choices = ["detector=blazepose", f"data.path={folder / 'in'}", BACKEND, "runtime.threads=1"]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        result = to_config(compose("config", [*choices, *places, *overrides]))
+    result.detector = FakeDetector(path="x", **detector)
+    result.data = data or result.data
+    return result
+
+
+def write_inputs(folder: Path) -> None:
+    """Two people in a photo each, a photo with nobody, an empty file and a text named .jpg."""
+    folder.mkdir()
+    Pillow.fromarray(photo(90)).save(folder / "a.jpg")
+    Pillow.fromarray(photo(120)).save(folder / "b.png")
+    Pillow.fromarray(photo(0)).save(folder / "nobody.png")
+    (folder / "empty.jpg").touch()
+    (folder / "notes.jpg").write_text("buy milk\n" * 20)
+
+
+def calls(folder: Path) -> list[str]:
+    path = folder / "weights/calls.txt"
+    return path.read_text().split() if path.is_file() else []
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A folder that `run` has worked on once, and its summary."""
+    folder = tmp_path_factory.mktemp("run")
+    write_inputs(folder / "in")
+    return folder, pipeline.run(config(folder))
+
+
+def test_people_are_fitted_and_the_others_named(ran: tuple[Path, dict[str, Any]]) -> None:
+    _, summary = ran
+    assert (summary["fitted"], summary["skipped"], summary["people"]) == (2, 3, 2)
+    fitted = {e["name"]: e for e in summary["inputs"] if e["status"] == "fitted"}
+    reasons = {e["name"]: e["reason"] for e in summary["inputs"] if e["status"] == "skipped"}
+    assert list(fitted) == ["a", "b"]
+    for entry in fitted.values():
+        (person,) = entry["people"]
+        assert person["reprojection_error_px"] < 1, "the keypoints are a body's own projection"
+        assert person["status"] in ({"converged": 1}, {"max_iterations": 1})
+        assert person["focal_length_px"] == pytest.approx(np.hypot(WIDTH, HEIGHT), abs=0.01)
+        assert list(entry["seconds"]) == ["detect", "remap", "fit", "render"]
+        assert all(seconds >= 0 for seconds in entry["seconds"].values())
+        assert not any(entry["cached"].values())
+    assert reasons.keys() == {"nobody.png", "empty.jpg", "notes.jpg"}
+    assert reasons["nobody.png"].endswith("nobody.png: no person found in it")
+    assert "empty" in reasons["empty.jpg"]
+    assert "not a picture" in reasons["notes.jpg"]
+
+
+def test_pictures_are_jpegs_of_the_photos_size_with_a_body_on_them(
+    ran: tuple[Path, dict[str, Any]],
+) -> None:
+    for name, shade in (("a", 90), ("b", 120)):
+        with Pillow.open(ran[0] / f"output/{name}.jpg") as picture:
+            assert (picture.format, picture.size, picture.mode) == ("JPEG", (WIDTH, HEIGHT), "RGB")
+            pixels = np.asarray(picture).astype(int)
+        changed = np.abs(pixels - shade).max(-1) > 25
+        assert changed[40:70, 40:54].mean() > 0.8, "the trunk"
+        assert changed[:20].mean() < 0.05, "above the head"
+
+
+def test_the_parameters_draw_the_same_joints(ran: tuple[Path, dict[str, Any]]) -> None:
+    with np.load(ran[0] / "output/a.npz", allow_pickle=False) as archive:
+        joints, focal, center = archive["joints"], archive["focal_length"], archive["center"]
+        assert archive["betas"].shape == (1, 10)
+    pixels = focal * joints[0, :, :2] / joints[0, :, 2:] + center[0]
+    assert np.linalg.norm(pixels - np.array(JOINTS), axis=1).mean() < 1
+
+
+def test_a_second_run_computes_nothing_and_writes_nothing(
+    ran: tuple[Path, dict[str, Any]],
+) -> None:
+    folder, first = ran
+    before = {
+        path: path.stat().st_mtime_ns
+        for part in ("cache", "output")
+        for path in (folder / part).rglob("*")
+        if path.is_file() and path.name != "summary.json"
+    }
+    called = calls(folder)
+    assert [name for name in called if name != "notes.jpg"] == ["a.jpg", "b.png", "nobody.png"]
+    second = pipeline.run(config(folder))
+    assert calls(folder) == called
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    for old, new in zip(first["inputs"], second["inputs"], strict=True):
+        if new["status"] == "fitted":
+            assert all(new["cached"].values())
+            assert new["seconds"] == old["seconds"], "what computing it took"
+            assert new["people"] == old["people"]
+        else:
+            assert new == old
+    assert set(second["seconds_computing"].values()) == {0.0}
+
+
+def test_a_removed_picture_is_drawn_again_and_nothing_else(
+    ran: tuple[Path, dict[str, Any]],
+) -> None:
+    folder, _ = ran
+    called = calls(folder)
+    for path in (folder / "cache/render").glob("a-*.npz"):
+        path.unlink()
+    summary = pipeline.run(config(folder))
+    cached = {e["name"]: e["cached"] for e in summary["inputs"] if e["status"] == "fitted"}
+    assert cached["a"] == {"detect": True, "remap": True, "fit": True, "render": False}
+    assert all(cached["b"].values())
+    assert calls(folder) == called
+
+
+def test_skipped_files_are_logged_as_they_are_met(
+    ran: tuple[Path, dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        pipeline.run(config(ran[0], "render=none"))
+    lines = [record.getMessage() for record in caplog.records]
+    assert sum(line.startswith("skipped ") for line in lines) == 3
+    assert all(str(ran[0] / "in") in line for line in lines)
+
+
+def test_a_video_of_5_frames_gives_an_mp4_of_5_frames(tmp_path: Path) -> None:
+    frames = [photo(shade) for shade in (60, 70, 80, 90, 100)]
+    write_video(tmp_path / "clip.mp4", frames, fps=5)
+    summary = pipeline.run(config(tmp_path, data=Video(str(tmp_path / "clip.mp4"))))
+    (entry,) = summary["inputs"]
+    assert entry["people"][0]["frames"] == 5
+    assert entry["files"] == {"parameters": "clip.npz", "picture": "clip.mp4"}
+    capture = cv2.VideoCapture(str(tmp_path / "output/clip.mp4"))
+    read = [capture.read() for _ in range(6)]
+    assert capture.get(cv2.CAP_PROP_FPS) == 5
+    capture.release()
+    assert [ok for ok, _ in read] == [True] * 5 + [False]
+    assert read[0][1].shape == (HEIGHT, WIDTH, 3)
+    with np.load(tmp_path / "output/clip.npz") as archive:
+        assert archive["frame"].tolist() == [0, 1, 2, 3, 4]
+        assert float(archive["fps"]) == 5
+
+
+def test_outputs_never_replace_the_inputs(tmp_path: Path) -> None:
+    write_inputs(tmp_path / "in")
+    before = (tmp_path / "in/a.jpg").read_bytes()
+    with pytest.raises(ConfigError, match=r"^runtime\.output_dir: .* holds the inputs"):
+        pipeline.run(config(tmp_path, f"runtime.output_dir={tmp_path / 'in'}"))
+    assert (tmp_path / "in/a.jpg").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["models.bodies=/nowhere"], r"^models\.bodies: no file at /nowhere/neutral\.npz"),
+        (["models.pose_prior=/nowhere.npz"], r"^models\.pose_prior: no file at /nowhere\.npz"),
+        (["fit.focal_length=long"], r"^fit\.focal_length: expected 'auto' or a number"),
+        (["fit.focal_length=-3"], r"^fit\.focal_length: expected 'auto' or a number"),
+    ],
+    ids=str,
+)
+def test_what_the_settings_name_is_checked_before_any_work(
+    overrides: list[str], message: str, tmp_path: Path
+) -> None:
+    write_inputs(tmp_path / "in")
+    with pytest.raises(ConfigError, match=message):
+        pipeline.run(config(tmp_path, *overrides))
+    assert not calls(tmp_path)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_missing_files_of_a_detector_are_named_before_any_work(tmp_path: Path) -> None:
+    from detectors.keypoint_file import KeypointFile
+    from detectors.mmpose_topdown import MMPoseTopDown
+
+    write_inputs(tmp_path / "in")
+    options = config(tmp_path)
+    options.detector = KeypointFile("/nowhere.mat")
+    with pytest.raises(ConfigError, match=r"^detector\.path: no file at /nowhere\.mat"):
+        pipeline.run(options)
+    pose = "body_2d_keypoint/rtmpose/body8/rtmpose-m_8xb256-420e_body8-256x192.py"
+    options.detector = MMPoseTopDown(pose, pose_checkpoint="/nowhere.pth")
+    with pytest.raises(ConfigError, match=r"^detector\.pose_checkpoint: no file at /nowhere\.pth"):
+        pipeline.run(options)
+    options.detector = MMPoseTopDown("nowhere.py")
+    with pytest.raises(ConfigError, match=r"^detector: expected the mmpose config nowhere\.py"):
+        pipeline.run(options)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "detector", "message"),
+    [
+        ([], {"broken": True}, r"^detector: could not download weights\.pth: put it in weights"),
+        (["runtime.device=abacus"], {}, r"^runtime\.device: abacus cannot be used here"),
+        (["models.pose_prior={text}"], {}, r"^models\.pose_prior: .*no pose prior npz"),
+        (["models.bodies={folder}"], {}, r"^models\.bodies: .*is not a body model"),
+    ],
+    ids=str,
+)
+def test_what_fails_at_work_is_one_clear_error(
+    overrides: list[str], detector: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    write_inputs(tmp_path / "in")
+    text = tmp_path / "neutral.npz"
+    text.write_text("no npz")
+    overrides = [override.format(text=text, folder=tmp_path) for override in overrides]
+    with pytest.raises(ConfigError, match=message):
+        pipeline.run(config(tmp_path, *overrides, **detector))
+
+
+def test_no_input_at_all(tmp_path: Path) -> None:
+    with pytest.raises(NoClipsError, match=r"data\.path: nothing is at"):
+        pipeline.run(config(tmp_path, data=Photos(str(tmp_path / "nowhere"))))
+
+
+# As a user starts it: `run.py` in a process of its own, or its function with a made-up failure.
+FAKE = (
+    BACKEND,
+    "detector=keypoint_file",
+    "detector.path=x",
+    "detector._target_=tests.pipeline.fake_detector.FakeDetector",
+)
+
+
+def start(folder: Path, *overrides: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    places = [f"runtime.{n}_dir={folder / n}" for n in ("cache", "output", "weights")]
+    return subprocess.run(
+        [sys.executable, "run.py", *FAKE, f"data.path={folder / 'in'}", *places, *overrides],
+        cwd=ROOT, capture_output=True, text=True, timeout=300, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def test_a_cached_run_exits_with_0_and_imports_no_heavy_library(
+    ran: tuple[Path, dict[str, Any]],
+) -> None:
+    done = start(ran[0], PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert "2 fitted, 3 skipped" in done.stderr
+    imported = {
+        line.rpartition("|")[2].strip()
+        for line in done.stderr.splitlines()
+        if line.startswith("import time:")
+    }
+    assert "numpy" in imported
+    assert not imported & set(HEAVY)
+    inputs = json.loads((ran[0] / "output/summary.json").read_text())["inputs"]
+    cached = [list(e["cached"].values()) for e in inputs if e["status"] == "fitted"]
+    assert cached == [[True] * 4] * 2
