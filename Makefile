@@ -19,6 +19,7 @@ $(READY): pyproject.toml constraints.txt
 
 demo: setup
 	$(BIN)/python run.py experiment=demo $(ARGS)
+	$(BIN)/python run.py experiment=demo_video $(ARGS)
 
 run: setup
 	$(BIN)/python run.py $(ARGS)

@@ -6,6 +6,7 @@ import os
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 # File in the wheel -> (name in the bundle, pixel mean, pixel std, number of output tensors).
 # The networks take (pixel - mean) / std: -1..1 for the person finder, 0..1 for the landmarks, as
@@ -52,7 +53,7 @@ def _bundle(weights: dict[str, bytes]) -> bytes:
     from mediapipe.tasks.python.metadata.metadata_writers import model_asset_bundle_utils
 
     parts = {_PARTS[part][0]: _with_metadata(part, data) for part, data in weights.items()}
-    buffer = io.BytesIO()
+    buffer: Any = io.BytesIO()  # annotated as a path there, but passed on to ZipFile
     model_asset_bundle_utils.create_model_asset_bundle(parts, buffer)
     return buffer.getvalue()
 

@@ -5,7 +5,6 @@ import importlib.util
 import os
 import re
 import tempfile
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -122,7 +121,7 @@ def _download(url: str, path: Path) -> None:
             received += len(chunk)
             progress.advance(bar, len(chunk))
     if length and received < int(length):
-        raise urllib.error.ContentTooShortError(f"{received} of {length} bytes came", b"")
+        raise ConnectionError(f"{received} of {length} bytes came")
 
 
 def _verify(path: Path, name: str) -> None:

@@ -89,7 +89,7 @@ def _allowed() -> list[Any]:
     import numpy as np
     from mmengine.logging.history_buffer import HistoryBuffer
 
-    multiarray = np.core.multiarray
+    multiarray = importlib.import_module("numpy.core.multiarray")
     allowed: list[Any] = [np.ndarray, np.dtype, HistoryBuffer]
     for module in ("numpy.core.multiarray", "numpy._core.multiarray"):  # numpy 1 and 2
         for name in ("_reconstruct", "scalar"):

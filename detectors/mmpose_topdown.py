@@ -128,7 +128,7 @@ class MMPoseTopDown:
         """The pose model's input of every person; appends each frame's boxes to `boxes`."""
         from mmengine.dataset import Compose
 
-        pipeline = Compose(pose.cfg.test_dataloader.dataset.pipeline)
+        pipeline: Any = Compose(pose.cfg.test_dataloader.dataset.pipeline)
         for frame in frames:
             bgr = np.ascontiguousarray(frame[..., ::-1])
             boxes.append(_whole(frame) if person is None else self._find_people(person, bgr))
@@ -144,7 +144,8 @@ class MMPoseTopDown:
         from mmdet.apis import inference_detector
 
         with _without_chatter():
-            found = inference_detector(person, bgr).pred_instances.cpu()
+            sample: Any = inference_detector(person, bgr)
+        found = sample.pred_instances.cpu()
         found = found[(found.labels == self.person_label) & (found.scores > self.box_score)]
         kept = mmcv_ops.nms(found.bboxes, found.scores, self.nms_iou, 0)[: self.max_people]
         boxes = found.bboxes[kept.to(torch.long)].numpy().astype(np.float32)
@@ -229,8 +230,8 @@ def _whole(frame: Image) -> Boxes:
 
 
 def _joint_names(dataset_meta: dict[str, Any]) -> tuple[str, ...]:
-    ours = _OUR_NAMES.get(dataset_meta["dataset_name"], {})
-    names = dataset_meta["keypoint_id2name"]
+    ours: dict[str, str] = _OUR_NAMES.get(dataset_meta["dataset_name"], {})
+    names: dict[int, str] = dataset_meta["keypoint_id2name"]
     return tuple(ours.get(names[i], names[i]) for i in range(len(names)))
 
 

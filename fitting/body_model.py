@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float64, Int
 
+from fitting.model_files import read_npz
 from fitting.rows import Rows
 
 N_JOINTS = 24
@@ -127,17 +128,7 @@ def load_body_model(path: str | Path) -> BodyModel:
         FileNotFoundError: there is no such file.
         ValueError: it is not such an npz, lacks a field, or a field has a wrong shape.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no body model at {path}: expected an .npz in SMPL's format")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            data = {name: archive[name] for name in (*_ARRAYS, "head_top") if name in archive}
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{path} is not a body model .npz without pickles: {error}") from error
-    missing = [name for name in _ARRAYS if name not in data]
-    if missing:
-        raise ValueError(f"{path} is no body in SMPL's format: it lacks {', '.join(missing)}")
+    data = read_npz(path, "body in SMPL's format", _ARRAYS, optional=("head_top",))
     parents = data["kintree_table"][0].astype(np.int64)
     parents[0] = -1  # stored as 2^32 - 1 in the classic files
     return BodyModel(

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
+from fitting.model_files import read_npz
+
 N_POSE = 69
 
 
@@ -81,12 +83,5 @@ def load_pose_prior(path: str | Path) -> PosePrior:
         FileNotFoundError: there is no such file.
         ValueError: it is not such an npz or its numbers are no mixture.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no pose prior at {path}: expected an npz")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {n: archive[n].astype(np.float64) for n in ("means", "covars", "weights")}
-    except (ValueError, OSError, KeyError) as error:
-        raise ValueError(f"{path} is no pose prior npz: {error}") from error
-    return PosePrior(**arrays)
+    data = read_npz(path, "pose prior", ("means", "covars", "weights"))
+    return PosePrior(**{name: array.astype(np.float64) for name, array in data.items()})

@@ -9,7 +9,7 @@ import numpy as np
 from fitting.joints import LSP_14
 from fitting.result import FitResult
 from fitting.status import Status
-from pipeline.cache import opened, replacing, to_arrays
+from pipeline.cache import check, opened, replacing, to_arrays
 from pipeline.clips import Skipped
 from pipeline.stage import Job
 
@@ -97,7 +97,8 @@ def _person(rows: FitResult) -> dict[str, Any]:
 
 def _write_parameters(path: Path, job: Job, result: FitResult) -> None:
     """Every field of the result and what is needed to use it without this project."""
-    identity = {"fit_key": job.results["fit"].key, "source": str(job.clip.path)}
+    fit = job.results["fit"]
+    identity = {"fit_key": fit.key, "source": str(job.clip.path)}
     if _is_from(path, identity):
         return  # also spares opening a video, which imports cv2
     facts = job.clip.facts()
@@ -105,7 +106,9 @@ def _write_parameters(path: Path, job: Job, result: FitResult) -> None:
         "joint_names": np.array(LSP_14),
         "status_names": np.array([status.name.lower() for status in Status]),
         "image_size": np.array(facts.image_size),
-        "fps": np.array(np.nan if facts.fps is None else facts.fps),
+        "fps": np.array(facts.fps or 0.0),  # 0 for a photo
+        "gender": np.array(fit.provenance["config"]["gender"]),
+        "body_sha256": np.array(fit.provenance["files"]["body"]),
         "convention": np.array(CONVENTION),
         **{name: np.array(text) for name, text in identity.items()},
     }
@@ -119,7 +122,8 @@ def _is_from(path: Path, identity: dict[str, str]) -> bool:
         return False
     try:
         with opened(path) as archive:
-            arrays = {name: archive[name] for name in archive}  # reading checks each CRC-32
+            check(archive)
+            arrays = {name: archive[name] for name in identity if name in archive}
     except Exception:  # as in Cache.find: damage can raise nearly anything
         return False
     return all(name in arrays and str(arrays[name]) == text for name, text in identity.items())

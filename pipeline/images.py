@@ -98,7 +98,7 @@ def _opened(path: Path) -> Iterator[Pillow.Image]:
                     f"{MAX_PIXELS // 10**6} megapixels: scale it down"
                 )
             yield image
-    except ClipError:
+    except (ClipError, MemoryError):  # short of memory is no fault of the file's
         raise
     except UnidentifiedImageError as error:
         raise ClipError(

@@ -65,6 +65,18 @@ def test_without_network_the_error_says_what_to_do(tmp_path):
     assert list((tmp_path / "weights").iterdir()) == []
 
 
+def test_download_cut_short_leaves_nothing(server, tmp_path, monkeypatch):
+    folder, address = server
+    name = f"model-{DIGEST}.pth"
+    (folder / name).write_bytes(CONTENT)
+    monkeypatch.setattr(
+        _Quiet, "copyfile", lambda self, source, out: out.write(source.read(len(CONTENT) // 2))
+    )
+    with pytest.raises(ConnectionError, match=f"{len(CONTENT) // 2} of {len(CONTENT)} bytes came"):
+        checkpoints.fetch(f"{address}/{name}", tmp_path / "weights")
+    assert list((tmp_path / "weights").iterdir()) == []
+
+
 def test_file_absent_on_the_server_is_a_failed_download(server, tmp_path):
     with pytest.raises(ConnectionError, match="404"):
         checkpoints.fetch(f"{server[1]}/model-{DIGEST}.pth", tmp_path)

@@ -49,7 +49,7 @@ def test_a_camera_needs_a_positive_focal_length():
 
 
 def test_a_missing_body_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no body model at .*nobody\.npz"):
+    with pytest.raises(FileNotFoundError, match=r"no body .* at .*nobody\.npz"):
         load_body_model(tmp_path / "nobody.npz")
 
 
@@ -76,5 +76,37 @@ def test_a_prior_must_be_a_mixture(prior, tmp_path):
     with pytest.raises(ValueError, match="not positive definite"):
         PosePrior(prior.means, -prior.covars, prior.weights)
     np.savez(tmp_path / "no.npz", means=prior.means)
-    with pytest.raises(ValueError, match="no pose prior npz"):
+    with pytest.raises(ValueError, match="no pose prior: it lacks covars"):
         load_pose_prior(tmp_path / "no.npz")
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK", b"not an npz at all"])
+def test_a_damaged_model_is_told_from_a_missing_one(tmp_path, damage):
+    path = tmp_path / "body.npz"
+    path.write_bytes(damage)
+    with pytest.raises(ValueError, match=r"body\.npz is no body"):
+        load_body_model(path)
+
+
+def test_a_model_cut_short_is_refused(tmp_path, body):
+    path = tmp_path / "prior.npz"
+    np.savez(path, means=np.zeros((8, 69)))
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(ValueError, match="is no pose prior"):
+        load_pose_prior(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_betas": 11}, r"fit\.n_betas: expected 1\.\.10, got 11"),
+        ({"robust_sigma": 0}, r"fit\.robust_sigma: expected a number above 0, got 0"),
+        ({"tolerance": -1}, r"fit\.tolerance: expected a number above 0"),
+        ({"joint_weights": {"left_hop": 1}}, r"fit\.joint_weights: \['left_hop'\]"),
+        ({"camera": {"depth": -3}}, r"fit\.camera\.depth: expected a number 0 or more"),
+        ({"stages": []}, r"fit\.stages: expected one stage at least"),
+    ],
+)
+def test_settings_out_of_range_are_refused_by_name(preset, changes, message):
+    with pytest.raises(ValueError, match=message):
+        preset("smplify", **changes)

@@ -43,7 +43,8 @@ def job_of(folder: Path, result: FitResult, *, key: str = KEY, rendered: bool = 
     Pillow.fromarray(photo(90)).save(path)
     (clip,), _ = Photos(str(path)).clips()
     cache = Cache(folder / "cache")
-    results = {"fit": cache.store("fit", clip.name, key, result, {"seconds": 1.25})}
+    made = {"seconds": 1.25, "config": {"gender": "female"}, "files": {"body": "0badb0d1"}}
+    results = {"fit": cache.store("fit", clip.name, key, result, made)}
     if rendered:
         picture = PictureFile(np.frombuffer(b"jpeg bytes", np.uint8), ".jpg")
         stored = cache.store("render", clip.name, key, picture, {"seconds": 0.5})
@@ -122,9 +123,10 @@ def test_the_parameters_are_every_field_and_what_is_needed_to_use_them(tmp_path:
         "converged", "stalled", "max_iterations", "skipped",
     ]  # fmt: skip
     assert arrays["image_size"].tolist() == [96, 128]
-    assert np.isnan(arrays["fps"])
+    assert arrays["fps"] == 0
     assert str(arrays["source"]) == str(job.clip.path)
     assert str(arrays["convention"]) == CONVENTION
+    assert (str(arrays["gender"]), str(arrays["body_sha256"])) == ("female", "0badb0d1")
     assert str(arrays["fit_key"]) == KEY
 
 

@@ -218,8 +218,8 @@ def test_missing_files_of_a_detector_are_named_before_any_work(tmp_path: Path) -
     [
         ([], {"broken": True}, r"^detector: could not download weights\.pth: put it in weights"),
         (["runtime.device=abacus"], {}, r"^runtime\.device: abacus cannot be used here"),
-        (["models.pose_prior={text}"], {}, r"^models\.pose_prior: .*no pose prior npz"),
-        (["models.bodies={folder}"], {}, r"^models\.bodies: .*is not a body model"),
+        (["models.pose_prior={text}"], {}, r"^models\.pose_prior: .*no pose prior"),
+        (["models.bodies={folder}"], {}, r"^models\.bodies: .*is no body"),
     ],
     ids=str,
 )
