@@ -29,17 +29,37 @@ class Start(Enum):
     image = "image"
 
 
+class Kernel(Enum):
+    """How far outliers count in the data term.
+
+    geman_mcclure: the paper's, on each coordinate, in px: an outlier's pull dies away.
+    student: 0.5 c^2 log(1 + r^2 / c^2) on each joint, in its own sigmas: it only weakens.
+    """
+
+    geman_mcclure = "geman_mcclure"
+    student = "student"
+
+
+class Joints(Enum):
+    """Which keypoints the camera stage aligns: the trunk's four, as the paper, or all of them."""
+
+    torso = "torso"
+    all = "all"
+
+
 @dataclass
 class CameraStage:
     """The stage that finds translation and root rotation from the torso.
 
     Args:
-        start: how the body is turned before it.
+        start: how the body is turned before it; retrieved starts are turned already.
+        joints: that it aligns.
         depth: weight of the pull to the depth of similar triangles, per metre.
         max_iterations: of the solver.
     """
 
     start: Start
+    joints: Joints
     depth: float
     max_iterations: int
 
@@ -65,6 +85,15 @@ class BodyStage:
 
 
 @dataclass
+class Choice:
+    """What starts are compared by: the data term and these terms, with these weights."""
+
+    pose_prior: float
+    shape: float
+    depth: float
+
+
+@dataclass
 class FitConfig:
     """The numbers of a fit; conf/fit/*.yaml is their only home.
 
@@ -74,7 +103,12 @@ class FitConfig:
         focal_length: `auto`, or px as a string (camera.focal_length_px).
         reference_torso: torso height in px that the weights are meant for: pixel differences are
             scaled as if every person had it. 0 leaves pixels as they are.
-        robust_sigma: sigma of the data term's robust function, px at the reference size.
+        kernel: robust function of the data term.
+        robust_sigma: its width: px at the reference size, or sigmas of the joint (student).
+        confidence_sigma: pairs of a confidence and the error to expect with it, in torso lengths;
+            joints then weigh 1 / error. Empty: they weigh their confidence.
+        relative_depth: depth weights refer to a change of the distance by its own size, not 1 m.
+        starts: poses looked up in the pose library to start from; 0: the prior's mean pose.
         joint_weights: weight of LSP joints in the data term of the body stages; 1 when not named.
         side_view_threshold: distance between the shoulders below which the body is also fitted
             turned by 180 degrees, px at the reference size.
@@ -85,16 +119,26 @@ class FitConfig:
     n_betas: int
     focal_length: str
     reference_torso: float
+    kernel: Kernel
     robust_sigma: float
+    confidence_sigma: list[list[float]]
+    relative_depth: bool
+    starts: int
     joint_weights: dict[str, float]
     side_view_threshold: float
     tolerance: float
     camera: CameraStage
     stages: list[BodyStage]
+    choice: Choice
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_betas <= 10:
             raise ValueError(f"fit.n_betas: expected 1..10, got {self.n_betas}")
+        table = self.confidence_sigma
+        if any(len(pair) != 2 or pair[1] <= 0 for pair in table) or table != sorted(table):
+            raise ValueError(
+                f"fit.confidence_sigma: expected ascending [confidence, error > 0], got {table}"
+            )
         if not self.stages:
             raise ValueError("fit.stages: expected one stage at least, got none")
         unknown = sorted(set(self.joint_weights) - set(LSP_14))
@@ -102,6 +146,7 @@ class FitConfig:
             raise ValueError(f"fit.joint_weights: {unknown} are not among {list(LSP_14)}")
         _check(self, "fit", above=("robust_sigma", "tolerance"))
         _check(self.camera, "fit.camera", above=("max_iterations",))
+        _check(self.choice, "fit.choice", above=())
         for stage in self.stages:
             where = f"fit.stages {stage.name}"
             _check(stage, where, above=("max_iterations",))

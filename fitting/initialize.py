@@ -53,15 +53,10 @@ def start_orientation(
     (people lie, dive and stand on their hands) and faces away when the left shoulder and hip
     are on the image's left of the right ones.
     """
-    batch = len(xy)
-    roll, yaw = torch.zeros(2, batch, dtype=xy.dtype, device=xy.device)
+    roll = torch.zeros_like(xy[:, 0, 0])
+    yaw = torch.zeros_like(roll)
     if start is Start.image:
-        upper, has_upper = _mean(xy, weight, [_LEFT_SHOULDER, _RIGHT_SHOULDER], _HEAD)
-        lower, has_lower = _mean(xy, weight, [_LEFT_HIP, _RIGHT_HIP], _KNEES)
-        head, has_head = _mean(xy, weight, _HEAD, [])
-        up = torch.where(has_lower[:, None], upper - lower, head - upper)
-        known = has_upper & (has_lower | has_head) & (up.norm(dim=1) > 0)
-        roll = torch.where(known, torch.atan2(up[:, 0], -up[:, 1]), roll)
+        roll = trunk_roll(xy, weight)
         across = torch.zeros_like(roll)
         right_of_image = torch.stack([roll.cos(), roll.sin()], -1)
         for left, right in ((_LEFT_SHOULDER, _RIGHT_SHOULDER), (_LEFT_HIP, _RIGHT_HIP)):
@@ -69,6 +64,16 @@ def start_orientation(
             across += (both * (xy[:, left] - xy[:, right]) * right_of_image).sum(1)
         yaw = torch.where(across < 0, torch.full_like(yaw, torch.pi), yaw)
     return upright(roll, yaw)
+
+
+def trunk_roll(xy: Float[Tensor, "B 14 2"], weight: Float[Tensor, "B 14"]) -> Float[Tensor, " B"]:
+    """How far the trunk leans in the image, rad clockwise; 0 where too little of it is seen."""
+    upper, has_upper = _mean(xy, weight, [_LEFT_SHOULDER, _RIGHT_SHOULDER], _HEAD)
+    lower, has_lower = _mean(xy, weight, [_LEFT_HIP, _RIGHT_HIP], _KNEES)
+    head, has_head = _mean(xy, weight, _HEAD, [])
+    up = torch.where(has_lower[:, None], upper - lower, head - upper)
+    known = has_upper & (has_lower | has_head) & (up.norm(dim=1) > 0)
+    return torch.where(known, torch.atan2(up[:, 0], -up[:, 1]), torch.zeros_like(up[:, 0]))
 
 
 def start_translation(

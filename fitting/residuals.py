@@ -8,10 +8,11 @@ the residual, as the paper's released numbers do.
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fitting.camera import project
+from fitting.fit_config import Kernel
 from fitting.kinematics import Kinematics
 from fitting.levenberg_marquardt import Linearization
 from fitting.priors import MaxMixture
@@ -37,25 +38,30 @@ class Observations(Rows):
 
     Args:
         xy: 2-D joints, px.
-        weight: on the residual of each joint; 0 = missing.
+        seen: which of them are there at all.
+        weight: on the residual of each joint; 0 = missing or left out.
         focal_length, center: the camera, px.
         scale: multiplies pixel differences, so that weights mean the same for every size of person.
         depth: z of similar triangles, which the depth term pulls to, m.
+        depth_unit: what depth weights refer to, m.
     """
 
     xy: Float[Tensor, "B 14 2"]
+    seen: Bool[Tensor, "B 14"]
     weight: Float[Tensor, "B 14"]
     focal_length: Float[Tensor, " B"]
     center: Float[Tensor, "B 2"]
     scale: Float[Tensor, " B"]
     depth: Float[Tensor, " B"]
+    depth_unit: Float[Tensor, " B"]
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights on the residuals, 0 turns a term off; robust_sigma in px, infinite = squares."""
+    """Weights on the residuals, 0 turns a term off; infinite robust_sigma = plain squares."""
 
     robust_sigma: float
+    kernel: Kernel = Kernel.geman_mcclure
     pose_prior: float = 0.0
     bending: float = 0.0
     shape: float = 0.0
@@ -78,6 +84,22 @@ def data_term(
     flat, weighted = jacobian.flatten(1, 2), weighted.flatten(1, 2)
     gradient = (weighted.mT @ difference.flatten(1)[..., None])[..., 0]
     return Linearization(cost, gradient, weighted.mT @ flat)
+
+
+def student_data_term(
+    difference: Float[Tensor, "B n 2"], jacobian: Float[Tensor, "B n 2 D"],
+    weight: Float[Tensor, "B n"], sigma: float,
+) -> Linearization:  # fmt: skip
+    """0.5 c^2 log(1 + q^2 / c^2) per joint, q its distance times its weight, c = sigma.
+
+    The negative logarithm of a t-like density: ours, for keypoints with calibrated errors.
+    """
+    q2 = (weight * difference.norm(dim=-1)) ** 2
+    cost = 0.5 * sigma**2 * torch.log1p(q2 / sigma**2).sum(1)
+    attenuated = (weight**2 / (1 + q2 / sigma**2))[..., None]
+    weighted = (attenuated[..., None] * jacobian).flatten(1, 2)
+    gradient = (weighted.mT @ difference.flatten(1)[..., None])[..., 0]
+    return Linearization(cost, gradient, weighted.mT @ jacobian.flatten(1, 2))
 
 
 def pose_prior_term(
@@ -110,11 +132,13 @@ def shape_term(betas: Float[Tensor, "B n_betas"], weight: float) -> Linearizatio
     return Linearization(cost, squared * betas, (squared * eye).expand(len(betas), -1, -1))
 
 
-def depth_term(z: Float[Tensor, " B"], target: Float[Tensor, " B"], weight: float) -> Linearization:
+def depth_term(
+    z: Float[Tensor, " B"], target: Float[Tensor, " B"], weight: Float[Tensor, " B"]
+) -> Linearization:
     """Keeps the body near the depth of similar triangles: weight (z - target), metres."""
     difference, squared = z - target, weight**2
-    hessian = torch.full_like(z, squared)[:, None, None]
-    return Linearization(0.5 * squared * difference**2, squared * difference[:, None], hessian)
+    cost, gradient = 0.5 * squared * difference**2, (squared * difference)[:, None]
+    return Linearization(cost, gradient, squared[:, None, None])
 
 
 @dataclass(frozen=True)
@@ -147,7 +171,9 @@ class Objective:
         jacobian = torch.cat([self.kinematics.jacobian(posed, by_point), by_point], -1)
         difference = (pixels - seen.xy) * seen.scale[:, None, None]
         difference = torch.where(seen.weight[..., None] > 0, difference, 0.0)  # 0 x NaN is NaN
-        data = data_term(difference, jacobian, seen.weight, weights.robust_sigma)
+        student = weights.kernel is Kernel.student and weights.robust_sigma < torch.inf
+        kernel = student_data_term if student else data_term
+        data = kernel(difference, jacobian, seen.weight, weights.robust_sigma)
         terms = {"data": (slice(None), data)}
         if weights.pose_prior:
             terms["pose_prior"] = _POSE, pose_prior_term(pose, self.prior, weights.pose_prior)
@@ -156,8 +182,15 @@ class Objective:
         if weights.shape:
             terms["shape"] = slice(72, 72 + n_betas), shape_term(betas, weights.shape)
         if weights.depth:
-            terms["depth"] = slice(-1, None), depth_term(transl[:, 2], seen.depth, weights.depth)
+            terms["depth"] = (
+                slice(-1, None),
+                depth_term(transl[:, 2], seen.depth, weights.depth / seen.depth_unit),
+            )
         return terms
+
+    def cost(self, x: Float[Tensor, "B S"]) -> Float[Tensor, " B"]:
+        """The value alone."""
+        return sum((term.cost for _, term in self.terms(x).values()), torch.zeros_like(x[:, 0]))
 
     def linearize(self, x: Float[Tensor, "B S"]) -> Linearization:
         terms = self.terms(x)

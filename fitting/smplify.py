@@ -5,19 +5,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float64
 from torch import Tensor
 
 from fitting.body_model import BodyModel, BodyParams
 from fitting.camera import Camera, project
-from fitting.fit_config import FitConfig
+from fitting.fit_config import FitConfig, Joints
 from fitting.initialize import enough_to_fit, start_orientation, start_translation, turned
 from fitting.joints import LSP_14, TORSO, Keypoints
 from fitting.kinematics import Kinematics
-from fitting.levenberg_marquardt import Solution, minimize
+from fitting.levenberg_marquardt import minimize
 from fitting.priors import MaxMixture, PosePrior
 from fitting.residuals import Objective, Observations, Weights, free_entries
 from fitting.result import FitResult
+from fitting.retrieval import TORSO_LENGTH, PoseLibrary
 from fitting.rotations import matrix_from_quaternion, vector_from_quaternion
 from fitting.rows import Rows
 from fitting.status import Status
@@ -26,6 +26,7 @@ from fitting.status import Status
 def fit(
     keypoints: Keypoints, camera: Camera, body: BodyModel, prior: PosePrior, config: FitConfig,
     device: str = "cpu",
+    library: PoseLibrary | None = None,
 ) -> FitResult:  # fmt: skip
     """Fit the body to every row of keypoints.
 
@@ -36,12 +37,15 @@ def fit(
         prior: over body_pose.
         config: stages and weights.
         device: torch device.
+        library: of poses to start from; needed where config.starts is above 0.
 
     Returns:
         N rows in the order of the keypoints. A row that cannot be fitted has a status that says so.
     """
     if len(camera.focal_length) != len(keypoints):
         raise ValueError(f"camera: expected {len(keypoints)} rows, got {len(camera.focal_length)}")
+    if config.starts and library is None:
+        raise ValueError(f"fit.starts is {config.starts}: a pose library is needed")
     rows = np.flatnonzero(enough_to_fit(keypoints.xy, keypoints.confidence))
     result = _placeholder(keypoints, camera, prior, config.n_betas)
     if not len(rows):
@@ -50,13 +54,28 @@ def fit(
         objective = Objective(
             Kinematics(body, config.n_betas, device),
             MaxMixture(prior, device),
-            _observe(keypoints, camera, rows, device),
+            _observe(keypoints[rows], camera[rows], config, device),
             Weights(torch.inf),
         )
-        objective, x = _start(objective, prior, config)
-        camera_stage = _camera_stage(objective, x, config)
-        fitted = _body_stages(objective, camera_stage, config)
+        if config.starts and library is not None:
+            starts = _retrieved(objective, library, config)
+        else:
+            starts = _mean_pose(objective, prior, config)
+        starts = _camera_stage(objective, starts, config)
+        fitted = _body_stages(objective, _both_ways(starts, config), config)
         return _with_rows(result, rows, objective, fitted)
+
+
+@dataclass(frozen=True)
+class _Starts(Rows):
+    """Where fits start: states, what each sees, the person each is of, its number among the
+    person's starts, and the iterations spent on it."""
+
+    x: Tensor
+    seen: Observations
+    person: Tensor
+    hypothesis: Tensor
+    iterations: Tensor
 
 
 @dataclass(frozen=True)
@@ -70,92 +89,129 @@ class _Fitted(Rows):
     hypothesis: Tensor
 
 
-def _observe(keypoints: Keypoints, camera: Camera, rows: np.ndarray, device: str) -> Observations:
+def _observe(keypoints: Keypoints, camera: Camera, config: FitConfig, device: str) -> Observations:
     def tensor(array: np.ndarray) -> Tensor:
-        return torch.as_tensor(array[rows], dtype=torch.float64, device=device)
+        return torch.as_tensor(array, dtype=torch.float64, device=device)
 
-    seen = keypoints.confidence[..., None] > 0
+    weight = keypoints.confidence
+    if config.confidence_sigma:
+        confidence, error = np.array(config.confidence_sigma).T
+        weight = np.where(weight > 0, 1 / np.interp(weight, confidence, error), 0)
+    per_joint = np.array([config.joint_weights.get(name, 1.0) for name in LSP_14])
     focal_length = tensor(camera.focal_length)
     return Observations(
-        xy=tensor(np.where(seen, keypoints.xy, 0)),  # what is missing may be NaN
-        weight=tensor(keypoints.confidence),
+        xy=tensor(np.where(keypoints.confidence[..., None] > 0, keypoints.xy, 0)),  # may be NaN
+        seen=tensor(keypoints.confidence) > 0,
+        weight=tensor(weight * per_joint),
         focal_length=focal_length,
         center=tensor(camera.center),
         scale=torch.ones_like(focal_length),
         depth=torch.zeros_like(focal_length),
+        depth_unit=torch.ones_like(focal_length),
     )
 
 
-def _start(
-    objective: Objective, prior: PosePrior, config: FitConfig
-) -> tuple[Objective, Float64[Tensor, "B S"]]:
-    """The state before the camera stage; fixes the size and depth that the weights refer to."""
+def _mean_pose(objective: Objective, prior: PosePrior, config: FitConfig) -> _Starts:
+    """One start a person: the prior's mean pose, turned as the camera stage asks for."""
     seen, kinematics = objective.observations, objective.kinematics
     batch = len(seen.xy)
-    root = start_orientation(seen.xy, seen.weight, config.camera.start)
+    known = seen.seen.to(seen.xy.dtype)
+    root = start_orientation(seen.xy, known, config.camera.start)
     pose = torch.as_tensor(prior.mean_pose).to(root).expand(batch, -1)
     betas = root.new_zeros(batch, kinematics.n_betas)
     points = kinematics.points(matrix_from_quaternion(root), pose, betas).points
-    transl = start_translation(points, seen.xy, seen.weight, seen.focal_length, seen.center)
-    scale = seen.scale
+    transl = start_translation(points, seen.xy, known, seen.focal_length, seen.center)
+    x = torch.cat([root, pose, betas, transl], 1)
+    left_shoulder, _, left_hip, _ = TORSO
+    torso = (points[:, left_shoulder] - points[:, left_hip]).norm(dim=1)
+    person = torch.arange(batch, device=x.device)
+    return _sized(x, seen, person, torch.zeros_like(person), torso, config)
+
+
+def _retrieved(objective: Objective, library: PoseLibrary, config: FitConfig) -> _Starts:
+    """Several starts a person: what in the library looks like the keypoints."""
+    seen, k = objective.observations, config.starts
+    found = library.candidates(seen, k, objective.prior)
+    batch = len(seen.xy)
+    betas = seen.xy.new_zeros(batch, k, objective.kinematics.n_betas)
+    x = torch.cat([found.root, found.body_pose, betas, found.transl], -1).flatten(0, 1)
+    person = torch.arange(batch, device=x.device).repeat_interleave(k)
+    hypothesis = torch.arange(k, device=x.device).repeat(batch)
+    torso = torch.full_like(x[:, 0], TORSO_LENGTH)
+    return _sized(x, seen[person], person, hypothesis, torso, config)
+
+
+def _sized(
+    x: Tensor, seen: Observations, person: Tensor, hypothesis: Tensor, torso: Tensor,
+    config: FitConfig,
+) -> _Starts:  # fmt: skip
+    """Fixes the size in the image and the depth that the weights refer to."""
+    depth, scale = x[:, -1], seen.scale
     if config.reference_torso:
-        left_shoulder, _, left_hip, _ = TORSO
-        torso = (points[:, left_shoulder] - points[:, left_hip]).norm(dim=1)
-        scale = config.reference_torso * transl[:, 2] / (seen.focal_length * torso)
-    seen = replace(seen, scale=scale, depth=transl[:, 2])
-    return replace(objective, observations=seen), torch.cat([root, pose, betas, transl], 1)
+        scale = config.reference_torso * depth / (seen.focal_length * torso)
+    unit = depth if config.relative_depth else torch.ones_like(depth)
+    seen = replace(seen, scale=scale, depth=depth, depth_unit=unit)
+    return _Starts(x, seen, person, hypothesis, torch.zeros_like(person))
 
 
-def _camera_stage(objective: Objective, x: Tensor, config: FitConfig) -> Solution:
-    """Translation and root rotation from the torso alone, or from every joint where the torso is
-    not seen (3 points of it are the least that fix a rotation)."""
-    seen, stage = objective.observations, config.camera
-    torso = torch.zeros(14, dtype=torch.bool, device=x.device)
-    torso[list(TORSO)] = True
-    known = seen.weight > 0
-    use_torso = (known & torso).sum(1, keepdim=True) >= 3
-    weight = (known & (torso | ~use_torso)).to(x.dtype)
-    objective = replace(
-        objective,
-        observations=replace(seen, weight=weight),
-        weights=Weights(torch.inf, depth=stage.depth),
+def _camera_stage(objective: Objective, starts: _Starts, config: FitConfig) -> _Starts:
+    """Translation and root rotation, from the trunk alone or from every joint.
+
+    Where fewer than 3 points of the trunk are seen, too few to fix a rotation, every joint counts.
+    """
+    seen, stage = starts.seen, config.camera
+    weights = Weights(config.robust_sigma, config.kernel, depth=stage.depth)
+    if stage.joints is Joints.torso:
+        torso = torch.zeros(14, dtype=torch.bool, device=seen.xy.device)
+        torso[list(TORSO)] = True
+        use_torso = (seen.seen & torso).sum(1, keepdim=True) >= 3
+        known = seen.seen & (torso | ~use_torso)
+        seen = replace(seen, weight=known.to(seen.xy.dtype))
+        weights = Weights(torch.inf, depth=stage.depth)
+    objective = replace(objective, observations=seen, weights=weights)
+    free = free_entries(["global_orient", "transl"], objective.kinematics.n_betas, seen.xy.device)
+    solution = minimize(objective, starts.x, free, stage.max_iterations, config.tolerance)
+    return replace(starts, x=solution.x, iterations=starts.iterations + solution.iterations)
+
+
+def _both_ways(starts: _Starts, config: FitConfig) -> _Starts:
+    """Every start as it is and, where the shoulders are so close that front and back cannot be
+    told apart, turned by 180 degrees too."""
+    seen, (left, right) = starts.seen, TORSO[:2]
+    apart = (seen.xy[:, left] - seen.xy[:, right]).norm(dim=1) * seen.scale
+    known = seen.seen[:, left] & seen.seen[:, right]
+    side_view = (known & (apart < config.side_view_threshold)).nonzero()[:, 0]
+    other = starts[side_view]
+    x = torch.cat([turned(other.x[:, :4]), other.x[:, 4:]], 1)
+    number = other.hypothesis + max(config.starts, 1)
+    both = starts[torch.cat([torch.arange(len(starts), device=x.device), side_view])]
+    return replace(
+        both,
+        x=torch.cat([starts.x, x]),
+        hypothesis=torch.cat([starts.hypothesis, number]),
     )
-    free = free_entries(["global_orient", "transl"], objective.kinematics.n_betas, x.device)
-    return minimize(objective, x, free, stage.max_iterations, config.tolerance)
 
 
-def _body_stages(objective: Objective, camera: Solution, config: FitConfig) -> _Fitted:
-    """All body stages from one or two starts a row; keeps the one with the lower data term."""
-    seen = objective.observations
-    per_joint = [config.joint_weights.get(name, 1.0) for name in LSP_14]
-    seen = replace(seen, weight=seen.weight * seen.xy.new_tensor(per_joint))
-    x, row, hypothesis = _starts(camera.x, seen, config)
-    objective = replace(objective, observations=seen[row])
-    iterations = camera.iterations[row]
+def _body_stages(objective: Objective, starts: _Starts, config: FitConfig) -> _Fitted:
+    """All body stages from every start; keeps each person's best by the terms of `choice`."""
+    objective = replace(objective, observations=starts.seen)
+    x, iterations = starts.x, starts.iterations
     for stage in config.stages:
         weights = Weights(
-            config.robust_sigma, stage.pose_prior, stage.bending, stage.shape, stage.depth
-        )
+            config.robust_sigma, config.kernel,
+            stage.pose_prior, stage.bending, stage.shape, stage.depth,
+        )  # fmt: skip
         objective = replace(objective, weights=weights)
         free = free_entries(stage.free, objective.kinematics.n_betas, x.device)
         solution = minimize(objective, x, free, stage.max_iterations, config.tolerance)
         x, iterations = solution.x, iterations + solution.iterations
-    fitted = _Fitted(x, solution.cost, solution.status, iterations, hypothesis)
-    data = objective.terms(x)["data"][1].cost
-    return fitted[_least_per_row(data, row)]
-
-
-def _starts(x: Tensor, seen: Observations, config: FitConfig) -> tuple[Tensor, Tensor, Tensor]:
-    """States, the row each belongs to and its hypothesis: every row as it is and, where the
-    shoulders are so close that front and back cannot be told apart, turned by 180 degrees too."""
-    left, right = TORSO[:2]
-    apart = (seen.xy[:, left] - seen.xy[:, right]).norm(dim=1) * seen.scale
-    known = (seen.weight[:, left] > 0) & (seen.weight[:, right] > 0)
-    side_view = (known & (apart < config.side_view_threshold)).nonzero()[:, 0]
-    other = torch.cat([turned(x[side_view, :4]), x[side_view, 4:]], 1)
-    row = torch.cat([torch.arange(len(x), device=x.device), side_view])
-    hypothesis = (torch.arange(len(row), device=x.device) >= len(x)).long()
-    return torch.cat([x, other]), row, hypothesis
+    fitted = _Fitted(x, solution.cost, solution.status, iterations, starts.hypothesis)
+    choice = Weights(
+        config.robust_sigma, config.kernel, config.choice.pose_prior,
+        shape=config.choice.shape, depth=config.choice.depth,
+    )  # fmt: skip
+    value = replace(objective, weights=choice).cost(x)
+    return fitted[_least_per_row(value, starts.person)]
 
 
 def _least_per_row(value: Tensor, row: Tensor) -> Tensor:
@@ -191,7 +247,7 @@ def _with_rows(
     posed = objective.kinematics.points(matrix_from_quaternion(root), pose, betas)
     joints = posed.points + transl[:, None]
     pixels, _ = project(joints, seen.focal_length, seen.center)
-    known = (seen.weight > 0).to(pixels.dtype)
+    known = seen.seen.to(pixels.dtype)
     error = (known * (pixels - seen.xy).norm(dim=-1)).sum(1) / known.sum(1)
     new = {
         "joints": joints, "reprojection_error": error, "cost": fitted.cost,

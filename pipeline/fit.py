@@ -1,10 +1,11 @@
 """Stage 3: 2-D joints -> bodies. People of many images are solved in one batch."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -25,7 +26,9 @@ from pipeline.stage import Done, Job, Stage, Tick
 
 if TYPE_CHECKING:
     from fitting.body_model import BodyModel
-    from fitting.priors import PosePrior
+
+Model = TypeVar("Model")
+Solve = Callable[[Keypoints, Camera], FitResult]
 
 
 def fit_stage(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> Stage:
@@ -38,19 +41,22 @@ def fit_stage(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -
         "body": existing("models.bodies", _body_file(config, models)),
         "pose_prior": existing("models.pose_prior", project_path(models.pose_prior)),
     }
+    if config.starts:
+        library = project_path(models.pose_library)
+        files["pose_library"] = existing("models.pose_library", library)
     try:
         focal_length_px(config.focal_length, (1, 1), None)
     except ValueError as error:
         raise ConfigError(f"fit.{error}") from error
 
     def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
-        body, prior = _load(config, models, runtime)
+        solve = _solver(config, models, runtime)
         for group in _groups(jobs, runtime.batch_size):
-            yield from _fit_group(group, body, prior, config, runtime)
+            yield from _fit_group(group, solve, config, runtime)
 
     return Stage(
         name="fit",
-        version=1,
+        version=2,
         config=plain(asdict(config)),
         files=files,
         after=("remap",),
@@ -74,20 +80,31 @@ def body_of(config: FitConfig, models: ModelsConfig) -> "BodyModel":
         raise ConfigError(f"models.bodies: {error}") from error
 
 
-def _load(
-    config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig
-) -> tuple["BodyModel", "PosePrior"]:
+def _solver(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> Solve:
+    """The fit with its models loaded."""
     import torch
 
-    from fitting import load_pose_prior
+    from fitting import fit, load_pose_prior
+    from fitting.kinematics import Kinematics
+    from fitting.retrieval import PoseLibrary, load_pose_library
 
     check_device(runtime.device)
     torch.set_num_threads(runtime.threads)
-    body = body_of(config, models)
+    body, library = body_of(config, models), None
+    prior = _loaded("models.pose_prior", models.pose_prior, load_pose_prior)
+    if config.starts:
+        poses = _loaded("models.pose_library", models.pose_library, load_pose_library)
+        library = PoseLibrary(poses, Kinematics(body, config.n_betas, runtime.device))
+    return partial(
+        fit, body=body, prior=prior, config=config, device=runtime.device, library=library
+    )
+
+
+def _loaded(option: str, path: str, load: Callable[[Path], Model]) -> Model:
     try:
-        return body, load_pose_prior(project_path(models.pose_prior))
+        return load(project_path(path))
     except ValueError as error:
-        raise ConfigError(f"models.pose_prior: {error}") from error
+        raise ConfigError(f"{option}: {error}") from error
 
 
 def _body_file(config: FitConfig, models: ModelsConfig) -> Path:
@@ -111,12 +128,9 @@ def _groups(jobs: list[Job], rows: int) -> Iterator[list[tuple[Job, Keypoints]]]
 
 
 def _fit_group(
-    group: list[tuple[Job, Keypoints]], body: "BodyModel", prior: "PosePrior", config: FitConfig,
-    runtime: RuntimeConfig,
+    group: list[tuple[Job, Keypoints]], solve: Solve, config: FitConfig, runtime: RuntimeConfig
 ) -> Iterator[Done]:  # fmt: skip
     """Solve the rows of several clips together and hand each clip its own."""
-    from fitting import fit
-
     begin = time.perf_counter()
     sizes = [len(keypoints) for _, keypoints in group]
     keypoints = Keypoints.concatenate([keypoints for _, keypoints in group])
@@ -124,7 +138,7 @@ def _fit_group(
     parts = []
     for first in range(0, len(keypoints), runtime.batch_size):
         rows = slice(first, first + runtime.batch_size)
-        parts.append(fit(keypoints[rows], camera[rows], body, prior, config, runtime.device))
+        parts.append(solve(keypoints[rows], camera[rows]))
     share = (time.perf_counter() - begin) / max(len(keypoints), 1)
     ends = np.cumsum(sizes)
     whole = FitResult.concatenate(parts)

@@ -44,6 +44,8 @@ def objective():
         center=tensor(rng.normal(320, 20, (n, 2))),
         scale=tensor(rng.uniform(0.5, 2, n)),
         depth=tensor(rng.uniform(2, 6, n)),
+        depth_unit=tensor(rng.uniform(0.5, 2, n)),
+        seen=torch.ones(n, 14, dtype=torch.bool),
     )
     return Objective(Kinematics(body, body.n_betas), MaxMixture(toy_prior()), observations, WEIGHTS)
 
@@ -146,7 +148,7 @@ def test_shape_and_depth_are_weighted_squares():
     betas = torch.tensor([[1.0, -2.0]], dtype=torch.float64)
     assert shape_term(betas, 3.0).cost.item() == pytest.approx(0.5 * 9 * 5)
     z, target = (torch.tensor([v], dtype=torch.float64) for v in (3.0, 2.5))
-    assert depth_term(z, target, 100.0).cost.item() == pytest.approx(0.5 * 50**2)
+    assert depth_term(z, target, torch.full_like(z, 100.0)).cost.item() == pytest.approx(0.5 * 50**2)
 
 
 def test_a_missing_joint_has_no_influence_whatever_it_holds(objective, states):
