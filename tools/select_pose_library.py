@@ -11,10 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.train_pose_prior import CAPTURED, LICENCE, limit_subjects, read
+from tools.train_pose_prior import CAPTURED, LICENCE, MotionCapture, limit_subjects, read
 
 POSES = 3000
 SEED = 0
+
+
+def choose(data: MotionCapture) -> np.ndarray:
+    """Indices of the poses that are kept, ascending."""
+    rng = np.random.default_rng(SEED)
+    return np.sort(rng.choice(len(data.poses), min(POSES, len(data.poses)), replace=False))
 
 
 def main() -> None:
@@ -23,8 +29,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("assets/pose_library.npz"))
     arguments = parser.parse_args()
     data = limit_subjects(read(arguments.poses))
-    rng = np.random.default_rng(SEED)
-    chosen = np.sort(rng.choice(len(data.poses), min(POSES, len(data.poses)), replace=False))
+    chosen = choose(data)
     np.savez_compressed(
         arguments.output,
         body_pose=data.poses[chosen, :CAPTURED].astype(np.float16),

@@ -18,6 +18,7 @@ from fitting.residuals import (
     free_entries,
     pose_prior_term,
     shape_term,
+    student_data_term,
 )
 from tests.toy_body import toy_body
 
@@ -118,6 +119,25 @@ def test_an_infinite_sigma_gives_plain_squares():
     assert torch.allclose(found.hessian[0], torch.eye(2, dtype=torch.float64))
 
 
+def test_student_term_is_a_t_like_density_per_joint():
+    difference = torch.tensor([[[3.0, -4.0], [0.1, 0.0]]], dtype=torch.float64)
+    jacobian = torch.randn(1, 2, 2, 3, dtype=torch.float64)
+    weight = torch.tensor([[2.0, 10.0]], dtype=torch.float64)
+    found = student_data_term(difference, jacobian, weight, 3.0)
+    expected = 0.5 * 9 * (np.log(1 + 100 / 9) + np.log(1 + 1 / 9))
+    assert found.cost.item() == pytest.approx(expected)
+    h = 1e-6
+    for column in range(3):
+        costs = [
+            student_data_term(
+                difference + s * h * jacobian[..., column], jacobian, weight, 3.0
+            ).cost
+            for s in (1, -1)
+        ]
+        slope = (costs[0] - costs[1]) / (2 * h)
+        assert slope.item() == pytest.approx(found.gradient[0, column].item(), rel=1e-5)
+
+
 def test_pose_prior_is_the_least_of_the_components():
     prior = toy_prior()
     pose = np.random.default_rng(5).normal(0, 0.5, (1, 69))
@@ -148,7 +168,9 @@ def test_shape_and_depth_are_weighted_squares():
     betas = torch.tensor([[1.0, -2.0]], dtype=torch.float64)
     assert shape_term(betas, 3.0).cost.item() == pytest.approx(0.5 * 9 * 5)
     z, target = (torch.tensor([v], dtype=torch.float64) for v in (3.0, 2.5))
-    assert depth_term(z, target, torch.full_like(z, 100.0)).cost.item() == pytest.approx(0.5 * 50**2)
+    assert depth_term(z, target, torch.full_like(z, 100.0)).cost.item() == pytest.approx(
+        0.5 * 50**2
+    )
 
 
 def test_a_missing_joint_has_no_influence_whatever_it_holds(objective, states):
