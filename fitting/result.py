@@ -25,7 +25,8 @@ class FitResult(Rows):
         status: fitting.status.Status of the last stage; SKIPPED = too few joints, the
             row holds a placeholder.
         iterations: of the solver over all stages, of the chosen start.
-        hypothesis: the start that was chosen: 0 as found in the image, 1 turned by 180 degrees.
+        hypothesis: number of the start that was chosen: retrieved ones best first, the mean pose 0;
+            turned by 180 degrees they count on from there.
     """
 
     frame: Int32[np.ndarray, " N"]
