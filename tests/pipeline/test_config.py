@@ -116,7 +116,7 @@ WRONG = {
     "data.path=x runtime.device=1": r"^runtime\.device: expected e\.g\. cpu",
     "data.path=x fit.camera.depth=deep": r"^fit\.camera\.depth: .*'deep'.*Float",
     "data.path=x fit.stages.0.shape=x": r"^fit\.stages\[0\]\.shape: .*'x'.*Float",
-    "data.path=x fit=smplify +fit.stages.2.bendng=1": r"^fit\.stages\[2\]\.bendng: .*did you mean bending",
+    "data.path=x +fit.stages.0.bendng=1": r"^fit\.stages\[0\]\.bendng: .*did you mean bending",
     "data.path=x fit=smplify fit.stages.1.free=[beta]": r"^fit\.stages 2: .*\['beta'\]",
     "data.path=x fit.gender=robot": r"^fit\.gender: .*robot.*neutral",
     "data.path=x fit.camera.start=sideways": r"^fit\.camera\.start: .*sideways.*upright",
