@@ -1,8 +1,12 @@
 """python run.py key=value ...: fit bodies to photos, videos or LSP. conf/ has every key."""
 
+import gc
 import logging
 import os
 import sys
+
+if __name__ == "__main__":
+    gc.disable()  # until the settings are read: imports make no garbage, looking for it costs 1 s
 
 import hydra
 from omegaconf import DictConfig
@@ -21,7 +25,9 @@ def main(cfg: DictConfig) -> None:
 
     log_to_console()
     try:
-        summary = run(to_config(cfg))
+        config = to_config(cfg)
+        gc.enable()
+        summary = run(config)
     except (ConfigError, NoClipsError, ClipError, OSError) as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
