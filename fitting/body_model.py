@@ -9,12 +9,16 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float64, Int
 
+from fitting.joints import EXTRA
 from fitting.model_files import read_npz
 from fitting.rows import Rows
 
 N_JOINTS = 24
-_SMPL_HEAD_TOP = 411  # SMPL's vertex at the top of the head; a body file may name another
+# SMPL's vertices of the head top and of the points EXTRA, unless a body file names others
+_SMPL_HEAD_TOP = 411
+_SMPL_LANDMARKS = (332, 2800, 6260, 583, 4071, 3216, 3226, 3387, 6617, 6624, 6787)
 _ARRAYS = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")
+_OPTIONAL = ("head_top", "landmark_names", "landmark_vertices")
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class BodyModel:
         parents: parent joint of each joint, -1 for the pelvis.
         faces: vertex indices of the triangles.
         head_top: index of the vertex that is LSP's head top.
+        landmarks: of the vertices that are fitting.joints.EXTRA.
     """
 
     v_template: Float64[np.ndarray, "V 3"]
@@ -64,12 +69,14 @@ class BodyModel:
     parents: Int[np.ndarray, "24"]
     faces: Int[np.ndarray, "F 3"]
     head_top: int
+    landmarks: Int[np.ndarray, "11"]
 
     def __post_init__(self) -> None:
         v = len(self.v_template)
         shapes = {
             "v_template": (v, 3), "shapedirs": (v, 3, self.n_betas), "posedirs": (v, 3, 207),
             "J_regressor": (N_JOINTS, v), "weights": (v, N_JOINTS), "parents": (N_JOINTS,),
+            "landmarks": (len(EXTRA),),
         }  # fmt: skip
         for name, shape in shapes.items():
             found = getattr(self, name).shape
@@ -81,8 +88,9 @@ class BodyModel:
             raise ValueError("body model J_regressor: expected rows that sum to 1")
         if not (self.parents[1:] < np.arange(1, N_JOINTS)).all():
             raise ValueError("body model kintree_table: expected every parent before its children")
-        if not 0 <= self.head_top < v:
-            raise ValueError(f"body model head_top: expected a vertex below {v}")
+        for name, vertices in (("head_top", self.head_top), ("landmarks", self.landmarks)):
+            if np.min(vertices) < 0 or np.max(vertices) >= v:
+                raise ValueError(f"body model {name}: expected vertices below {v}")
 
     @property
     def n_betas(self) -> int:
@@ -128,7 +136,7 @@ def load_body_model(path: str | Path) -> BodyModel:
         FileNotFoundError: there is no such file.
         ValueError: it is not such an npz, lacks a field, or a field has a wrong shape.
     """
-    data = read_npz(path, "body in SMPL's format", _ARRAYS, optional=("head_top",))
+    data = read_npz(path, "body in SMPL's format", _ARRAYS, optional=_OPTIONAL)
     parents = data["kintree_table"][0].astype(np.int64)
     parents[0] = -1  # stored as 2^32 - 1 in the classic files
     return BodyModel(
@@ -140,4 +148,16 @@ def load_body_model(path: str | Path) -> BodyModel:
         parents=parents,
         faces=data["f"].astype(np.int64),
         head_top=int(data.get("head_top", _SMPL_HEAD_TOP)),
+        landmarks=_landmarks(data),
     )
+
+
+def _landmarks(data: dict[str, np.ndarray]) -> np.ndarray:
+    """Vertices of EXTRA, by the names that the file gives, or SMPL's."""
+    if "landmark_names" not in data or "landmark_vertices" not in data:
+        return np.array(_SMPL_LANDMARKS)
+    named = dict(zip(data["landmark_names"].tolist(), data["landmark_vertices"], strict=True))
+    lacking = [name for name in EXTRA if name not in named]
+    if lacking:
+        raise ValueError(f"body model landmark_names: lacks {', '.join(lacking)}")
+    return np.array([int(named[name]) for name in EXTRA])

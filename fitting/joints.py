@@ -19,6 +19,15 @@ SMPL_JOINT_OF_LSP = (8, 5, 2, 1, 4, 7, 21, 19, 17, 16, 18, 20, 12)
 TORSO = tuple(LSP_14.index(f"{s}_{j}") for j in ("shoulder", "hip") for s in ("left", "right"))
 """Left shoulder, right shoulder, left hip, right hip: what the camera stage aligns."""
 
+EXTRA = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear",
+    "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
+)  # fmt: skip
+"""Points of face and feet, vertices of the mesh, that ride beside LSP's where a detector has them."""
+
+POINTS = LSP_14 + EXTRA
+"""Every point of the body that keypoints can pull at, in order."""
+
 
 @dataclass(frozen=True)
 class Keypoints(Rows):
@@ -29,6 +38,7 @@ class Keypoints(Rows):
         track: identity of the person within its clip.
         xy: px of the upright image, x right, y down, pixel centres at integers.
         confidence: weight of each joint, 0..1; 0 means missing and is the only way to say so.
+        extra_xy, extra_confidence: the same of the points EXTRA; all missing when not given.
 
     Raises:
         ValueError: a shape or range is wrong; says what was expected and what came.
@@ -38,15 +48,25 @@ class Keypoints(Rows):
     track: Int32[np.ndarray, " N"]
     xy: Float32[np.ndarray, "N 14 2"]
     confidence: Float32[np.ndarray, "N 14"]
+    extra_xy: Float32[np.ndarray, "N 11 2"] = None  # pyright: ignore[reportAssignmentType]
+    extra_confidence: Float32[np.ndarray, "N 11"] = None  # pyright: ignore[reportAssignmentType]
 
     def __post_init__(self) -> None:
-        n = len(self.frame)
-        shapes = {"frame": (n,), "track": (n,), "xy": (n, 14, 2), "confidence": (n, 14)}
+        n, extra = len(self.frame), len(EXTRA)
+        for name, shape in (("extra_xy", (n, extra, 2)), ("extra_confidence", (n, extra))):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.zeros(shape, np.float32))
+        shapes = {
+            "frame": (n,), "track": (n,), "xy": (n, 14, 2), "confidence": (n, 14),
+            "extra_xy": (n, extra, 2), "extra_confidence": (n, extra),
+        }  # fmt: skip
         for name, shape in shapes.items():
             found = getattr(self, name).shape
             if found != shape:
                 raise ValueError(f"Keypoints.{name}: expected shape {shape}, got {found}")
-        if not ((self.confidence >= 0) & (self.confidence <= 1)).all():
-            raise ValueError("Keypoints.confidence: expected 0..1 (0 = missing), got others")
-        if not np.isfinite(self.xy[self.confidence > 0]).all():
-            raise ValueError("Keypoints.xy: NaN or infinity in a joint whose confidence is not 0")
+        for xy, confidence in (("xy", "confidence"), ("extra_xy", "extra_confidence")):
+            sure = getattr(self, confidence)
+            if not ((sure >= 0) & (sure <= 1)).all():
+                raise ValueError(f"Keypoints.{confidence}: expected 0..1 (0 = missing), got others")
+            if not np.isfinite(getattr(self, xy)[sure > 0]).all():
+                raise ValueError(f"Keypoints.{xy}: NaN or infinity in a point whose confidence > 0")

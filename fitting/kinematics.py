@@ -1,11 +1,12 @@
-"""LSP's 14 points of a posed body and their analytic derivatives, without the mesh.
+"""The points of a posed body that keypoints pull at, and how they move; no mesh is made.
 
-A point is a sum of attachments: places fixed in the frame of one joint, with a weight. A joint is
-one attachment at its own origin; the head top is a skinned vertex, so an attachment for every joint
-whose skin weight there is not 0. That keeps linear blend skinning exact for single vertices.
+Linear blend skinning is linear in the rotations of the joints in the world, and at fixed rotations
+linear in (1, betas). One matrix product therefore gives every joint and vertex with its derivative
+by the shape; the derivative by the pose follows from the joints' axes (`PointJacobian`).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -13,148 +14,175 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fitting.body_model import N_JOINTS, BodyModel
-from fitting.joints import SMPL_JOINT_OF_LSP
-from fitting.rotations import hat, rotation_and_left_jacobian
+from fitting.joints import LSP_14, POINTS, SMPL_JOINT_OF_LSP
+from fitting.rotations import rotation_and_left_jacobian
 
 
 @dataclass(frozen=True)
 class Posed:
-    """What posing leaves for the derivatives: rotations and joints in the frame of the points."""
+    """A posed body and what its derivatives need, in smplx's frame for transl = 0.
+
+    Args:
+        points: in the order of POINTS, or of LSP_14 alone, m.
+        joints: SMPL's 24, m.
+        world: rotations of the joints in the world.
+        local: rotations relative to the parents; the root's is its world's.
+        left_jacobian: of each axis-angle, fitting.rotations; unused for the root.
+        places: of the 24 joints and every attachment of a vertex.
+        by_shape: derivative of `places` by betas.
+    """
 
     points: Float[Tensor, "B n 3"]
-    places: Float[Tensor, "B M 3"]
     joints: Float[Tensor, "B 24 3"]
     world: Float[Tensor, "B 24 3 3"]
     local: Float[Tensor, "B 24 3 3"]
     left_jacobian: Float[Tensor, "B 24 3 3"]
-    offsets: Float[Tensor, "B M 3"]
+    places: Float[Tensor, "B A 3"]
+    by_shape: Float[Tensor, "B 3 A n_betas"]
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A share of a skinned vertex: fixed in the frame of one joint.
+
+    Args:
+        point: index in POINTS.
+        vertex: of the mesh.
+        joint: that carries it.
+        weight: its skin weight.
+    """
+
+    point: int
+    vertex: int
+    joint: int
+    weight: float
 
 
 class Kinematics:
-    """The 14 points as a function of root rotation, body_pose and betas; no translation.
+    """The points as a function of root rotation, body_pose and betas; no translation.
 
     Args:
         body: the body model.
         n_betas: shape coefficients to use, the first ones of the body's.
-        device, dtype: of all tensors. float64 by default: the fit is small, and a result that
-            does not depend on the batch needs rounding far below the solver's tolerances.
+        device, dtype: of all tensors.
+        extras: all of POINTS, not LSP's 14 alone.
     """
 
     def __init__(
         self, body: BodyModel, n_betas: int = 10, device: str = "cpu",
-        dtype: torch.dtype = torch.float64,
+        dtype: torch.dtype = torch.float64, extras: bool = False,
     ) -> None:  # fmt: skip
         def tensor(a: np.ndarray) -> Tensor:
             return torch.as_tensor(np.ascontiguousarray(a), dtype=dtype, device=device)
 
         if not 1 <= n_betas <= body.n_betas:
             raise ValueError(f"n_betas: expected 1..{body.n_betas}, got {n_betas}")
-        parents, shapedirs = body.parents, body.shapedirs[..., :n_betas]
-        joints = body.J_regressor @ body.v_template
-        joint_dirs = np.einsum("jv,vcb->jcb", body.J_regressor, shapedirs)
-        bones, bone_dirs = joints.copy(), joint_dirs.copy()
-        bones[1:] -= joints[parents[1:]]
-        bone_dirs[1:] -= joint_dirs[parents[1:]]
-        owner, weight, vertex = _attachments(body)
-        is_vertex = vertex >= 0
-        offset = np.where(is_vertex[:, None], body.v_template[vertex] - joints[owner], 0.0)
-        offset_dirs = np.where(is_vertex[:, None, None], shapedirs[vertex] - joint_dirs[owner], 0.0)
-        pose_dirs = np.where(is_vertex[:, None, None], body.posedirs[vertex], 0.0)
         self.n_betas = n_betas
-        self.levels = _levels(parents)
-        self.parents = torch.as_tensor(parents.clip(0), device=device)
-        self.owner = torch.as_tensor(owner, device=device)
-        self.bones, self.bone_dirs = tensor(bones), tensor(bone_dirs)
-        self.offset, self.offset_dirs = tensor(offset), tensor(offset_dirs)
+        self.n_points = len(POINTS if extras else LSP_14)
+        self.attachments = _attachments(body, self.n_points)
+        self.parents = body.parents
+        self.above = _ancestors(body.parents)
+        self.levels = _levels(self.above, body.parents)
+        affine, root = _affine(body, n_betas, self.attachments, self.above)
+        self.affine, self.root_place = tensor(affine), tensor(root)
+        vertices = [a.vertex for a in self.attachments]
+        self.owners = torch.as_tensor([a.joint for a in self.attachments], device=device)
+        pose_dirs = body.posedirs[vertices]
         self.pose_dirs = tensor(pose_dirs) if np.any(pose_dirs) else None
-        self.blend = tensor(weight)  # (n, M)
-        # (n, M, 24): how much of each point hangs, by each attachment, below each joint
-        hangs = weight[:, :, None] * _ancestors(parents)[owner]
-        point, joint = np.nonzero(hangs.sum(1))
-        self.pair_point = torch.as_tensor(point, device=device)
-        self.pair_joint = torch.as_tensor(joint, device=device)
-        self.pair_places = tensor(hangs[point, :, joint])
-        self.pair_weight = tensor(hangs.sum(1)[point, joint, None])
+        self.blend = tensor(self.weights_of_places)
         self.eye = torch.eye(3, dtype=dtype, device=device)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.eye.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.eye.device
+
+    @cached_property
+    def weights_of_places(self) -> Float[np.ndarray, "n A"]:
+        """What each point is made of: joints, or the attachments of a vertex."""
+        weight = np.zeros((self.n_points, N_JOINTS + len(self.attachments)))
+        weight[np.arange(len(SMPL_JOINT_OF_LSP)), SMPL_JOINT_OF_LSP] = 1
+        for place, attachment in enumerate(self.attachments, N_JOINTS):
+            weight[attachment.point, place] = attachment.weight
+        return weight
+
+    @cached_property
+    def carried(self) -> Float[np.ndarray, "A 24"]:
+        """1 where a joint's rotation moves a place: not its own origin."""
+        of_vertices = [self.above[a.joint] for a in self.attachments]
+        return np.array([*(self.above - np.eye(N_JOINTS)), *of_vertices])
+
+    @cached_property
+    def movers(self) -> tuple[int, ...]:
+        """Joints of body_pose whose rotation moves any point."""
+        if self.pose_dirs is not None:  # every joint deforms the skin a little
+            return tuple(range(1, N_JOINTS))
+        moves = (self.weights_of_places > 0).astype(float) @ self.carried
+        return tuple(int(joint) for joint in np.flatnonzero(moves.any(0)) if joint)
 
     def points(
         self, root: Float[Tensor, "B 3 3"], body_pose: Float[Tensor, "B 69"],
         betas: Float[Tensor, "B n_betas"],
     ) -> Posed:  # fmt: skip
-        """The points, relative to where smplx puts them for transl = 0."""
+        """Pose the skeleton and the points."""
         batch = len(body_pose)
         rotations, left = rotation_and_left_jacobian(body_pose.reshape(batch, 23, 3))
         local = torch.cat([root[:, None], rotations], 1)
         left = torch.cat([self.eye.expand(batch, 1, 3, 3), left], 1)
-        bones = self.bones + torch.einsum("jcb,nb->njc", self.bone_dirs, betas)
-        world, joints = torch.empty_like(local), torch.empty_like(bones)
-        world[:, 0], joints[:, 0] = root, bones[:, 0]
+        world = local.clone()
         for children, parents in self.levels:
-            above = world[:, parents]
-            world[:, children] = above @ local[:, children]
-            joints[:, children] = joints[:, parents] + (above @ bones[:, children, :, None])[..., 0]
-        offsets = self.offset + torch.einsum("mcb,nb->nmc", self.offset_dirs, betas)
+            world[:, children] = world[:, parents] @ local[:, children]
+        flat = world.transpose(1, 2).reshape(batch, 3, 3 * N_JOINTS)
+        linear = (flat @ self.affine).unflatten(-1, (-1, 1 + self.n_betas))
+        linear = linear + self.root_place[:, None]
+        by_shape = linear[..., 1:]
+        places = (linear[..., 0] + (by_shape @ betas[:, None, :, None])[..., 0]).mT
         if self.pose_dirs is not None:
-            feature = (rotations - self.eye).reshape(batch, 207)
-            offsets = offsets + torch.einsum("mcp,np->nmc", self.pose_dirs, feature)
-        turned = (world[:, self.owner] @ offsets[..., None])[..., 0]
-        places = joints[:, self.owner] + turned
-        return Posed(self.blend @ places, places, joints, world, local, left, offsets)
+            places = torch.cat([places[:, :N_JOINTS], self._blended(places, rotations, world)], 1)
+        points = self.blend @ places
+        return Posed(points, places[:, :N_JOINTS], world, local, left, places, by_shape)
 
-    def jacobian(
-        self, posed: Posed, outer: Float[Tensor, "B n k 3"]
-    ) -> Float[Tensor, "B n k 72+n_betas"]:
-        """outer @ (derivative of the points by [a left turn of the root, body_pose, betas]).
-
-        A turn by the vector w about joint j moves a place p that it carries by w x (p - joint j);
-        an increment d of j's axis-angle is the turn (rotation of j's parent) L_j d. Only the pairs
-        of a point and a joint above it are computed: one in six.
-        """
-        batch, n_points, k, _ = outer.shape
-        point, joint = self.pair_point, self.pair_joint
-        arms = self.pair_places @ posed.places - self.pair_weight * posed.joints[:, joint]
-        axes = posed.world[:, self.parents] @ posed.left_jacobian
-        axes[:, 0] = self.eye  # the root's turn is given in the camera frame itself
-        turns = -(outer[:, point] @ hat(arms)) @ axes[:, joint]
-        result = outer.new_zeros(batch, n_points, k, 72 + self.n_betas)
-        by_joint = result[..., :72].unflatten(-1, (N_JOINTS, 3)).permute(1, 3, 0, 2, 4)
-        by_joint[point, joint] = turns.transpose(0, 1)
-        if self.pose_dirs is not None:
-            result[..., :72] += outer @ self._pose_blend_jacobian(posed)
-        result[..., 72:] = outer @ self._shape_jacobian(posed)
-        return result
-
-    def _shape_jacobian(self, posed: Posed) -> Float[Tensor, "B n 3 n_betas"]:
-        world = posed.world
-        joints = torch.empty(
-            len(world), *self.bone_dirs.shape, dtype=world.dtype, device=world.device
-        )
-        joints[:, 0] = self.bone_dirs[0]
-        for children, parents in self.levels:
-            joints[:, children] = joints[:, parents] + world[:, parents] @ self.bone_dirs[children]
-        places = joints[:, self.owner] + world[:, self.owner] @ self.offset_dirs
-        return torch.einsum("im,nmcb->nicb", self.blend, places)
-
-    def _pose_blend_jacobian(self, posed: Posed) -> Float[Tensor, "B n 3 72"]:
-        """How the points move because every joint's pose deforms the skin under them."""
-        axes = hat(posed.left_jacobian[:, 1:].mT)  # one matrix per axis-angle entry
-        by_vector = (axes @ posed.local[:, 1:, None]).flatten(-2)  # (B, 23, 3, 9)
-        dirs = self.pose_dirs.unflatten(-1, (23, 9))
-        offsets = torch.einsum("mcke,nkae->nmcka", dirs, by_vector).flatten(-2)
-        moved = posed.world[:, self.owner] @ offsets
-        moved = torch.einsum("im,nmcp->nicp", self.blend, moved)
-        return torch.nn.functional.pad(moved, (3, 0))
+    def _blended(self, places: Tensor, rotations: Tensor, world: Tensor) -> Tensor:
+        """The attachments, moved by SMPL's pose blend shapes."""
+        feature = (rotations - self.eye).flatten(1)
+        offsets = torch.einsum("mcp,np->nmc", self.pose_dirs, feature)
+        return places[:, N_JOINTS:] + (world[:, self.owners] @ offsets[..., None])[..., 0]
 
 
-def _attachments(body: BodyModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Owner joint (M,), weight of each attachment in each point (14, M), vertex or -1 (M,)."""
-    carriers = np.flatnonzero(body.weights[body.head_top])
-    owner = np.concatenate([SMPL_JOINT_OF_LSP, carriers])
-    weight = np.zeros((14, len(owner)))
-    weight[np.arange(13), np.arange(13)] = 1
-    weight[13, 13:] = body.weights[body.head_top, carriers]
-    vertex = np.concatenate([np.full(13, -1), np.full(len(carriers), body.head_top)])
-    return owner, weight, vertex
+def _affine(
+    body: BodyModel, n_betas: int, attachments: list[Attachment], above: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The matrix (72, A (1 + n_betas)) from the joints' world rotations to places and their
+    derivative by betas, and the root's own place (3, 1 + n_betas), which nothing rotates.
+
+    A place is the root's plus the bones of its chain, each turned by the joint it starts from.
+    """
+    templates = [body.v_template[..., None], body.shapedirs[..., :n_betas]]
+    vertices = np.concatenate(templates, -1)
+    joints = np.einsum("jv,vcb->jcb", body.J_regressor, vertices)
+    affine = np.zeros((N_JOINTS, 3, N_JOINTS + len(attachments), 1 + n_betas))
+    for joint in range(N_JOINTS):
+        for bone in np.flatnonzero(above[joint])[1:]:
+            start = body.parents[bone]
+            affine[start, :, joint] += joints[bone] - joints[start]
+    for place, a in enumerate(attachments, N_JOINTS):
+        affine[:, :, place] = affine[:, :, a.joint]
+        affine[a.joint, :, place] += vertices[a.vertex] - joints[a.joint]
+    return affine.reshape(3 * N_JOINTS, -1), joints[0]
+
+
+def _attachments(body: BodyModel, n_points: int) -> list[Attachment]:
+    """Of the points that are vertices: the head top and, where asked for, face and feet."""
+    first = len(SMPL_JOINT_OF_LSP)
+    vertices = [body.head_top, *body.landmarks][: n_points - first]
+    return [
+        Attachment(point, int(vertex), int(joint), body.weights[vertex, joint])
+        for point, vertex in enumerate(vertices, first)
+        for joint in np.flatnonzero(body.weights[vertex])
+    ]
 
 
 def _ancestors(parents: np.ndarray) -> np.ndarray:
@@ -165,9 +193,9 @@ def _ancestors(parents: np.ndarray) -> np.ndarray:
     return above
 
 
-def _levels(parents: np.ndarray) -> list[tuple[list[int], list[int]]]:
+def _levels(above: np.ndarray, parents: np.ndarray) -> list[tuple[list[int], list[int]]]:
     """Joints by depth below the root with their parents: one batched product each."""
-    depth = _ancestors(parents).sum(1)
+    depth = above.sum(1)
     levels = []
     for d in range(2, int(depth.max()) + 1):
         children = np.flatnonzero(depth == d).tolist()

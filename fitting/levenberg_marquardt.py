@@ -26,15 +26,11 @@ class Linearization(Rows):
     gradient: Float[Tensor, "B D"]
     hessian: Float[Tensor, "B D D"]
 
-    def replace(self, rows: Tensor, other: "Linearization") -> "Linearization":
-        """`other` where rows is true, self elsewhere."""
-        if rows.all():  # nearly always: spares a copy of every Hessian
-            return other
-        return Linearization(
-            torch.where(rows, other.cost, self.cost),
-            torch.where(rows[:, None], other.gradient, self.gradient),
-            torch.where(rows[:, None, None], other.hessian, self.hessian),
-        )
+    def keep(self, rows: Int[Tensor, " R"], other: "Linearization") -> None:
+        """Overwrite these rows with another's: the few that are rejected, not a copy of all."""
+        self.cost[rows] = other.cost[rows]
+        self.gradient[rows] = other.gradient[rows]
+        self.hessian[rows] = other.hessian[rows]
 
 
 class Problem(Protocol):
@@ -72,10 +68,10 @@ class _Working(Rows):
 
 
 def minimize(
-    problem: Problem, x: Float[Tensor, "B S"], free: Int[Tensor, " F"],
-    max_iterations: int, tolerance: float, damping: float = 1e-3,
+    problem: Problem, x: Float[Tensor, "B S"], max_iterations: int, tolerance: float,
+    damping: float = 1e-3,
 ) -> Solution:  # fmt: skip
-    """Lower the cost of every row from x over the free entries of the step.
+    """Lower the cost of every row from x.
 
     The damped step solves (H + damping diag(H)) d = -g. It is taken when the cost falls; the
     damping follows the ratio of the real to the predicted decrease by Nielsen's rule (Madsen,
@@ -114,25 +110,28 @@ def minimize(
             problem, rows = problem.select(keep), rows[keep]
             working = rows.status < 0
         solution.iterations[rows.index] += working
-        _iterate(problem, rows, free, working, tolerance)
+        _iterate(problem, rows, working, tolerance)
     _store(rows, solution)
     return solution
 
 
-def _iterate(
-    problem: Problem, rows: _Working, free: Tensor, working: Tensor, tolerance: float
-) -> None:
+def _iterate(problem: Problem, rows: _Working, working: Tensor, tolerance: float) -> None:
     """Try one step of each working row and keep it where it lowers the cost."""
-    step, predicted = _damped_step(rows.linear, free, rows.damping)
+    step, predicted = _damped_step(rows.linear, rows.damping)
     trial_x = problem.retract(rows.x, step)
     trial = problem.linearize(trial_x)
     old = rows.linear.cost
     decrease = old - trial.cost  # NaN where the trial is not finite: not accepted
     accepted = working & (decrease > 0) & (trial.gradient.isfinite().all(1))
     rows.x = torch.where(accepted[:, None], trial_x, rows.x)
-    rows.linear = rows.linear.replace(accepted, trial)
+    trial.keep((~accepted).nonzero()[:, 0], rows.linear)
+    rows.linear = trial
     used_damping = rows.damping
-    gain = (decrease / predicted.clamp_min(1e-300)).nan_to_num(0.0).clamp(-1, 2)
+    gain = (
+        (decrease / predicted.clamp_min(torch.finfo(predicted.dtype).tiny))
+        .nan_to_num(0.0)
+        .clamp(-1, 2)
+    )
     shrink = (1 - (2 * gain - 1) ** 3).clamp_min(1 / 5)
     rows.damping = torch.where(
         accepted,
@@ -149,23 +148,18 @@ def _iterate(
     rows.status[working & (rows.status < 0) & (rows.damping > _DAMPING_LIMIT)] = Status.STALLED
 
 
-def _damped_step(linear: Linearization, free: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
-    """The step (B, D), zero in the entries that are not free, and the decrease it promises."""
-    everything = len(free) == linear.gradient.shape[1]
-    damped = linear.hessian.clone() if everything else linear.hessian[:, free[:, None], free]
-    gradient = linear.gradient[:, free]
+def _damped_step(linear: Linearization, damping: Tensor) -> tuple[Tensor, Tensor]:
+    """The step (B, D) and the decrease it promises; no step where it cannot be solved for."""
+    damped, gradient = linear.hessian.clone(), linear.gradient
     diagonal = damped.diagonal(dim1=1, dim2=2)
     scale = damping[:, None] * diagonal.clamp_min(1e-9)
     diagonal += scale
     factor, failed = torch.linalg.cholesky_ex(damped)
-    solved = -torch.cholesky_solve(gradient[..., None], factor)[..., 0]
-    ok = (failed == 0) & solved.isfinite().all(1)
-    solved = torch.where(ok[:, None], solved, torch.zeros_like(solved))
-    predicted = 0.5 * (solved * (scale * solved - gradient)).sum(1)
-    predicted = torch.where(ok, predicted, torch.full_like(predicted, torch.inf))
-    step = torch.zeros_like(linear.gradient)
-    step[:, free] = solved
-    return step, predicted
+    step = -torch.cholesky_solve(gradient[..., None], factor)[..., 0]
+    ok = (failed == 0) & step.isfinite().all(1)
+    step = torch.where(ok[:, None], step, 0.0)
+    predicted = 0.5 * (step * (scale * step - gradient)).sum(1)
+    return step, torch.where(ok, predicted, torch.inf)
 
 
 def _store(rows: _Working, solution: Solution) -> None:

@@ -53,27 +53,53 @@ class MaxMixture:
     E_j = 0.5 d' S_j^-1 d - log g_j', with g_j' = g_j / ((2 pi)^(69/2) sqrt(det S_j) / min_k
     sqrt(det S_k)); the least E_j counts (Olson & Agarwal, 2013). The constant log (2 pi)^(69/2) is
     left out: it changes no minimum, and inside the cost it would blunt the relative tolerance.
+
+    Entries that nothing but the prior acts on need no solver: whatever the others are, their best
+    values are their component's conditional mean, and with those in place E_j is the same formula
+    with S_j cut down to the others. So E_theta is a function of `entries` alone, exact all the
+    same, and `complete` fills in the rest.
+
+    Args:
+        entries: of body_pose that the energy is a function of; all 69 by default.
     """
 
     def __init__(
-        self, prior: PosePrior, device: str = "cpu", dtype: torch.dtype = torch.float64
-    ) -> None:
+        self, prior: PosePrior, device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float64, entries: list[int] | None = None,
+    ) -> None:  # fmt: skip
+        def tensor(a: np.ndarray) -> Tensor:
+            return torch.as_tensor(a, dtype=dtype, device=device)
+
+        kept = list(range(N_POSE)) if entries is None else entries
+        rest = sorted(set(range(N_POSE)) - set(kept))
         half_log_det = 0.5 * np.linalg.slogdet(prior.covars)[1]
         offset = -np.log(prior.weights) + half_log_det - half_log_det.min()
-        self.means = torch.as_tensor(prior.means, dtype=dtype, device=device)
-        self.precisions = torch.as_tensor(np.linalg.inv(prior.covars), dtype=dtype, device=device)
-        self.offset = torch.as_tensor(offset, dtype=dtype, device=device)
+        precisions = np.linalg.inv(prior.covars[:, kept][:, :, kept])
+        self.entries = torch.as_tensor(kept, device=device)
+        self.rest = torch.as_tensor(rest, dtype=torch.long, device=device)
+        self.means, self.rest_means = tensor(prior.means[:, kept]), tensor(prior.means[:, rest])
+        self.precisions, self.offset = tensor(precisions), tensor(offset)
+        self.regression = tensor(prior.covars[:, rest][:, :, kept] @ precisions)
 
     def __call__(
         self, body_pose: Float[Tensor, "B 69"]
-    ) -> tuple[Float[Tensor, " B"], Float[Tensor, "B 69"], Int[Tensor, " B"]]:
+    ) -> tuple[Float[Tensor, " B"], Float[Tensor, "B E"], Int[Tensor, " B"]]:
         """Energy, its gradient S^-1 d, and the component; its Hessian is precisions[component]."""
-        difference = body_pose[:, None] - self.means
-        pull = torch.einsum("nki,kij->nkj", difference, self.precisions)
+        difference = body_pose[:, None, self.entries] - self.means
+        pull = (difference.transpose(0, 1) @ self.precisions).transpose(0, 1)
         energies = 0.5 * (pull * difference).sum(-1) + self.offset
         energy, component = energies.min(1)
         rows = torch.arange(len(body_pose), device=body_pose.device)
         return energy, pull[rows, component], component
+
+    def complete(self, body_pose: Float[Tensor, "B 69"]) -> Float[Tensor, "B 69"]:
+        """The pose with every other entry where the prior has it, given `entries`."""
+        _, _, component = self(body_pose)
+        difference = body_pose[:, self.entries] - self.means[component]
+        shift = (self.regression[component] @ difference[..., None])[..., 0]
+        whole = body_pose.clone()
+        whole[:, self.rest] = self.rest_means[component] + shift
+        return whole
 
 
 def load_pose_prior(path: str | Path) -> PosePrior:

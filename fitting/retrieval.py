@@ -16,7 +16,7 @@ from fitting.initialize import trunk_roll, upright
 from fitting.joints import TORSO
 from fitting.kinematics import Kinematics
 from fitting.model_files import read_npz
-from fitting.priors import MaxMixture
+from fitting.priors import MaxMixture, PosePrior
 from fitting.residuals import Observations
 from fitting.rotations import matrix_from_quaternion, quaternion_from_vector, quaternion_product
 
@@ -70,8 +70,10 @@ class _Views:
 class PoseLibrary:
     """Every pose from every side, upright, as joints (V, 14, 3) around the middle of the hips."""
 
-    def __init__(self, poses: Float64[np.ndarray, "P 69"], kinematics: Kinematics) -> None:
-        like = kinematics.bones
+    def __init__(
+        self, poses: Float64[np.ndarray, "P 69"], kinematics: Kinematics, prior: PosePrior
+    ) -> None:
+        like = kinematics.eye
         self.kinematics = kinematics
         self.poses = torch.as_tensor(poses, device=like.device, dtype=like.dtype)
         yaw = torch.arange(_YAWS, device=like.device, dtype=like.dtype) * (2 * torch.pi / _YAWS)
@@ -79,18 +81,22 @@ class PoseLibrary:
         rest = self._joints(like.new_tensor([[1.0, 0, 0, 0]]).expand(len(poses), 4), self.poses)
         rest = rest - _mid_hip(rest)
         turned = torch.einsum("yab,pjb->ypja", matrix_from_quaternion(self.roots), rest)
+        energy = MaxMixture(prior, like.device, like.dtype)(self.poses)[0]
+        self.energy = _PRIOR_SHARE * energy.float().repeat(_YAWS)
         self.views = turned.flatten(0, 1).float()  # view = yaw * P + pose
+        flat = self.views[..., :2]
+        self.across, self.down = (flat[..., axis].T.contiguous() for axis in (0, 1))
+        self.squares = (flat**2).sum(-1).T.contiguous()
 
-    def candidates(self, seen: Observations, count: int, prior: MaxMixture) -> Candidates:
+    def candidates(self, seen: Observations, count: int) -> Candidates:
         """The `count` best views of every person.
 
         Args:
             seen: with weights of 1 / (expected error in torso lengths).
         """
         sigma = 1 / seen.weight.clamp_min(1e-6)
-        energy = _PRIOR_SHARE * prior(self.poses)[0].float().repeat(_YAWS)
         parts = [
-            self._choose(seen[rows], sigma[rows].float(), count, energy)
+            self._choose(seen[rows], sigma[rows].float(), count)
             for rows in torch.arange(len(sigma), device=sigma.device).split(_PEOPLE_AT_ONCE)
         ]
         return self._placed(
@@ -99,22 +105,26 @@ class PoseLibrary:
             torch.cat([p.roll for p in parts]).to(sigma),
         )
 
-    def _choose(self, seen: Observations, sigma: Tensor, count: int, energy: Tensor) -> _Views:
+    def _choose(self, seen: Observations, sigma: Tensor, count: int) -> _Views:
         """Shortlist by weighted least squares, then compare robustly, then keep distinct ones."""
-        weight = torch.where(seen.weight > 0, 1 / sigma**2, 0.0).float()
+        weight = torch.where(seen.weight > 0, 1 / sigma**2, 0.0)
         xy = (seen.xy - seen.center[:, None]).float()
         tilt = trunk_roll(seen.xy, seen.weight).float()
         rolls = torch.stack([torch.zeros_like(tilt), tilt], 1)  # upright, and as the trunk lies
         straight = torch.stack([_rotated(xy, -rolls[:, side]) for side in (0, 1)], 1)
-        squares = torch.stack([self._misfit(straight[:, side], weight) for side in (0, 1)], 1)
-        squares[:, 1] = torch.where(tilt.abs()[:, None] > _TILTED, squares[:, 1], torch.inf)
-        best = squares.flatten(1).topk(_SHORTLIST, largest=False).indices
-        side, view = best // len(self.views), best % len(self.views)
+        lying = (tilt.abs() > _TILTED).nonzero()[:, 0]
+        misfit, view = self._misfit(straight[:, 0], weight).topk(_SHORTLIST, largest=False)
+        side = torch.zeros_like(view)
+        if len(lying):
+            other = self._misfit(straight[lying, 1], weight[lying])
+            more, views = other.topk(_SHORTLIST, largest=False)
+            best, chosen = torch.cat([misfit[lying], more], 1).topk(_SHORTLIST, largest=False)
+            view[lying] = torch.cat([view[lying], views], 1).gather(1, chosen)
+            side[lying] = (chosen >= _SHORTLIST).long()
         points = self.views[view]
         targets = straight[torch.arange(len(xy), device=xy.device)[:, None], side]
         fit, scale, middle, middle_2d = _robust_fit(points, targets, weight, sigma)
-        fit = fit + energy[view] + torch.where(squares.flatten(1).gather(1, best).isinf(), 1e9, 0)
-        kept = _distinct(fit, points, count)
+        kept = _distinct(fit + self.energy[view], points, count)
         depth = seen.focal_length.float()[:, None] / scale
         shift = middle_2d / seen.focal_length.float()[:, None, None] * depth[..., None]
         place = torch.cat([shift - middle[..., :2], (depth - middle[..., 2])[..., None]], -1)
@@ -125,17 +135,23 @@ class PoseLibrary:
         )
 
     def _misfit(self, xy: Tensor, weight: Tensor) -> Float[Tensor, "B V"]:
-        """Weighted squares of each view after its best scale and shift, in torso lengths."""
-        total = weight.sum(1)
-        centred = xy - ((weight[..., None] * xy).sum(1) / total[:, None])[:, None]
-        flat = self.views[..., :2].flatten(1)
-        cross = (weight[..., None] * centred).flatten(1) @ flat.T
-        means = [weight @ self.views[..., axis].T for axis in (0, 1)]
-        spread = weight @ (self.views[..., :2] ** 2).sum(-1).T
-        spread = spread - (means[0] ** 2 + means[1] ** 2) / total[:, None]
-        scale = cross.clamp_min(1e-3) / spread.clamp_min(1e-9)
-        own = (weight * (centred**2).sum(-1)).sum(1)
-        return (own[:, None] - cross * scale) / (scale * TORSO_LENGTH) ** 2
+        """Weighted squares of each view after its best scale and shift, in squared torso lengths.
+
+        With S the view's own spread, C its covariance with the keypoints (0 or less: upside down)
+        and Q the keypoints' spread, the best scale is C / S and what is left (Q - C^2 / S) S^2 /
+        C^2 = S (Q S / C^2 - 1).
+        """
+        total = weight.sum(1, keepdim=True)
+        share = weight / total
+        centred = xy - (share[..., None] * xy).sum(1, keepdim=True)
+        own = (share * (centred**2).sum(-1)).sum(1, keepdim=True)
+        cross = (share * centred[..., 0]) @ self.across
+        cross.addmm_(share * centred[..., 1], self.down)
+        spread = share @ self.squares
+        for places in (self.across, self.down):
+            spread.sub_((share @ places).square_())
+        ratio = spread.clamp_min_(1e-9) / cross.clamp_min_(1e-6).square_()
+        return ratio.mul_(own).sub_(1).mul_(spread).mul_(total / TORSO_LENGTH**2)
 
     def _placed(self, view: Tensor, place: Tensor, roll: Tensor) -> Candidates:
         """Undo the roll and turn the place of the hips into a translation."""

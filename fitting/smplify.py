@@ -9,13 +9,14 @@ from torch import Tensor
 
 from fitting.body_model import BodyModel, BodyParams
 from fitting.camera import Camera, project
-from fitting.fit_config import FitConfig, Joints
+from fitting.fit_config import PARAMETERS, FitConfig, Joints
 from fitting.initialize import enough_to_fit, start_orientation, start_translation, turned
 from fitting.joints import LSP_14, TORSO, Keypoints
 from fitting.kinematics import Kinematics
 from fitting.levenberg_marquardt import minimize
-from fitting.priors import MaxMixture, PosePrior
-from fitting.residuals import Objective, Observations, Weights, free_entries
+from fitting.objective import Model, Objective
+from fitting.priors import PosePrior
+from fitting.residuals import Observations, Weights
 from fitting.result import FitResult
 from fitting.retrieval import TORSO_LENGTH, PoseLibrary
 from fitting.rotations import matrix_from_quaternion, vector_from_quaternion
@@ -51,19 +52,15 @@ def fit(
     if not len(rows):
         return result
     with torch.no_grad():
-        objective = Objective(
-            Kinematics(body, config.n_betas, device),
-            MaxMixture(prior, device),
-            _observe(keypoints[rows], camera[rows], config, device),
-            Weights(torch.inf),
-        )
+        model = Model(Kinematics(body, config.n_betas, device), prior)
+        seen = _observe(keypoints[rows], camera[rows], config, device)
         if config.starts and library is not None:
-            starts = _retrieved(objective, library, config)
+            starts = _retrieved(model, seen, library, config)
         else:
-            starts = _mean_pose(objective, prior, config)
-        starts = _camera_stage(objective, starts, config)
-        fitted = _body_stages(objective, _both_ways(starts, config), config)
-        return _with_rows(result, rows, objective, fitted)
+            starts = _mean_pose(model, seen, config)
+        starts = _camera_stage(model, starts, config)
+        fitted = _body_stages(model, _both_ways(starts, config), config)
+        return _with_rows(result, rows, model, seen, fitted)
 
 
 @dataclass(frozen=True)
@@ -111,13 +108,13 @@ def _observe(keypoints: Keypoints, camera: Camera, config: FitConfig, device: st
     )
 
 
-def _mean_pose(objective: Objective, prior: PosePrior, config: FitConfig) -> _Starts:
+def _mean_pose(model: Model, seen: Observations, config: FitConfig) -> _Starts:
     """One start a person: the prior's mean pose, turned as the camera stage asks for."""
-    seen, kinematics = objective.observations, objective.kinematics
+    kinematics = model.kinematics
     batch = len(seen.xy)
     known = seen.seen.to(seen.xy.dtype)
     root = start_orientation(seen.xy, known, config.camera.start)
-    pose = torch.as_tensor(prior.mean_pose).to(root).expand(batch, -1)
+    pose = torch.as_tensor(model.prior.mean_pose).to(root).expand(batch, -1)
     betas = root.new_zeros(batch, kinematics.n_betas)
     points = kinematics.points(matrix_from_quaternion(root), pose, betas).points
     transl = start_translation(points, seen.xy, known, seen.focal_length, seen.center)
@@ -128,12 +125,14 @@ def _mean_pose(objective: Objective, prior: PosePrior, config: FitConfig) -> _St
     return _sized(x, seen, person, torch.zeros_like(person), torso, config)
 
 
-def _retrieved(objective: Objective, library: PoseLibrary, config: FitConfig) -> _Starts:
+def _retrieved(
+    model: Model, seen: Observations, library: PoseLibrary, config: FitConfig
+) -> _Starts:
     """Several starts a person: what in the library looks like the keypoints."""
-    seen, k = objective.observations, config.starts
-    found = library.candidates(seen, k, objective.prior)
+    k = config.starts
+    found = library.candidates(seen, k)
     batch = len(seen.xy)
-    betas = seen.xy.new_zeros(batch, k, objective.kinematics.n_betas)
+    betas = seen.xy.new_zeros(batch, k, model.kinematics.n_betas)
     x = torch.cat([found.root, found.body_pose, betas, found.transl], -1).flatten(0, 1)
     person = torch.arange(batch, device=x.device).repeat_interleave(k)
     hypothesis = torch.arange(k, device=x.device).repeat(batch)
@@ -154,7 +153,7 @@ def _sized(
     return _Starts(x, seen, person, hypothesis, torch.zeros_like(person))
 
 
-def _camera_stage(objective: Objective, starts: _Starts, config: FitConfig) -> _Starts:
+def _camera_stage(model: Model, starts: _Starts, config: FitConfig) -> _Starts:
     """Translation and root rotation, from the trunk alone or from every joint.
 
     Where fewer than 3 points of the trunk are seen, too few to fix a rotation, every joint counts.
@@ -168,9 +167,8 @@ def _camera_stage(objective: Objective, starts: _Starts, config: FitConfig) -> _
         known = seen.seen & (torso | ~use_torso)
         seen = replace(seen, weight=known.to(seen.xy.dtype))
         weights = Weights(torch.inf, depth=stage.depth)
-    objective = replace(objective, observations=seen, weights=weights)
-    free = free_entries(["global_orient", "transl"], objective.kinematics.n_betas, seen.xy.device)
-    solution = minimize(objective, starts.x, free, stage.max_iterations, config.tolerance)
+    objective = Objective(model, model.unknowns(["global_orient", "transl"]), seen, weights)
+    solution = minimize(objective, starts.x, stage.max_iterations, config.tolerance)
     return replace(starts, x=solution.x, iterations=starts.iterations + solution.iterations)
 
 
@@ -192,25 +190,25 @@ def _both_ways(starts: _Starts, config: FitConfig) -> _Starts:
     )
 
 
-def _body_stages(objective: Objective, starts: _Starts, config: FitConfig) -> _Fitted:
+def _body_stages(model: Model, starts: _Starts, config: FitConfig) -> _Fitted:
     """All body stages from every start; keeps each person's best by the terms of `choice`."""
-    objective = replace(objective, observations=starts.seen)
     x, iterations = starts.x, starts.iterations
     for stage in config.stages:
         weights = Weights(
             config.robust_sigma, config.kernel,
             stage.pose_prior, stage.bending, stage.shape, stage.depth,
         )  # fmt: skip
-        objective = replace(objective, weights=weights)
-        free = free_entries(stage.free, objective.kinematics.n_betas, x.device)
-        solution = minimize(objective, x, free, stage.max_iterations, config.tolerance)
+        objective = Objective(model, model.unknowns(stage.free), starts.seen, weights)
+        solution = minimize(objective, x, stage.max_iterations, config.tolerance)
         x, iterations = solution.x, iterations + solution.iterations
+    x = objective.complete(x)
     fitted = _Fitted(x, solution.cost, solution.status, iterations, starts.hypothesis)
     choice = Weights(
         config.robust_sigma, config.kernel, config.choice.pose_prior,
         shape=config.choice.shape, depth=config.choice.depth,
     )  # fmt: skip
-    value = replace(objective, weights=choice).cost(x)
+    everything = model.unknowns(list(PARAMETERS))
+    value = Objective(model, everything, starts.seen, choice).cost(x)
     return fitted[_least_per_row(value, starts.person)]
 
 
@@ -239,13 +237,11 @@ def _placeholder(keypoints: Keypoints, camera: Camera, prior: PosePrior, n_betas
 
 
 def _with_rows(
-    result: FitResult, rows: np.ndarray, objective: Objective, fitted: _Fitted
+    result: FitResult, rows: np.ndarray, model: Model, seen: Observations, fitted: _Fitted
 ) -> FitResult:
     """The placeholder with the fitted rows written in."""
-    root, pose, betas, transl = objective.split(fitted.x)
-    seen = objective.observations
-    posed = objective.kinematics.points(matrix_from_quaternion(root), pose, betas)
-    joints = posed.points + transl[:, None]
+    root, pose, betas, transl = model.split(fitted.x)
+    joints = model.pose(fitted.x).points + transl[:, None]
     pixels, _ = project(joints, seen.focal_length, seen.center)
     known = seen.seen.to(pixels.dtype)
     error = (known * (pixels - seen.xy).norm(dim=-1)).sum(1) / known.sum(1)

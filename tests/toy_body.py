@@ -23,4 +23,5 @@ def toy_body(seed: int = 0, n_vertices: int = 40, n_betas: int = 4) -> BodyModel
         parents=PARENTS,
         faces=rng.integers(0, n_vertices, (20, 3)),
         head_top=7,
+        landmarks=np.arange(10, 21),
     )

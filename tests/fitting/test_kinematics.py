@@ -5,7 +5,9 @@ import torch
 from fitting import BodyParams
 from fitting.joints import SMPL_JOINT_OF_LSP
 from fitting.kinematics import Kinematics
+from fitting.point_jacobian import PointJacobian
 from fitting.rotations import rotation_and_left_jacobian
+from fitting.unknowns import Unknowns
 from tests.toy_body import toy_body
 
 
@@ -24,13 +26,14 @@ def draw(body, n=3, seed=1):
     )
 
 
-def posed_points(body, params):
+def posed_points(body, params, extras=False):
     tensors = [torch.as_tensor(a) for a in (params.global_orient, params.body_pose, params.betas)]
     root = rotation_and_left_jacobian(tensors[0])[0]
-    return Kinematics(body, body.n_betas).points(root, *tensors[1:]).points.numpy()
+    return Kinematics(body, body.n_betas, extras=extras).points(root, *tensors[1:]).points.numpy()
 
 
-def test_points_equal_smplxs_joints_and_vertex(any_body):
+@pytest.mark.parametrize("extras", [False, True])
+def test_points_equal_smplxs_joints_and_vertices(any_body, extras):
     params = draw(any_body)
     layer = any_body._smplx_layer
     tensors = {n: torch.as_tensor(getattr(params, n)) for n in params.__dataclass_fields__}
@@ -42,35 +45,69 @@ def test_points_equal_smplxs_joints_and_vertex(any_body):
         tensors["betas"], pose, layer.v_template, layer.shapedirs, layer.posedirs,
         layer.J_regressor, layer.parents, layer.lbs_weights,
     )  # fmt: skip
-    expected = torch.cat(
-        [joints[:, list(SMPL_JOINT_OF_LSP)], vertices[:, any_body.head_top, None]], 1
-    )
-    difference = np.abs(posed_points(any_body, params) - expected.detach().numpy()).max()
+    skin = [any_body.head_top, *(any_body.landmarks if extras else ())]
+    expected = torch.cat([joints[:, list(SMPL_JOINT_OF_LSP)], vertices[:, skin]], 1)
+    difference = np.abs(posed_points(any_body, params, extras) - expected.detach().numpy()).max()
     assert difference < 1e-6  # smplx adds 1e-8 to every axis-angle entry
 
 
-def test_jacobian_equals_finite_differences(any_body):
+UNKNOWNS = {
+    "all": lambda k: Unknowns(True, tuple(range(1, 24)), k.n_betas, True),
+    "what moves points": lambda k: Unknowns(True, k.movers, k.n_betas, True),
+    "camera": lambda k: Unknowns(True, (), 0, True),
+    "legs and betas": lambda k: Unknowns(False, (1, 2, 4, 5), k.n_betas, False),
+}
+
+
+@pytest.mark.parametrize("extras", [False, True])
+@pytest.mark.parametrize("free", UNKNOWNS)
+def test_jacobian_equals_finite_differences(any_body, free, extras):
     params = draw(any_body)
-    kinematics = Kinematics(any_body, any_body.n_betas)
-    root, pose, betas = (
-        torch.as_tensor(a) for a in (params.global_orient, params.body_pose, params.betas)
+    kinematics = Kinematics(any_body, any_body.n_betas, extras=extras)
+    unknowns = UNKNOWNS[free](kinematics)
+    root, pose, betas, transl = (
+        torch.as_tensor(getattr(params, name))
+        for name in ("global_orient", "body_pose", "betas", "transl")
     )
     root = rotation_and_left_jacobian(root)[0]
-    outer = torch.eye(3, dtype=root.dtype).expand(len(root), 14, 3, 3)
-    jacobian = kinematics.jacobian(kinematics.points(root, pose, betas), outer)
+    outer = torch.eye(3, dtype=root.dtype).expand(len(root), kinematics.n_points, 3, 3)
+    found = PointJacobian(kinematics, unknowns)(kinematics.points(root, pose, betas), outer)
+    assert found.shape[-1] == unknowns.size
     h = 1e-6
-    for column in range(72 + any_body.n_betas):
-        step = torch.zeros(72 + any_body.n_betas, dtype=torch.float64)
+    for column in range(unknowns.size):
+        step = torch.zeros(unknowns.size, dtype=torch.float64)
         step[column] = h
 
         def moved(sign, step=step):
-            turn = rotation_and_left_jacobian(sign * step[:3])[0]
-            return kinematics.points(
-                turn @ root, pose + sign * step[3:72], betas + sign * step[72:]
-            ).points
+            turned, now, shape, shift = root, pose.clone(), betas, transl
+            if unknowns.root:
+                turned = rotation_and_left_jacobian(sign * step[:3])[0] @ root
+            now[:, unknowns.pose_entries] += sign * step[unknowns.pose]
+            if unknowns.n_betas:
+                shape = betas + sign * step[unknowns.betas]
+            if unknowns.transl:
+                shift = transl + sign * step[unknowns.translation]
+            return kinematics.points(turned, now, shape).points + shift[:, None]
 
         numeric = (moved(1) - moved(-1)) / (2 * h)
-        assert torch.allclose(jacobian[..., column], numeric, atol=2e-8), column
+        assert torch.allclose(found[..., column], numeric, atol=2e-8), column
+
+
+def test_joints_that_are_not_movers_move_no_point(any_body):
+    kinematics = Kinematics(any_body, any_body.n_betas)
+    params = draw(any_body)
+    before = posed_points(any_body, params)
+    for joint in set(range(1, 24)) - set(kinematics.movers):
+        pose = params.body_pose.copy()
+        pose[:, 3 * joint - 3 : 3 * joint] += 0.5
+        moved = BodyParams(params.betas, params.global_orient, pose, params.transl)
+        assert np.abs(posed_points(any_body, moved) - before).max() < 1e-12
+
+
+def test_hands_feet_and_toes_are_no_movers_of_lsps_points(body):
+    still = set(range(1, 24)) - set(Kinematics(body).movers)
+    assert still == {7, 8, 10, 11, 20, 21, 22, 23}
+    assert {7, 8} <= set(Kinematics(body, extras=True).movers)
 
 
 def test_fewer_betas_are_the_first_ones(body):

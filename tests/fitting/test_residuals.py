@@ -7,19 +7,19 @@ import pytest
 import torch
 
 from fitting.kinematics import Kinematics
+from fitting.objective import Model, Objective
 from fitting.priors import MaxMixture, PosePrior
 from fitting.residuals import (
-    Objective,
     Observations,
     Weights,
     bending_term,
     data_term,
     depth_term,
-    free_entries,
     pose_prior_term,
     shape_term,
     student_data_term,
 )
+from fitting.unknowns import Unknowns
 from tests.toy_body import toy_body
 
 WEIGHTS = Weights(robust_sigma=100, pose_prior=3.0, bending=2.0, shape=5.0, depth=7.0)
@@ -48,7 +48,13 @@ def objective():
         depth_unit=tensor(rng.uniform(0.5, 2, n)),
         seen=torch.ones(n, 14, dtype=torch.bool),
     )
-    return Objective(Kinematics(body, body.n_betas), MaxMixture(toy_prior()), observations, WEIGHTS)
+    model = Model(Kinematics(body, body.n_betas), toy_prior())
+    everything = Unknowns(True, tuple(range(1, 24)), body.n_betas, True)
+    return Objective(model, everything, observations, WEIGHTS)
+
+
+def with_observations(objective, observations):
+    return Objective(objective.model, objective.unknowns, observations, objective.weights)
 
 
 @pytest.fixture
@@ -57,7 +63,7 @@ def states(objective):
     n = len(objective.observations.xy)
     root = rng.normal(size=(n, 4))
     root /= np.linalg.norm(root, axis=1, keepdims=True)
-    rest = rng.normal(0, 0.4, (n, 69 + objective.kinematics.n_betas))
+    rest = rng.normal(0, 0.4, (n, 69 + objective.model.kinematics.n_betas))
     transl = rng.normal([0, 0, 4], 0.2, (n, 3))
     return torch.as_tensor(np.concatenate([root, rest, transl], 1))
 
@@ -69,7 +75,7 @@ def cost_of(objective, term, x):
 @pytest.mark.parametrize("term", TERMS)
 def test_gradient_is_the_derivative_of_the_cost(objective, states, term):
     part, linear = objective.terms(states)[term]
-    gradient = torch.zeros(len(states), 75 + objective.kinematics.n_betas, dtype=states.dtype)
+    gradient = torch.zeros(len(states), objective.unknowns.size, dtype=states.dtype)
     gradient[:, part] = linear.gradient
     h = 1e-6
     for column in range(gradient.shape[1]):
@@ -85,9 +91,9 @@ def test_gradient_is_the_derivative_of_the_cost(objective, states, term):
 def test_hessian_of_the_quadratic_terms_is_the_derivative_of_the_gradient(objective, states, term):
     part, linear = objective.terms(states)[term]
     h = 1e-6
-    columns = torch.arange(75 + objective.kinematics.n_betas)[part]
+    columns = torch.arange(objective.unknowns.size)[part]
     for place, column in enumerate(columns):
-        step = torch.zeros(len(states), 75 + objective.kinematics.n_betas, dtype=states.dtype)
+        step = torch.zeros(len(states), objective.unknowns.size, dtype=states.dtype)
         step[:, column] = h
         plus = objective.terms(objective.retract(states, step))[term][1].gradient
         minus = objective.terms(objective.retract(states, -step))[term][1].gradient
@@ -181,14 +187,32 @@ def test_a_missing_joint_has_no_influence_whatever_it_holds(objective, states):
     for value in (0.0, 1e9, torch.nan):
         xy = seen.xy.clone()
         xy[:, 5] = value
-        other = replace(objective, observations=replace(seen, xy=xy, weight=weight))
+        other = with_observations(objective, replace(seen, xy=xy, weight=weight))
         costs.append(other.linearize(states).cost)
     assert torch.equal(costs[0], costs[1])
     assert torch.equal(costs[0], costs[2])
 
 
-def test_free_entries_are_the_named_ones_in_order():
-    assert free_entries(["transl", "global_orient"], 10).tolist() == [0, 1, 2, 82, 83, 84]
-    assert free_entries(["betas"], 4).tolist() == [72, 73, 74, 75]
-    everything = free_entries(["global_orient", "body_pose", "betas", "transl"], 10)
-    assert everything.tolist() == list(range(85))
+def test_a_step_is_laid_out_as_the_unknowns_say():
+    unknowns = Unknowns(root=True, joints=(1, 4), n_betas=4, transl=True)
+    assert unknowns.pose_entries == [0, 1, 2, 9, 10, 11]
+    assert (unknowns.pose, unknowns.betas) == (slice(3, 9), slice(9, 13))
+    assert (unknowns.translation, unknowns.size) == (slice(13, 16), 16)
+    assert Unknowns(root=False, joints=(), n_betas=0, transl=True).size == 3
+
+
+def test_leaving_joints_to_the_prior_changes_neither_the_least_cost_nor_where_it_is(states):
+    """The other joints at their conditional mean: as if the solver had found them."""
+    prior = toy_prior()
+    entries = Unknowns(True, (1, 2, 4, 5, 9), 0, False).pose_entries
+    part, whole = MaxMixture(prior, entries=entries), MaxMixture(prior)
+    pose = states[:, 4:73]
+    energy, pull, component = part(pose)
+    completed = part.complete(pose)
+    assert torch.equal(completed[:, entries], pose[:, entries])
+    full_energy, full_pull, full_component = whole(completed)
+    assert torch.equal(component, full_component)
+    assert torch.allclose(energy, full_energy)
+    assert torch.allclose(pull, full_pull[:, entries])
+    rest = sorted(set(range(69)) - set(entries))
+    assert full_pull[:, rest].abs().max() < 1e-9  # nothing to gain by moving them

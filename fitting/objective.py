@@ -1,0 +1,157 @@
+"""The sum of the terms over what a stage frees: the problem that the solver is given."""
+
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from fitting.camera import project
+from fitting.fit_config import Kernel
+from fitting.kinematics import Kinematics, Posed
+from fitting.levenberg_marquardt import Linearization
+from fitting.point_jacobian import PointJacobian
+from fitting.priors import MaxMixture, PosePrior
+from fitting.residuals import (
+    BENDING,
+    Observations,
+    Weights,
+    bending_term,
+    data_term,
+    depth_term,
+    pose_prior_term,
+    shape_term,
+    student_data_term,
+)
+from fitting.rotations import (
+    matrix_from_quaternion,
+    quaternion_from_vector,
+    quaternion_product,
+)
+from fitting.unknowns import Unknowns
+
+Columns = slice | list[int]
+"""Entries of the step that a term depends on."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is fitted, on one device and in one precision."""
+
+    kinematics: Kinematics
+    prior: PosePrior
+
+    def unknowns(self, free: list[str]) -> Unknowns:
+        """Of a stage that frees these of PARAMETERS. Joints that move no point are left to the
+        prior, which knows their best values (MaxMixture)."""
+        return Unknowns(
+            root="global_orient" in free,
+            joints=self.kinematics.movers if "body_pose" in free else (),
+            n_betas=self.kinematics.n_betas if "betas" in free else 0,
+            transl="transl" in free,
+        )
+
+    def split(self, x: Float[Tensor, "B S"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Quaternion (B, 4), body_pose (B, 69), betas (B, n_betas), transl (B, 3)."""
+        return x.split([4, 69, self.kinematics.n_betas, 3], dim=1)  # pyright: ignore
+
+    def pose(self, x: Float[Tensor, "B S"]) -> Posed:
+        """The bodies of the states, without their translation."""
+        root, body_pose, betas, _ = self.split(x)
+        return self.kinematics.points(matrix_from_quaternion(root), body_pose, betas)
+
+
+class Objective:
+    """The problem of one stage: terms, their weights, and the unknowns they are lowered over."""
+
+    def __init__(
+        self, model: Model, unknowns: Unknowns, observations: Observations, weights: Weights
+    ) -> None:
+        self.model, self.unknowns = model, unknowns
+        self.observations, self.weights = observations, weights
+        self.jacobian = PointJacobian(model.kinematics, unknowns)
+
+    @cached_property
+    def prior(self) -> MaxMixture:
+        kinematics = self.model.kinematics
+        entries = self.unknowns.pose_entries
+        return MaxMixture(self.model.prior, kinematics.device, kinematics.dtype, entries)
+
+    def select(self, rows: Int[Tensor, " R"]) -> Self:
+        other = copy(self)
+        other.observations = self.observations[rows]
+        return other
+
+    def retract(self, x: Float[Tensor, "B S"], step: Float[Tensor, "B D"]) -> Tensor:
+        """The state after a step."""
+        at, moved = self.unknowns, x.clone()
+        if at.root:
+            turn = quaternion_from_vector(step[:, :3])
+            moved[:, :4] = quaternion_product(turn, x[:, :4])
+        root, body_pose, betas, transl = self.model.split(moved)
+        if at.joints:
+            body_pose.unflatten(1, (23, 3))[:, [j - 1 for j in at.joints]] += step[
+                :, at.pose
+            ].unflatten(1, (-1, 3))
+        if at.n_betas:
+            betas += step[:, at.betas]
+        if at.transl:
+            transl += step[:, at.translation]
+        return moved
+
+    def complete(self, x: Float[Tensor, "B S"]) -> Tensor:
+        """The state with the joints that only the prior acts on where the prior has them."""
+        if not (self.weights.pose_prior and self.unknowns.joints):
+            return x
+        root, body_pose, betas, transl = self.model.split(x)
+        return torch.cat([root, self.prior.complete(body_pose), betas, transl], 1)
+
+    def terms(self, x: Float[Tensor, "B S"]) -> dict[str, tuple[Columns, Linearization]]:
+        """Every term that is on, with the entries of the step that it depends on."""
+        _, pose, betas, transl = self.model.split(x)
+        seen, weights, at = self.observations, self.weights, self.unknowns
+        terms: dict[str, tuple[Columns, Linearization]] = {
+            "data": (slice(None), self._data(self.model.pose(x), transl))
+        }
+        if weights.pose_prior and at.joints:
+            terms["pose_prior"] = at.pose, pose_prior_term(pose, self.prior, weights.pose_prior)
+        if weights.bending and at.joints:
+            columns = [at.pose.start + at.pose_entries.index(entry) for entry in BENDING]
+            terms["bending"] = columns, bending_term(pose, weights.bending)
+        if weights.shape and at.n_betas:
+            terms["shape"] = at.betas, shape_term(betas, weights.shape)
+        if weights.depth and at.transl:
+            per_metre = weights.depth / seen.depth_unit
+            terms["depth"] = slice(-1, None), depth_term(transl[:, 2], seen.depth, per_metre)
+        return terms
+
+    def _data(self, posed: Posed, transl: Tensor) -> Linearization:
+        seen, weights = self.observations, self.weights
+        pixels, by_point = project(posed.points + transl[:, None], seen.focal_length, seen.center)
+        jacobian = self.jacobian(posed, by_point * seen.scale[:, None, None, None])
+        difference = (pixels - seen.xy) * seen.scale[:, None, None]
+        difference = torch.where(seen.weight[..., None] > 0, difference, 0.0)  # 0 x NaN is NaN
+        student = weights.kernel is Kernel.student and weights.robust_sigma < torch.inf
+        kernel = student_data_term if student else data_term
+        return kernel(difference, jacobian, seen.weight, weights.robust_sigma)
+
+    def cost(self, x: Float[Tensor, "B S"]) -> Float[Tensor, " B"]:
+        """The value alone."""
+        return sum((term.cost for _, term in self.terms(x).values()), torch.zeros_like(x[:, 0]))
+
+    def linearize(self, x: Float[Tensor, "B S"]) -> Linearization:
+        terms = self.terms(x)
+        _, total = terms.pop("data")
+        cost, gradient, hessian = total.cost, total.gradient, total.hessian
+        for columns, term in terms.values():
+            cost = cost + term.cost
+            gradient[:, columns] += term.gradient
+            if isinstance(columns, slice):
+                hessian[:, columns, columns] += term.hessian
+            else:
+                rows = torch.tensor(columns, device=hessian.device)
+                hessian[:, rows[:, None], rows] += term.hessian
+        return Linearization(cost, gradient, hessian)

@@ -1,0 +1,53 @@
+"""What a stage solves for, and where each unknown lies in its step."""
+
+from dataclasses import dataclass
+
+N_POSE = 69
+
+
+@dataclass(frozen=True)
+class Unknowns:
+    """The entries of a step: turn of the root (3), joints (3 each), betas, translation (3).
+
+    The state they move always holds everything: quaternion of the root (4), body_pose (69), betas,
+    transl (3). The root is turned by a rotation vector from the left: no singularity anywhere.
+
+    Args:
+        root: global_orient is free.
+        joints: of SMPL, 1..23 and ascending, whose part of body_pose is free.
+        n_betas: free shape coefficients: all of the body's or 0.
+        transl: the translation is free.
+    """
+
+    root: bool
+    joints: tuple[int, ...]
+    n_betas: int
+    transl: bool
+
+    @property
+    def turned(self) -> tuple[int, ...]:
+        """Every joint with three entries of the step, the root first."""
+        return (0,) * self.root + self.joints
+
+    @property
+    def pose_entries(self) -> list[int]:
+        """Entries of body_pose that are free."""
+        return [3 * (joint - 1) + axis for joint in self.joints for axis in range(3)]
+
+    @property
+    def pose(self) -> slice:
+        """Of the step: the free part of body_pose."""
+        return slice(3 * self.root, 3 * len(self.turned))
+
+    @property
+    def betas(self) -> slice:
+        return slice(self.pose.stop, self.pose.stop + self.n_betas)
+
+    @property
+    def translation(self) -> slice:
+        return slice(self.betas.stop, self.size)
+
+    @property
+    def size(self) -> int:
+        """Entries of the step."""
+        return self.betas.stop + 3 * self.transl
