@@ -15,11 +15,9 @@ from hydra import compose, initialize_config_dir
 from scipy.io import loadmat
 
 from fitting.joints import LSP_14
-from pipeline.cache import Cache
 from pipeline.config import ROOT, to_config
-from pipeline.pipeline import stages_of
-from pipeline.report import progress_bars
-from pipeline.stage import Job, run_stage
+from pipeline.pipeline import stages_of, through
+from pipeline.stage import Job
 
 _LEFT_HIP, _RIGHT_SHOULDER = LSP_14.index("left_hip"), LSP_14.index("right_shoulder")
 
@@ -29,11 +27,7 @@ def main() -> None:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = to_config(compose("config", overrides))
     clips, _ = config.data.clips()
-    jobs = [Job(clip) for clip in clips]
-    cache = Cache(Path(config.runtime.cache_dir))
-    with progress_bars() as track:
-        for stage in stages_of(config)[:2]:
-            jobs, _ = run_stage(stage, jobs, cache, track)
+    jobs, _ = through(stages_of(config)[:2], clips, config.runtime)
     truth = loadmat(Path(config.data.root) / "joints.mat")["joints"].transpose(2, 1, 0)
     right = np.zeros((len(clips), 14), bool)
     for row, clip in enumerate(clips):

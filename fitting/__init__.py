@@ -1,16 +1,18 @@
 """SMPLify: a body in SMPL's format fitted to 2-D joints. Needs arrays and tensors only.
 
-from fitting import Camera, Keypoints, fit, load_body_model, load_pose_prior
+from fitting import Camera, Keypoints, fit, load_assets
 """
 
 from importlib import import_module
 
 _HOMES = {
+    "Assets": "assets", "load_assets": "assets",
     "BodyModel": "body_model", "BodyParams": "body_model", "load_body_model": "body_model",
     "Camera": "camera", "focal_length_px": "camera",
     "FitConfig": "fit_config", "FitResult": "result", "Status": "status", "fit": "smplify",
     "LSP_14": "joints", "Keypoints": "joints",
     "PosePrior": "priors", "load_pose_prior": "priors",
+    "load_capsules": "capsules", "load_lifter": "lifter",
 }  # fmt: skip
 __all__ = list(_HOMES)
 

@@ -129,22 +129,24 @@ def spread_spheres(capsules: Capsules) -> Spheres:
     return Spheres(np.array(capsule), np.concatenate(along))
 
 
-def incompatible(capsules: Capsules) -> Int64[np.ndarray, "G 2"]:
+def incompatible(capsules: Capsules) -> list[Int64[np.ndarray, "G 2"]]:
     """Pairs of capsules that may not overlap; all others are neighbours or never meet.
+
+    Returns:
+        For each limb, or two that meet, one array: all pairs of the same first capsule with parts
+        on one chain of joints, so that what a joint moves, all joints further out move too.
 
     Raises:
         ValueError: a capsule is missing; says which.
     """
-    lacking = sorted({name for pair in _pairs() for name in pair} - set(capsules.names))
-    if lacking:
-        raise ValueError(f"capsules: expected all of SMPLify's, got none named {lacking}")
-    return np.array([[capsules.names.index(name) for name in pair] for pair in _pairs()])
-
-
-def _pairs() -> list[tuple[str, str]]:
-    pairs = [(f"left_{part}", f"right_{part}") for part in ("hand", "shin", "foot")]
+    trunk, limbs = ["pelvis", "belly", "ribs", "chest"], []
     for side, other in (("left", "right"), ("right", "left")):
-        for limb in (f"{side}_forearm", f"{side}_hand"):
-            pairs += [(limb, trunk) for trunk in ("pelvis", "belly", "ribs", "chest")]
-        pairs += [(f"{side}_forearm", f"{side}_collar"), (f"{side}_foot", f"{other}_shin")]
-    return pairs
+        limbs.append((f"{side}_forearm", [*trunk, f"{side}_collar"]))
+        limbs.append((f"{side}_hand", trunk))
+        limbs.append((f"{side}_foot", [f"{other}_shin"]))
+    limbs += [(f"left_{part}", [f"right_{part}"]) for part in ("hand", "shin", "foot")]
+    lacking = {n for limb, parts in limbs for n in (limb, *parts)} - set(capsules.names)
+    if lacking:
+        raise ValueError(f"capsules: expected all of SMPLify's, got none named {sorted(lacking)}")
+    at = capsules.names.index
+    return [np.array([(at(limb), at(part)) for part in parts]) for limb, parts in limbs]

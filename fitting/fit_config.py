@@ -40,6 +40,20 @@ class Kernel(Enum):
     student = "student"
 
 
+class Lookup(Enum):
+    """What poses of the library are compared with: the keypoints, or the joints they lift to."""
+
+    image = "image"
+    lifted = "lifted"
+
+
+class Precision(Enum):
+    """Of the search from all starts; what is chosen is always refined in double precision."""
+
+    single = "single"
+    double = "double"
+
+
 class Joints(Enum):
     """Which keypoints the camera stage aligns: the trunk's four, as the paper, or all of them."""
 
@@ -56,41 +70,57 @@ class CameraStage:
         joints: that it aligns.
         depth: weight of the pull to the depth of similar triangles, per metre.
         max_iterations: of the solver.
+        tolerance: relative decrease of the cost that ends it.
     """
 
     start: Start
     joints: Joints
     depth: float
     max_iterations: int
+    tolerance: float
 
 
 @dataclass
 class BodyStage:
-    """One body stage. Weights multiply residuals.
+    """One body stage. Weights multiply residuals; a term that is not named is off.
 
     Args:
         name: for logs.
         free: of global_orient, body_pose, betas, transl.
         pose_prior, bending, shape, depth: weights of E_theta, E_a, E_beta and of the depth term.
+        interpenetration: weight of E_sp, where fit.interpenetration is on.
+        joints_3d: weight of the pull to lifted joints, after the choice to the consensus.
         max_iterations: of the solver.
+        tolerance: relative decrease of the cost that ends the stage.
     """
 
     name: str
     free: list[str]
-    pose_prior: float
-    bending: float
-    shape: float
-    depth: float
     max_iterations: int
+    tolerance: float
+    pose_prior: float = 0.0
+    bending: float = 0.0
+    shape: float = 0.0
+    depth: float = 0.0
+    interpenetration: float = 0.0
+    joints_3d: float = 0.0
 
 
 @dataclass
 class Choice:
-    """What starts are compared by: the data term and these terms, with these weights."""
+    """What starts are compared by: the data term and those of these terms that are named.
 
-    pose_prior: float
-    shape: float
-    depth: float
+    Args:
+        temperature: of the consensus: a start that is worse by this much counts 1 / e as much as
+            the best in the mean joints that stages after the choice are pulled to. 0: no consensus.
+    """
+
+    pose_prior: float = 0.0
+    shape: float = 0.0
+    depth: float = 0.0
+    interpenetration: float = 0.0
+    joints_3d: float = 0.0
+    temperature: float = 0.0
 
 
 @dataclass
@@ -109,10 +139,16 @@ class FitConfig:
             joints then weigh 1 / error. Empty: they weigh their confidence.
         relative_depth: depth weights refer to a change of the distance by its own size, not 1 m.
         starts: poses looked up in the pose library to start from; 0: the prior's mean pose.
+        lookup: what they are looked up by.
         joint_weights: weight of LSP joints in the data term of the body stages; 1 when not named.
+        extra_weight: of the points of face and feet, where the detector has them; 0: not used.
+        interpenetration: E_sp is on, with the weights of the stages.
         side_view_threshold: distance between the shoulders below which the body is also fitted
             turned by 180 degrees, px at the reference size.
-        tolerance: relative decrease of the cost that ends a stage.
+        precision: of the search.
+        stages: from all starts.
+        choice: between the starts of a person.
+        refine: stages of the chosen start alone.
     """
 
     gender: Gender
@@ -124,12 +160,16 @@ class FitConfig:
     confidence_sigma: list[list[float]]
     relative_depth: bool
     starts: int
+    lookup: Lookup
     joint_weights: dict[str, float]
+    extra_weight: float
+    interpenetration: bool
     side_view_threshold: float
-    tolerance: float
+    precision: Precision
     camera: CameraStage
     stages: list[BodyStage]
     choice: Choice
+    refine: list[BodyStage]
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_betas <= 10:
@@ -144,14 +184,20 @@ class FitConfig:
         unknown = sorted(set(self.joint_weights) - set(LSP_14))
         if unknown:
             raise ValueError(f"fit.joint_weights: {unknown} are not among {list(LSP_14)}")
-        _check(self, "fit", above=("robust_sigma", "tolerance"))
-        _check(self.camera, "fit.camera", above=("max_iterations",))
+        _check(self, "fit", above=("robust_sigma",))
+        _check(self.camera, "fit.camera", above=("max_iterations", "tolerance"))
         _check(self.choice, "fit.choice", above=())
-        for stage in self.stages:
+        for stage in (*self.stages, *self.refine):
             where = f"fit.stages {stage.name}"
-            _check(stage, where, above=("max_iterations",))
+            _check(stage, where, above=("max_iterations", "tolerance"))
             if not stage.free or set(stage.free) - set(PARAMETERS):
                 raise ValueError(f"{where}: free is {stage.free}, expected some of {PARAMETERS}")
+
+    @property
+    def lifts(self) -> bool:
+        """Whether the fit needs a lifter."""
+        pulled = any(stage.joints_3d for stage in self.stages) or self.choice.joints_3d > 0
+        return pulled or (self.starts > 0 and self.lookup is Lookup.lifted)
 
 
 def _check(group: object, where: str, above: tuple[str, ...]) -> None:

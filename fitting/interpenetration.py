@@ -7,17 +7,20 @@ weight sqrt(sum e^2); here weight e is the residual of each pair. Both have the 
 Gauss-Newton Hessian is of rank one, with all contacts of a body mixed; one residual a pair has
 neither fault.
 
-A small turn by the vector a about joint j, which carries sphere a and not b, changes d^2 / 2 by
-(c_a x d, d) . (a, j x a) with d = c_a - c_b; about a joint that carries b alone by minus the same,
-as c_b x d = c_a x d; about one that carries both by nothing. So all sphere pairs of two capsules
-add up to one vector of 6 and one 6 x 6 matrix before any joint is looked at.
+A small turn by the vector v about a joint at j, which carries sphere a and not b, changes d^2 / 2
+by (c_a x d, d) . (v, j x v), d = c_a - c_b; about a joint that carries b alone by minus the same,
+as c_b x d = c_a x d; about one that carries both, as the root, by nothing. The first factor is the
+same for all joints. So the sphere pairs that a joint moves add up to one 6 x 6 matrix before any
+axis is looked at, and what a joint moves all joints further out on the limb move too: the block of
+the Hessian for two joints needs the matrix of the inner one alone.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fitting.capsules import MIN_RADIUS, Capsules, incompatible, spread_spheres
@@ -27,7 +30,48 @@ from fitting.rotations import hat
 
 _SIGMA = 0.3  # of a sphere's radius, in SMPLify's released code
 _SIGMA_HAND = 0.36  # there, too: hands count as larger
-_NEGLIGIBLE = 1e-16  # e^2 below which a pair vanishes by rounding beside one that touches
+# d^2 / (2 (s_a^2 + s_b^2)) from which e < 1e-6: spheres that touch have 10 or 11. A pair beyond it
+# costs less than 5e-13 weight^2: left out, no solver sees its end.
+_FAR = 13.8
+
+
+@dataclass(frozen=True)
+class _Limb:
+    """The pairs of capsules of one limb, and the joints that matter to them.
+
+    Args:
+        end: behind the last of its sphere pairs, which are counted through all limbs.
+        groups: its pairs of capsules, which are counted likewise.
+        joints: free ones that move one capsule of a pair and not the other, from the trunk outward.
+        moved: 1 where a joint moves a pair of capsules.
+        sign: of each joint: 1 where it moves the limb, -1 where it moves the other capsule.
+        upper: the upper triangle of a Hessian over the joints.
+    """
+
+    end: int
+    groups: slice
+    joints: Int[Tensor, " J"]
+    moved: Float[Tensor, "J G"]
+    sign: Float[Tensor, "J 1 1"]
+    upper: Bool[Tensor, "3J 3J"]
+
+
+@dataclass(frozen=True)
+class _Contacts:
+    """Sphere pairs that are near enough to matter, limb by limb.
+
+    Args:
+        pair: which.
+        row: of the batch.
+        residual: weight e.
+        squares: w (w', r), r the residual and w . (v, j x v) its derivative by a turn: what adds up
+            to the Hessian and, in the last column of (6, 7), the gradient.
+    """
+
+    pair: Int[Tensor, " N"]
+    row: Int[Tensor, " N"]
+    residual: Float[Tensor, " N"]
+    squares: Float[Tensor, "N 42"]
 
 
 class Interpenetration:
@@ -39,60 +83,63 @@ class Interpenetration:
         n_betas: shape coefficients in use, the first ones of the capsules'.
         device, dtype: of all tensors.
         joints: of 1..23, ascending, whose part of body_pose is free.
+
+    Raises:
+        ValueError: a capsule is missing, or n_betas is more than the capsules follow.
     """
 
     def __init__(
         self, capsules: Capsules, parents: Int[np.ndarray, "24"], n_betas: int = 10,
-        device: str = "cpu", dtype: torch.dtype = torch.float64, joints: Iterable[int] = range(1, 24),
+        device: str | torch.device = "cpu", dtype: torch.dtype = torch.float64,
+        joints: Iterable[int] = range(1, 24),
     ) -> None:  # fmt: skip
-        def tensor(a: np.ndarray) -> Tensor:
-            kind = None if a.dtype == int else dtype
-            return torch.as_tensor(np.ascontiguousarray(a), dtype=kind, device=device)
-
         if not 0 <= n_betas <= capsules.n_betas:
             raise ValueError(f"n_betas: expected 0..{capsules.n_betas}, got {n_betas}")
+        self._device, self._dtype = device, dtype
         self.joints = tuple(joints)
-        pairs = incompatible(capsules)
-        used, self._pairs = np.unique(pairs, return_inverse=True)  # arms, trunk, shins, feet
-        self._pairs = self._pairs.reshape(pairs.shape)
         sizes = (capsules.center, capsules.radius[:, None], capsules.length[:, None])
-        linear = np.concatenate(sizes, 1)[used, :, : 1 + n_betas]
-        self._constant, self._by_beta = tensor(linear[..., 0]), tensor(linear[..., 1:])
-        self._axis, self._joint = tensor(capsules.axis[used]), tensor(capsules.joint[used])
-        hand = [capsules.names[c].endswith("hand") for c in used]
-        self._sigma = tensor(np.where(hand, _SIGMA_HAND, _SIGMA))
-        self._set_spheres(capsules, used, tensor)
-        self._set_joints(parents, tensor)
-
-    def _set_spheres(self, capsules: Capsules, used: np.ndarray, tensor) -> None:
-        """Spheres of the capsules in use, and every pair of them that is tested."""
+        linear = np.concatenate(sizes, 1)[..., : 1 + n_betas]
+        self._constant, self._by_beta = self._tensor(linear[..., 0]), self._tensor(linear[..., 1:])
+        self._axis, self._joint = self._tensor(capsules.axis), self._tensor(capsules.joint)
+        hand = [name.endswith("hand") for name in capsules.names]
+        self._sigma = self._tensor(np.where(hand, _SIGMA_HAND, _SIGMA))
         spheres = spread_spheres(capsules)
-        mine = np.isin(spheres.capsule, used)
-        capsule = np.searchsorted(used, spheres.capsule[mine])
-        self._capsule, self._along = tensor(capsule), tensor(spheres.along[mine])
-        inside = [np.flatnonzero(capsule == c) for c in range(len(used))]
-        grids = [np.meshgrid(inside[a], inside[b], indexing="ij") for a, b in self._pairs]
-        first, second = (np.concatenate([grid[k].ravel() for grid in grids]) for k in (0, 1))
-        group = np.repeat(np.arange(len(grids)), [grid[0].size for grid in grids])
-        self._first, self._second, self._group = tensor(first), tensor(second), tensor(group)
-        self._capsules = tensor(self._pairs)
+        self._capsule, self._along = self._tensor(spheres.capsule), self._tensor(spheres.along)
+        self._parents = self._tensor(parents.clip(0))
+        self._set_pairs(incompatible(capsules), spheres.capsule, _carried(parents)[capsules.joint])
 
-    def _set_joints(self, parents: np.ndarray, tensor) -> None:
-        """For each pair of capsules the free joints that move one of them: which, which one (the
-        sign) and where the joint's entries are, padded with sign 0 to the longest such list."""
-        above = np.zeros((len(parents), len(parents)), int)
-        for joint in range(1, len(parents)):
-            above[joint] = above[parents[joint]]
-            above[joint, joint] = 1
-        carried = above[self._joint.cpu().numpy()]
-        signs = (carried[self._pairs[:, 0]] - carried[self._pairs[:, 1]])[:, list(self.joints)]
-        width = max(int((signs != 0).sum(1).max(initial=0)), 1)
-        place = np.argsort(signs == 0, axis=1, kind="stable")[:, :width]
-        sign = np.take_along_axis(signs, place, 1)
-        self._sign, self._place = tensor(sign.astype(float)), tensor(place)
-        self._entry = tensor((3 * place[..., None] + np.arange(3)).reshape(len(place), -1))
-        self._turned = tensor(np.array(self.joints))
-        self._parent = tensor(parents[list(self.joints)].astype(int))
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        dtype = torch.long if array.dtype.kind == "i" else self._dtype
+        return torch.as_tensor(np.ascontiguousarray(array), dtype=dtype, device=self._device)
+
+    def _set_pairs(
+        self, limbs: list[np.ndarray], capsule: Int[np.ndarray, " S"],
+        carried: Int[np.ndarray, "C 24"],
+    ) -> None:  # fmt: skip
+        """The pairs of capsules and of spheres of all limbs in order."""
+        pairs = np.concatenate(limbs)
+        inside = [[np.flatnonzero(capsule == c) for c in pair] for pair in pairs]
+        spheres = [np.stack(np.meshgrid(*pair, indexing="ij")).reshape(2, -1) for pair in inside]
+        count = [both.shape[1] for both in spheres]
+        self._first, self._second = (self._tensor(side) for side in np.concatenate(spheres, 1))
+        self._group = self._tensor(np.repeat(np.arange(len(pairs)), count))
+        self._pairs, self._limbs = self._tensor(pairs), []
+        start = 0
+        for limb in limbs:
+            groups = slice(start, start + len(limb))
+            sign = carried[limb[:, 0]] - carried[limb[:, 1]]
+            self._limbs.append(self._limb(sum(count[: groups.stop]), groups, sign.T))
+            start = groups.stop
+
+    def _limb(self, end: int, groups: slice, sign: Int[np.ndarray, "24 G"]) -> _Limb:
+        joints = np.array([joint for joint in self.joints if sign[joint].any()], int)
+        sign = sign[joints]
+        direction = np.where((sign > 0).any(1), 1.0, -1.0)[:, None, None]
+        place, size = np.searchsorted(self.joints, joints), 3 * len(joints)
+        return _Limb(
+            end, groups, self._tensor(place), self._tensor((sign != 0).astype(float)),
+            self._tensor(direction), torch.as_tensor(np.tri(size).T > 0, device=self._device),
+        )  # fmt: skip
 
     @property
     def size(self) -> int:
@@ -102,72 +149,116 @@ class Interpenetration:
     def __call__(
         self, posed: Posed, betas: Float[Tensor, "B n_betas"], weight: float
     ) -> Linearization:
-        """The term of all rows, over the free joints' entries of body_pose."""
-        rows, near = self.near(posed, betas, weight)
+        """The term alone, over the free joints' entries of body_pose."""
         cost, n = betas.new_zeros(len(betas)), self.size
         gradient, hessian = cost.new_zeros(len(cost), n), cost.new_zeros(len(cost), n, n)
-        cost[rows], gradient[rows], hessian[rows] = near.cost, near.gradient, near.hessian
-        return Linearization(cost, gradient, hessian)
+        total = Linearization(cost, gradient, hessian)
+        self.add_to(total, 0, posed, betas, weight)
+        return total
+
+    def add_to(
+        self, total: Linearization, column: int, posed: Posed, betas: Float[Tensor, "B n_betas"],
+        weight: float,
+    ) -> None:  # fmt: skip
+        """Add the term in place to a linearization whose entries from `column` on are the free
+        joints'. Quicker than a sum: where nothing is near, nothing is done."""
+        contacts = self._contacts(posed, betas, weight)
+        if not len(contacts.row):
+            return
+        total.cost.index_add_(0, contacts.row, 0.5 * contacts.residual**2)
+        rows, local = torch.unique(contacts.row, return_inverse=True)
+        groups = len(self._pairs)
+        by_group = contacts.squares.new_zeros(len(rows) * groups, 42)
+        by_group.index_add_(0, local * groups + self._group[contacts.pair], contacts.squares)
+        by_group = by_group.view(len(rows), groups, 42)
+        turns = self._turns(posed, rows)
+        ends = contacts.pair.new_tensor([limb.end for limb in self._limbs])
+        ends = torch.searchsorted(contacts.pair, ends).tolist()
+        for limb, start, end in zip(self._limbs, [0, *ends], ends, strict=False):
+            if start < end:
+                near = torch.unique(local[start:end])
+                mine = by_group[near, limb.groups], turns[near[:, None], limb.joints]
+                _add_limb(limb, *mine, total, rows[near], column)
 
     def near(
         self, posed: Posed, betas: Float[Tensor, "B n_betas"], weight: float
     ) -> tuple[Int[Tensor, " R"], Linearization]:
         """The rows in which any pair is near enough to matter, and the term of these alone."""
-        centers, variance = self._spheres(posed, betas)
-        pair, row, exponent = self._near_pairs(centers, variance)
-        group = self._group[pair]
-        key, item = torch.unique(row * len(self._pairs) + group, return_inverse=True)
-        rows, local = torch.unique_consecutive(key // len(self._pairs), return_inverse=True)
-        residual = weight * torch.exp(-exponent)
-        cost = residual.new_zeros(len(rows)).index_add_(0, local[item], 0.5 * residual**2)
-        first = centers[self._first[pair], row]
-        apart = first - centers[self._second[pair], row]
-        wrench = torch.cat([torch.linalg.cross(first, apart), apart], 1)
-        wrench = wrench * (-residual / variance[group, row])[:, None]
-        force = wrench.new_zeros(len(key), 6).index_add_(0, item, residual[:, None] * wrench)
-        outer = (wrench[:, :, None] * wrench[:, None]).flatten(1)
-        stiffness = wrench.new_zeros(len(key), 36).index_add_(0, item, outer).unflatten(1, (6, 6))
-        columns = self._columns(posed, rows)
-        return rows, self._by_pose(cost, force, stiffness, columns, (local, key % len(self._pairs)))
+        total = self(posed, betas, weight)
+        rows = total.cost.nonzero()[:, 0]
+        return rows, total[rows]
 
-    def _spheres(self, posed: Posed, betas: Tensor) -> tuple[Tensor, Tensor]:
-        """Centres (S, B, 3) for transl = 0, and s_a^2 + s_b^2 of each pair of capsules (G, B)."""
-        sizes = self._constant + (self._by_beta @ betas.T).permute(2, 0, 1)
-        radius = self._sigma * sizes[..., 3].clamp_min(MIN_RADIUS)
+    def cost(
+        self, posed: Posed, betas: Float[Tensor, "B n_betas"], weight: float
+    ) -> Float[Tensor, " B"]:
+        """The value alone."""
+        _, row, exponent, _ = self._near(*self._spheres(posed, betas))
+        squared = (weight * torch.exp(-exponent)) ** 2
+        return betas.new_zeros(len(betas)).index_add_(0, row, 0.5 * squared)
+
+    def _spheres(
+        self, posed: Posed, betas: Tensor
+    ) -> tuple[Float[Tensor, "3 S B"], Float[Tensor, "C B"]]:
+        """Centres for transl = 0, and s^2 of the spheres of each capsule."""
+        sizes = self._constant + (self._by_beta @ betas.T).permute(2, 0, 1)  # (B, C, 5)
+        variance = ((self._sigma * sizes[..., 3].clamp_min(MIN_RADIUS)) ** 2).T.contiguous()
         rod = sizes[..., 4, None].clamp_min(0) * self._axis
-        world = posed.world[:, self._joint] @ torch.stack([sizes[..., :3], rod], -1)
-        middle, rod = (world[..., k].transpose(0, 1) for k in (0, 1))
-        middle = middle + posed.joints[:, self._joint].transpose(0, 1)
-        centers = middle[self._capsule] + self._along[:, None, None] * rod[self._capsule]
-        variance = (radius**2).T[self._capsules].sum(1)
-        return centers, variance
+        placed = posed.world[:, self._joint] @ torch.stack([sizes[..., :3], rod], -1)
+        middle = (posed.joints[:, self._joint] + placed[..., 0]).permute(2, 1, 0).contiguous()
+        rod = placed[..., 1].permute(2, 1, 0).contiguous()
+        along = self._along[:, None] * rod.index_select(1, self._capsule)
+        return middle.index_select(1, self._capsule) + along, variance
 
-    def _near_pairs(self, centers: Tensor, variance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Pairs, their rows and d^2 / (2 variance), where not negligible; ordered by pair."""
-        apart = centers[self._first] - centers[self._second]
-        exponent = (apart * apart).sum(-1) / (2 * variance)[self._group]
-        pair, row = (exponent < -0.5 * np.log(_NEGLIGIBLE)).nonzero(as_tuple=True)
-        return pair, row, exponent[pair, row]
+    def _near(self, centers: Tensor, variance: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Sphere pairs that matter, ascending, their rows, -log e and s_a^2 + s_b^2."""
+        apart = centers.index_select(1, self._first).sub_(centers.index_select(1, self._second))
+        spread = variance[self._pairs].sum(1)
+        exponent = apart.square_().sum(0).div_((2 * spread).index_select(0, self._group))
+        pair, row = (exponent < _FAR).nonzero(as_tuple=True)
+        return pair, row, exponent[pair, row], spread[self._group[pair], row]
 
-    def _columns(self, posed: Posed, rows: Tensor) -> Float[Tensor, "R J 6 3"]:
-        """What each entry of a free joint's axis-angle does: (a, j x a)."""
-        world = posed.world[rows[:, None], self._parent]
-        axes = world @ posed.left_jacobian[rows[:, None], self._turned]
-        return torch.cat([axes, hat(posed.joints[rows[:, None], self._turned]) @ axes], 2)
+    def _contacts(self, posed: Posed, betas: Tensor, weight: float) -> _Contacts:
+        centers, variance = self._spheres(posed, betas)
+        pair, row, exponent, spread = self._near(centers, variance)
+        residual = weight * torch.exp(-exponent)
+        first = centers[:, self._first[pair], row].T
+        apart = first - centers[:, self._second[pair], row].T
+        wrench = torch.cat([torch.linalg.cross(first, apart), apart], 1)
+        wrench = wrench * (-residual / spread)[:, None]
+        with_residual = torch.cat([wrench, residual[:, None]], 1)
+        squares = (wrench[:, :, None] * with_residual[:, None]).flatten(1)
+        return _Contacts(pair, row, residual, squares)
 
-    def _by_pose(
-        self, cost: Tensor, force: Tensor, stiffness: Tensor, columns: Tensor,
-        item: tuple[Tensor, Tensor],
-    ) -> Linearization:  # fmt: skip
-        """From touching capsules (each with its row and pair of capsules) to the joints."""
-        row, group = item
-        mine = columns[row[:, None], self._place[group]] * self._sign[group][..., None, None]
-        mine = mine.transpose(1, 2).flatten(2)  # (items, 6, 3 joints)
-        entry, n = self._entry[group], self.size
-        gradient = cost.new_zeros(len(cost) * n)
-        hessian = cost.new_zeros(len(cost) * n * n)
-        at = row[:, None] * n + entry
-        gradient.index_add_(0, at.flatten(), (force[:, None] @ mine).flatten())
-        at = at[:, :, None] * n + entry[:, None]
-        hessian.index_add_(0, at.flatten(), (mine.mT @ stiffness @ mine).flatten())
-        return Linearization(cost, gradient.view(-1, n), hessian.view(-1, n, n))
+    def _turns(self, posed: Posed, rows: Tensor) -> Float[Tensor, "R J 3 6"]:
+        """(v, j x v) of each entry of the free joints' axis-angles."""
+        joints = torch.as_tensor(self.joints, device=rows.device)
+        world, left = posed.world[rows], posed.left_jacobian[rows]
+        axes = world[:, self._parents[joints]] @ left[:, joints]
+        moments = hat(posed.joints[rows][:, joints]) @ axes
+        return torch.cat([axes, moments], 2).mT
+
+
+def _add_limb(
+    limb: _Limb, by_group: Float[Tensor, "R G 42"], turns: Float[Tensor, "R J 3 6"],
+    total: Linearization, rows: Int[Tensor, " R"], column: int,
+) -> None:  # fmt: skip
+    """From the contacts of a limb to the joints; see the top of this file."""
+    turns = turns * limb.sign
+    by_joint = (limb.moved @ by_group).unflatten(2, (6, 7))
+    half, gradient = (turns @ by_joint).flatten(1, 2).split([6, 1], 2)
+    hessian = half @ turns.flatten(1, 2).mT  # right where the row's joint is the inner one
+    hessian = torch.where(limb.upper, hessian, hessian.mT)
+    # flat, in place: no copy of the large Hessian
+    entries = column + (3 * limb.joints[:, None] + torch.arange(3, device=rows.device)).flatten()
+    at = rows[:, None] * total.gradient.shape[1] + entries
+    total.gradient.view(-1).index_add_(0, at.flatten(), gradient.flatten())
+    at = at[:, :, None] * total.gradient.shape[1] + entries
+    total.hessian.view(-1).index_add_(0, at.flatten(), hessian.flatten())
+
+
+def _carried(parents: np.ndarray) -> np.ndarray:
+    """(24, 24): row j has 1 for j and every joint above it."""
+    carried = np.eye(len(parents), dtype=int)
+    for joint in range(1, len(parents)):
+        carried[joint] += carried[parents[joint]]
+    return carried

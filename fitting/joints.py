@@ -19,11 +19,13 @@ SMPL_JOINT_OF_LSP = (8, 5, 2, 1, 4, 7, 21, 19, 17, 16, 18, 20, 12)
 TORSO = tuple(LSP_14.index(f"{s}_{j}") for j in ("shoulder", "hip") for s in ("left", "right"))
 """Left shoulder, right shoulder, left hip, right hip: what the camera stage aligns."""
 
+HIPS = [LSP_14.index("right_hip"), LSP_14.index("left_hip")]
+
 EXTRA = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear",
     "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
 )  # fmt: skip
-"""Points of face and feet, vertices of the mesh, that ride beside LSP's where a detector has them."""
+"""Points of face and feet, vertices of the mesh, beside LSP's where a detector has them."""
 
 POINTS = LSP_14 + EXTRA
 """Every point of the body that keypoints can pull at, in order."""

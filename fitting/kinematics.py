@@ -179,7 +179,7 @@ def _attachments(body: BodyModel, n_points: int) -> list[Attachment]:
     first = len(SMPL_JOINT_OF_LSP)
     vertices = [body.head_top, *body.landmarks][: n_points - first]
     return [
-        Attachment(point, int(vertex), int(joint), body.weights[vertex, joint])
+        Attachment(point, int(vertex), int(joint), float(body.weights[vertex, joint]))
         for point, vertex in enumerate(vertices, first)
         for joint in np.flatnonzero(body.weights[vertex])
     ]

@@ -1,7 +1,6 @@
 """The sum of the terms over what a stage frees: the problem that the solver is given."""
 
 from copy import copy
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
@@ -9,19 +8,23 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from fitting.assets import Assets
 from fitting.camera import project
 from fitting.fit_config import Kernel
+from fitting.interpenetration import Interpenetration
 from fitting.kinematics import Kinematics, Posed
 from fitting.levenberg_marquardt import Linearization
 from fitting.point_jacobian import PointJacobian
-from fitting.priors import MaxMixture, PosePrior
+from fitting.priors import MaxMixture
 from fitting.residuals import (
     BENDING,
+    TERMS,
     Observations,
     Weights,
     bending_term,
     data_term,
     depth_term,
+    joints_3d_term,
     pose_prior_term,
     shape_term,
     student_data_term,
@@ -36,20 +39,37 @@ from fitting.unknowns import Unknowns
 Columns = slice | list[int]
 """Entries of the step that a term depends on."""
 
+TOUCHING = (7, 8, 20, 21)
+"""Ankles and wrists: they move no point of LSP's but feet and hands, which must not go through."""
 
-@dataclass(frozen=True)
+
 class Model:
-    """What is fitted, on one device and in one precision."""
+    """What is fitted, on one device and in one precision.
 
-    kinematics: Kinematics
-    prior: PosePrior
+    Args:
+        assets: body, prior and, where bodies keep out of themselves, capsules.
+        n_betas: shape coefficients to use.
+        extras: the points of face and feet are fitted, too.
+    """
 
-    def unknowns(self, free: list[str]) -> Unknowns:
+    def __init__(
+        self, assets: Assets, n_betas: int = 10, device: str = "cpu",
+        dtype: torch.dtype = torch.float64, extras: bool = False,
+    ) -> None:  # fmt: skip
+        self.kinematics = Kinematics(assets.body, n_betas, device, dtype, extras)
+        self.prior, self.capsules = assets.prior, assets.capsules
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.kinematics.dtype
+
+    def unknowns(self, free: list[str], interpenetration: bool = False) -> Unknowns:
         """Of a stage that frees these of PARAMETERS. Joints that move no point are left to the
         prior, which knows their best values (MaxMixture)."""
+        joints = set(self.kinematics.movers) | (set(TOUCHING) if interpenetration else set())
         return Unknowns(
             root="global_orient" in free,
-            joints=self.kinematics.movers if "body_pose" in free else (),
+            joints=tuple(sorted(joints)) if "body_pose" in free else (),
             n_betas=self.kinematics.n_betas if "betas" in free else 0,
             transl="transl" in free,
         )
@@ -76,9 +96,21 @@ class Objective:
 
     @cached_property
     def prior(self) -> MaxMixture:
+        """Over the entries of body_pose that are free."""
         kinematics = self.model.kinematics
         entries = self.unknowns.pose_entries
         return MaxMixture(self.model.prior, kinematics.device, kinematics.dtype, entries)
+
+    @cached_property
+    def contacts(self) -> Interpenetration | None:
+        """E_sp by the free joints, where it is on."""
+        model, kinematics = self.model, self.model.kinematics
+        if not (self.weights.interpenetration and self.unknowns.joints and model.capsules):
+            return None
+        return Interpenetration(
+            model.capsules, kinematics.parents, kinematics.n_betas, str(kinematics.device),
+            kinematics.dtype, self.unknowns.joints,
+        )  # fmt: skip
 
     def select(self, rows: Int[Tensor, " R"]) -> Self:
         other = copy(self)
@@ -91,7 +123,7 @@ class Objective:
         if at.root:
             turn = quaternion_from_vector(step[:, :3])
             moved[:, :4] = quaternion_product(turn, x[:, :4])
-        root, body_pose, betas, transl = self.model.split(moved)
+        _, body_pose, betas, transl = self.model.split(moved)
         if at.joints:
             body_pose.unflatten(1, (23, 3))[:, [j - 1 for j in at.joints]] += step[
                 :, at.pose
@@ -110,12 +142,13 @@ class Objective:
         return torch.cat([root, self.prior.complete(body_pose), betas, transl], 1)
 
     def terms(self, x: Float[Tensor, "B S"]) -> dict[str, tuple[Columns, Linearization]]:
-        """Every term that is on, with the entries of the step that it depends on."""
+        """Every term that is on but E_sp, with the entries of the step that it depends on."""
+        return self._terms(x, self.model.pose(x))
+
+    def _terms(self, x: Tensor, posed: Posed) -> dict[str, tuple[Columns, Linearization]]:
         _, pose, betas, transl = self.model.split(x)
         seen, weights, at = self.observations, self.weights, self.unknowns
-        terms: dict[str, tuple[Columns, Linearization]] = {
-            "data": (slice(None), self._data(self.model.pose(x), transl))
-        }
+        terms: dict[str, tuple[Columns, Linearization]] = self._of_points(posed, transl)
         if weights.pose_prior and at.joints:
             terms["pose_prior"] = at.pose, pose_prior_term(pose, self.prior, weights.pose_prior)
         if weights.bending and at.joints:
@@ -128,30 +161,57 @@ class Objective:
             terms["depth"] = slice(-1, None), depth_term(transl[:, 2], seen.depth, per_metre)
         return terms
 
-    def _data(self, posed: Posed, transl: Tensor) -> Linearization:
+    def _of_points(self, posed: Posed, transl: Tensor) -> dict[str, tuple[Columns, Linearization]]:
+        """The data term and, on the same derivatives, the pull to lifted joints."""
         seen, weights = self.observations, self.weights
         pixels, by_point = project(posed.points + transl[:, None], seen.focal_length, seen.center)
-        jacobian = self.jacobian(posed, by_point * seen.scale[:, None, None, None])
+        by_point = by_point * seen.scale[:, None, None, None]
+        terms: dict[str, tuple[Columns, Linearization]] = {}
+        if weights.joints_3d:
+            by_axis = self.model.kinematics.eye.expand(*by_point.shape[:2], 3, 3)
+            whole = self.jacobian(posed, by_axis)
+            lifted = joints_3d_term(
+                posed.points[:, :14], whole[:, :14], seen.target, weights.joints_3d
+            )
+            terms["joints_3d"] = slice(None), lifted
+            jacobian = by_point @ whole
+        else:
+            jacobian = self.jacobian(posed, by_point)
         difference = (pixels - seen.xy) * seen.scale[:, None, None]
         difference = torch.where(seen.weight[..., None] > 0, difference, 0.0)  # 0 x NaN is NaN
         student = weights.kernel is Kernel.student and weights.robust_sigma < torch.inf
         kernel = student_data_term if student else data_term
-        return kernel(difference, jacobian, seen.weight, weights.robust_sigma)
+        terms["data"] = slice(None), kernel(difference, jacobian, seen.weight, weights.robust_sigma)
+        return terms
 
-    def cost(self, x: Float[Tensor, "B S"]) -> Float[Tensor, " B"]:
-        """The value alone."""
-        return sum((term.cost for _, term in self.terms(x).values()), torch.zeros_like(x[:, 0]))
+    def values(self, x: Float[Tensor, "B S"]) -> Float[Tensor, "B {len(TERMS)}"]:
+        """What each of TERMS adds to the cost; 0 where it is off."""
+        posed = self.model.pose(x)
+        values = {name: term.cost for name, (_, term) in self._terms(x, posed).items()}
+        if self.contacts:
+            betas = self.model.split(x)[2]
+            contacts = self.contacts(posed, betas, self.weights.interpenetration)
+            values["interpenetration"] = contacts.cost
+        nothing = torch.zeros_like(x[:, 0])
+        return torch.stack([values.get(name, nothing) for name in TERMS], 1)
 
     def linearize(self, x: Float[Tensor, "B S"]) -> Linearization:
-        terms = self.terms(x)
+        posed = self.model.pose(x)
+        terms = self._terms(x, posed)
         _, total = terms.pop("data")
         cost, gradient, hessian = total.cost, total.gradient, total.hessian
         for columns, term in terms.values():
-            cost = cost + term.cost
+            cost += term.cost
             gradient[:, columns] += term.gradient
             if isinstance(columns, slice):
                 hessian[:, columns, columns] += term.hessian
             else:
                 rows = torch.tensor(columns, device=hessian.device)
                 hessian[:, rows[:, None], rows] += term.hessian
+        if self.contacts:  # few bodies touch themselves: only their rows are added to
+            betas, pose = self.model.split(x)[2], self.unknowns.pose
+            rows, term = self.contacts.near(posed, betas, self.weights.interpenetration)
+            cost[rows] += term.cost
+            gradient[rows, pose] += term.gradient
+            hessian[rows, pose, pose] += term.hessian
         return Linearization(cost, gradient, hessian)

@@ -5,13 +5,14 @@ gradient and the Gauss-Newton Hessian over the entries of the step it depends on
 the residual, as the paper's released numbers do.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fitting.fit_config import Kernel
+from fitting.joints import HIPS
 from fitting.levenberg_marquardt import Linearization
 from fitting.priors import MaxMixture
 from fitting.rows import Rows
@@ -20,6 +21,9 @@ _BENDING = ((52, 1.0), (55, -1.0), (9, -1.0), (12, -1.0))
 """Entry of body_pose and the sign that makes exp() large when left elbow, right elbow, left knee,
 right knee bend the impossible way (entries 55, 58, 12, 15 of the 72-vector)."""
 BENDING = [entry for entry, _ in _BENDING]
+
+TERMS = ("data", "pose_prior", "bending", "shape", "depth", "interpenetration", "joints_3d")
+"""Names of the terms, in the order in which results list their values."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Observations(Rows):
         scale: multiplies pixel differences, so that weights mean the same for every size of person.
         depth: z of similar triangles, which the depth term pulls to, m.
         depth_unit: what depth weights refer to, m.
+        target: LSP's 14 joints relative to the middle of the hips, as lifted or agreed on, in the
+            camera's axes, m; and how much each counts, 1 / m.
     """
 
     xy: Float[Tensor, "B n 2"]
@@ -44,6 +50,12 @@ class Observations(Rows):
     scale: Float[Tensor, " B"]
     depth: Float[Tensor, " B"]
     depth_unit: Float[Tensor, " B"]
+    target: Float[Tensor, "B 14 4"]
+
+    def to(self, dtype: torch.dtype) -> "Observations":
+        """The same in another precision."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Observations(**{n: v if n == "seen" else v.to(dtype) for n, v in values.items()})
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,8 @@ class Weights:
     bending: float = 0.0
     shape: float = 0.0
     depth: float = 0.0
+    interpenetration: float = 0.0
+    joints_3d: float = 0.0
 
 
 def data_term(
@@ -95,7 +109,7 @@ def student_data_term(
 def pose_prior_term(
     body_pose: Float[Tensor, "B 69"], prior: MaxMixture, weight: float
 ) -> Linearization:
-    """E_theta, over prior.entries: residuals weight sqrt(0.5) L' (theta - mu), weight sqrt(-log g)."""
+    """E_theta over prior.entries: weight sqrt(0.5) L'(theta - mu) and weight sqrt(-log g)."""
     energy, pull, component = prior(body_pose)
     half = 0.5 * weight**2
     return Linearization(half * energy, half * pull, (half * prior.precisions)[component])
@@ -125,3 +139,18 @@ def depth_term(
     difference, squared = z - target, weight**2
     cost, gradient = 0.5 * squared * difference**2, (squared * difference)[:, None]
     return Linearization(cost, gradient, squared[:, None, None])
+
+
+def joints_3d_term(
+    joints: Float[Tensor, "B 14 3"], jacobian: Float[Tensor, "B 14 3 D"],
+    target: Float[Tensor, "B 14 4"], weight: float,
+) -> Linearization:  # fmt: skip
+    """Ours: weight w (X - middle of the hips - target), with each target's own w."""
+    place, own = target.split([3, 1], -1)
+    own = weight * own
+    residual = own * (joints - joints[:, HIPS].mean(1, keepdim=True) - place)
+    jacobian = own[..., None] * (jacobian - jacobian[:, HIPS].mean(1, keepdim=True))
+    residual, jacobian = residual.flatten(1), jacobian.flatten(1, 2)
+    cost = 0.5 * (residual**2).sum(1)
+    gradient = (jacobian.mT @ residual[..., None])[..., 0]
+    return Linearization(cost, gradient, jacobian.mT @ jacobian)

@@ -27,6 +27,8 @@ class FitResult(Rows):
         iterations: of the solver over all stages, of the chosen start.
         hypothesis: number of the start that was chosen: retrieved ones best first, the mean pose 0;
             turned by 180 degrees they count on from there.
+        spread: standard deviation of the joints over all starts, mean of the 14, m.
+        stage_terms: what each of fitting.residuals.TERMS adds to the cost after each stage.
     """
 
     frame: Int32[np.ndarray, " N"]
@@ -39,6 +41,8 @@ class FitResult(Rows):
     status: Int32[np.ndarray, " N"]
     iterations: Int32[np.ndarray, " N"]
     hypothesis: Int32[np.ndarray, " N"]
+    spread: Float64[np.ndarray, " N"]
+    stage_terms: Float64[np.ndarray, "N S 7"]
 
     @property
     def fitted(self) -> np.ndarray:

@@ -54,11 +54,12 @@ class RenderConfig:
 @dataclass
 class ModelsConfig:
     """bodies: folder with {neutral,female,male}.npz. pose_prior: npz. pose_library: npz of poses to
-    start from (fit.starts). Relative to the project."""
+    start from (fit.starts). lifter: npz of the network (fit.lookup). Relative to the project."""
 
     bodies: str = MISSING
     pose_prior: str = MISSING
     pose_library: str = MISSING
+    lifter: str = MISSING
 
 
 @dataclass

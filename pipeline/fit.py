@@ -25,6 +25,7 @@ from pipeline.config import (
 from pipeline.stage import Done, Job, Stage, Tick
 
 if TYPE_CHECKING:
+    from fitting.assets import Assets
     from fitting.body_model import BodyModel
 
 Model = TypeVar("Model")
@@ -44,6 +45,8 @@ def fit_stage(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -
     if config.starts:
         library = project_path(models.pose_library)
         files["pose_library"] = existing("models.pose_library", library)
+    if config.lifts:
+        files["lifter"] = existing("models.lifter", project_path(models.lifter))
     try:
         focal_length_px(config.focal_length, (1, 1), None)
     except ValueError as error:
@@ -56,7 +59,7 @@ def fit_stage(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -
 
     return Stage(
         name="fit",
-        version=2,
+        version=3,
         config=plain(asdict(config)),
         files=files,
         after=("remap",),
@@ -84,20 +87,30 @@ def _solver(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> 
     """The fit with its models loaded."""
     import torch
 
-    from fitting import fit, load_pose_prior
-    from fitting.kinematics import Kinematics
-    from fitting.retrieval import PoseLibrary, load_pose_library
+    from fitting import fit
 
     check_device(runtime.device)
     torch.set_num_threads(runtime.threads)
-    body, library = body_of(config, models), None
+    assets = _assets(config, models, runtime.device)
+    return partial(fit, assets=assets, config=config, device=runtime.device)
+
+
+def _assets(config: FitConfig, models: ModelsConfig, device: str) -> "Assets":
+    """What the settings ask for; loading more would only take time."""
+    from fitting import Assets, load_capsules, load_lifter, load_pose_prior
+    from fitting.retrieval import PoseLibrary, load_pose_library
+
+    body = body_of(config, models)
     prior = _loaded("models.pose_prior", models.pose_prior, load_pose_prior)
+    library = lifter = capsules = None
     if config.starts:
         poses = _loaded("models.pose_library", models.pose_library, load_pose_library)
-        library = PoseLibrary(poses, Kinematics(body, config.n_betas, runtime.device))
-    return partial(
-        fit, body=body, prior=prior, config=config, device=runtime.device, library=library
-    )
+        library = PoseLibrary(poses, body, prior, device)
+    if config.lifts:
+        lifter = _loaded("models.lifter", models.lifter, load_lifter)
+    if config.interpenetration:
+        capsules = _loaded("models.bodies", str(_body_file(config, models)), load_capsules)
+    return Assets(body, prior, library, lifter, capsules)
 
 
 def _loaded(option: str, path: str, load: Callable[[Path], Model]) -> Model:

@@ -1,12 +1,12 @@
-"""Stage 2: the detector's joints, by name, -> the 14 joints of LSP."""
+"""Stage 2: the detector's joints, by name, -> the 14 joints of LSP, and points of face and feet."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from detectors.base import Detections
-from fitting.joints import LSP_14, Keypoints
+from fitting.joints import EXTRA, LSP_14, Keypoints
 from pipeline.clips import PeopleChoice
 from pipeline.config import RemapConfig
 from pipeline.stage import Done, Job, Stage, Tick, timed
@@ -55,7 +55,7 @@ def remap_stage(config: RemapConfig, people: PeopleChoice) -> Stage:
 
     return Stage(
         name="remap",
-        version=2,
+        version=3,
         config={"min_confidence": config.min_confidence, "people": people.name},
         files={},
         after=("detect",),
@@ -65,28 +65,31 @@ def remap_stage(config: RemapConfig, people: PeopleChoice) -> Stage:
 
 
 def to_lsp(found: Detections, image_size: tuple[int, int], min_confidence: float) -> Keypoints:
-    """The 14 LSP joints of every row, matched by name.
+    """The 14 LSP joints of every row and the points EXTRA, matched by name.
 
-    A joint that the detector does not have is approximated or missing; one that lies outside the
-    image or scores below min_confidence is missing. An approximated joint is as sure as the least
-    sure joint it is made of.
+    An LSP joint that the detector does not have is approximated or missing, one of EXTRA is
+    missing; what lies outside the image or scores below min_confidence is missing. An approximated
+    joint is as sure as the least sure joint it is made of.
 
     Args:
         found: in any joint order.
         image_size: width, height, px.
         min_confidence: 0..1.
     """
-    n = len(found)
-    xy = np.zeros((n, 14, 2), np.float32)
-    confidence = np.zeros((n, 14), np.float32)
-    for column, joint in enumerate(LSP_14):
-        place = _locate(found, joint)
-        if place is not None:
-            xy[:, column], confidence[:, column] = place
-    width, height = image_size
-    inside = ((xy > -0.5) & (xy < np.array([width, height]) - 0.5)).all(-1)
-    confidence[~inside | (confidence < min_confidence)] = 0
-    return Keypoints(found.frame, found.track, xy, confidence)
+
+    def places(names: tuple[str, ...], locate: Callable) -> tuple[np.ndarray, np.ndarray]:
+        xy = np.zeros((len(found), len(names), 2), np.float32)
+        confidence = np.zeros((len(found), len(names)), np.float32)
+        for column, name in enumerate(names):
+            place = locate(found, name)
+            if place is not None:
+                xy[:, column], confidence[:, column] = place
+        inside = ((xy > -0.5) & (xy < np.array(image_size) - 0.5)).all(-1)
+        confidence[~inside | (confidence < min_confidence)] = 0
+        return xy, confidence
+
+    joints, extra = places(LSP_14, _locate), places(EXTRA, _point)
+    return Keypoints(found.frame, found.track, *joints, *extra)
 
 
 def select(found: Detections, people: PeopleChoice) -> Detections:

@@ -16,6 +16,7 @@ from pipeline.stage import Tick, Track
 
 console = Console(stderr=True)
 _GOOD = {"converged", "max_iterations"}
+_MOST_ROWS = 100  # of a table; more would push its end out of the terminal's memory
 
 
 @contextmanager
@@ -43,10 +44,12 @@ def print_summary(summary: dict[str, Any], folder: Path) -> None:
     for title in ("people", "error px", "seconds", "cached", ""):
         table.add_column(title, no_wrap=True, justify="right" if title else "left")
     fitted = [entry for entry in summary["inputs"] if entry["status"] == "fitted"]
-    for entry in fitted:
+    for entry in fitted[:_MOST_ROWS]:
         table.add_row(*_row(entry))
     if fitted:
         console.print(table)
+    if len(fitted) > _MOST_ROWS:
+        console.print(f"and {len(fitted) - _MOST_ROWS} more, in {folder / 'summary.json'}")
     for entry in summary["inputs"]:
         if entry["status"] == "skipped":
             console.print(f"[yellow]skipped[/yellow] {escape(entry['reason'])}", soft_wrap=True)
@@ -54,6 +57,23 @@ def print_summary(summary: dict[str, Any], folder: Path) -> None:
         f"{summary['fitted']} fitted, {summary['skipped']} skipped. Results in {folder.resolve()}",
         soft_wrap=True,
     )
+
+
+def print_metrics(metrics: dict[str, Any]) -> None:
+    """The table of an evaluation's means, and its counts above them."""
+    counts = {name: value for name, value in metrics.items() if name != "means"}
+    console.print(", ".join(f"{name} {value}" for name, value in counts.items()), soft_wrap=True)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("", "mean", "95 %", "median"):
+        table.add_column(title, no_wrap=True, justify="right" if title else "left")
+    for name, figures in metrics["means"].items():
+        if figures["mean"] is not None:
+            mean, low, high, median = (
+                f"{figures[k]:.3g}" for k in ("mean", "low", "high", "median")
+            )
+            table.add_row(name, mean, f"{low} .. {high}", median)
+    if metrics["means"]:
+        console.print(table)
 
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:

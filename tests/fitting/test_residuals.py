@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fitting.kinematics import Kinematics
+from fitting import Assets
 from fitting.objective import Model, Objective
 from fitting.priors import MaxMixture, PosePrior
 from fitting.residuals import (
@@ -22,8 +22,10 @@ from fitting.residuals import (
 from fitting.unknowns import Unknowns
 from tests.toy_body import toy_body
 
-WEIGHTS = Weights(robust_sigma=100, pose_prior=3.0, bending=2.0, shape=5.0, depth=7.0)
-TERMS = ["data", "pose_prior", "bending", "shape", "depth"]
+WEIGHTS = Weights(
+    robust_sigma=100, pose_prior=3.0, bending=2.0, shape=5.0, depth=7.0, joints_3d=3.0
+)
+TERMS = ["data", "pose_prior", "bending", "shape", "depth", "joints_3d"]
 
 
 def toy_prior(k=3, seed=0):
@@ -47,8 +49,9 @@ def objective():
         depth=tensor(rng.uniform(2, 6, n)),
         depth_unit=tensor(rng.uniform(0.5, 2, n)),
         seen=torch.ones(n, 14, dtype=torch.bool),
+        target=tensor(rng.normal(0, 0.4, (n, 14, 4))).abs(),
     )
-    model = Model(Kinematics(body, body.n_betas), toy_prior())
+    model = Model(Assets(body, toy_prior()), body.n_betas)
     everything = Unknowns(True, tuple(range(1, 24)), body.n_betas, True)
     return Objective(model, everything, observations, WEIGHTS)
 

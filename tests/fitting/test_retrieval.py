@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from fitting import Camera, Keypoints, fit
+from fitting import Assets, Camera, Keypoints, fit
 from fitting.camera import project
+from fitting.fit_config import Lookup
 from fitting.joints import LSP_14
-from fitting.kinematics import Kinematics
 from fitting.residuals import Observations
-from fitting.retrieval import PoseLibrary, load_pose_library
+from fitting.retrieval import PoseLibrary, _Asked, load_pose_library
 from fitting.rotations import matrix_from_quaternion
 
 LIBRARY = Path(__file__).resolve().parent.parent.parent / "assets/pose_library.npz"
@@ -21,7 +21,7 @@ FOCAL, CENTER = 800.0, np.array([319.5, 239.5])
 
 @pytest.fixture(scope="module")
 def library(body, prior):
-    return PoseLibrary(load_pose_library(LIBRARY)[::6], Kinematics(body), prior)
+    return PoseLibrary(load_pose_library(LIBRARY)[::6], body, prior)
 
 
 def rendered(library, view, roll=0.0, distance=4.0):
@@ -42,6 +42,7 @@ def observations(xy, weight=20.0):
         center=torch.as_tensor(CENTER).expand(n, 2).clone(),
         scale=torch.ones(n, dtype=torch.float64), depth=torch.ones(n, dtype=torch.float64),
         depth_unit=torch.ones(n, dtype=torch.float64),
+        target=torch.zeros(n, 14, 4, dtype=torch.float64),
     )  # fmt: skip
 
 
@@ -57,7 +58,7 @@ def placed(library, found, rank=0):
 def test_a_view_of_the_library_is_found_again_where_it_stands(library, roll):
     views = [17, 4001, 9500]
     shown = [rendered(library, view, roll) for view in views]
-    found = library.candidates(observations(np.array([xy for xy, _ in shown])), 8)
+    found = library.candidates(observations(np.array([xy for xy, _ in shown])), 8, Lookup.image)
     for row, (xy, points) in enumerate(shown):
         errors = [
             np.linalg.norm(placed(library, found, rank)[row] - points, axis=1).mean()
@@ -71,7 +72,7 @@ def test_a_view_of_the_library_is_found_again_where_it_stands(library, roll):
 
 def test_candidates_differ_from_each_other(library):
     xy, _ = rendered(library, 4001)
-    found = library.candidates(observations(xy[None]), 8)
+    found = library.candidates(observations(xy[None]), 8, Lookup.image)
     joints = np.array([placed(library, found, rank)[0] for rank in range(8)])
     joints -= joints[:, [2, 3]].mean(1, keepdims=True)
     apart = np.linalg.norm(joints[:, None] - joints[None], axis=-1).mean(-1)
@@ -82,7 +83,7 @@ def test_one_wrong_joint_does_not_lead_astray(library):
     shown = [rendered(library, view) for view in (17, 2500, 4001, 9500, 11111)]
     xy = np.array([xy for xy, _ in shown])
     xy[:, LSP_14.index("left_wrist")] += 100  # of about 350
-    found = library.candidates(observations(xy), 8)
+    found = library.candidates(observations(xy), 8, Lookup.image)
     nearest = [
         min(
             np.linalg.norm(placed(library, found, rank)[row] - points, axis=1).mean()
@@ -98,7 +99,7 @@ def test_the_misfit_is_what_scale_and_shift_by_least_squares_leave(library):
     rng = np.random.default_rng(0)
     xy = torch.as_tensor(rng.normal(0, 100, (2, 14, 2))).float()
     weight = torch.as_tensor(rng.uniform(100, 900, (2, 14))).float()
-    found = library._misfit(xy, weight)
+    found = library._misfit(_Asked(xy, weight.sqrt(), torch.zeros(2, 14, 4)))
     for person in range(2):
         w = weight[person].double().numpy()
         for view in (5, 1234, 9876):
@@ -123,7 +124,7 @@ def people(library):
 
 def test_multistart_finds_the_bodies(body, prior, preset, library, people):
     keypoints, camera, shown = people
-    result = fit(keypoints, camera, body, prior, preset("multistart"), library=library)
+    result = fit(keypoints, camera, Assets(body, prior, library), preset("multistart"))
     truth = np.array([points for _, points in shown])
     relative = [a - a[:, [2, 3]].mean(1, keepdims=True) for a in (result.joints, truth)]
     errors = np.linalg.norm(relative[0] - relative[1], axis=-1).mean(1)
@@ -135,8 +136,8 @@ def test_multistart_finds_the_bodies(body, prior, preset, library, people):
 def test_multistart_rows_do_not_depend_on_their_batch_mates(body, prior, preset, library, people):
     keypoints, camera, _ = people
     config = preset("multistart", starts=3)
-    together = fit(keypoints, camera, body, prior, config, library=library)
-    alone = fit(keypoints[2:3], camera[2:3], body, prior, config, library=library)
+    together = fit(keypoints, camera, Assets(body, prior, library), config)
+    alone = fit(keypoints[2:3], camera[2:3], Assets(body, prior, library), config)
     assert np.allclose(alone.joints[0], together.joints[2], atol=1e-6)
     assert alone.hypothesis[0] == together.hypothesis[2]
 
@@ -148,7 +149,7 @@ def test_multistart_lives_with_missing_joints(body, prior, preset, library, peop
     confidence[1, 6:] = 0  # legs only
     confidence[2] = 0
     partial = replace(keypoints, confidence=confidence)
-    result = fit(partial, camera, body, prior, preset("multistart"), library=library)
+    result = fit(partial, camera, Assets(body, prior, library), preset("multistart"))
     assert result.fitted.tolist() == [True, True, False, True]
     assert np.isfinite(result.joints).all()
     assert (result.joints[:2, :, 2] > 0.3).all()
@@ -157,7 +158,7 @@ def test_multistart_lives_with_missing_joints(body, prior, preset, library, peop
 def test_starts_need_a_library(body, prior, preset, people):
     keypoints, camera, _ = people
     with pytest.raises(ValueError, match="a pose library is needed"):
-        fit(keypoints, camera, body, prior, preset("multistart"))
+        fit(keypoints, camera, Assets(body, prior), preset("multistart"))
 
 
 def test_a_library_of_another_shape_is_refused(tmp_path):

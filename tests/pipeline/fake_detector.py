@@ -100,6 +100,8 @@ def fit_result(n: int) -> FitResult:
         status=np.zeros(n, np.int32),
         iterations=np.full(n, 12, np.int32),
         hypothesis=np.zeros(n, np.int32),
+        spread=rng.uniform(size=n),
+        stage_terms=rng.uniform(size=(n, 4, 7)),
     )
 
 

@@ -22,7 +22,10 @@ CONF = ROOT / "conf"
 OPTIONS = sorted(
     f"{path.parent.name}={path.stem}" for path in CONF.glob("*/*.yaml")
 )  # experiment=demo, fit=smplify, ...
-NEEDED = {"data=lsp": "data.root=x", "detector=keypoint_file": "detector.path=x"}
+NEEDED = {
+    "data=lsp": "data.root=x", "detector=keypoint_file": "detector.path=x",
+    "detector=synthetic": "data=synthetic",
+}  # fmt: skip
 HEAVY = ("torch", "cv2", "mediapipe", "mmpose", "smplx", "pyrender", "trimesh", "scipy")
 
 
@@ -54,12 +57,12 @@ def changed(overrides: str) -> DictConfig:
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_composes_and_has_the_right_types(option: str) -> None:
     extra = [NEEDED[option]] if option in NEEDED else []
-    if not option.startswith(("data=lsp", "experiment=")):
+    if not option.startswith(("data=lsp", "experiment=")) and "synthetic" not in option:
         extra.append("data.path=x")
     group, name = option.split("=")
     result = config(option, *extra)
     assert isinstance(result.fit, FitConfig)
-    if group not in ("experiment", "data"):
+    if group not in ("experiment", "data") and name != "synthetic":
         assert result == config("data.path=x", *extra, option)
     target = OmegaConf.load(CONF / group / f"{name}.yaml").get("_target_")
     if target:
@@ -92,6 +95,18 @@ def test_the_demo_needs_no_download_and_no_settings(name: str, kind: type) -> No
     assert isinstance(demo.data, kind)
     assert demo.data.path.startswith("assets/demo")
     assert type(demo.detector).__name__ == "BlazePose"
+
+
+def test_synthetic_data_brings_its_detector_and_draws_no_pictures() -> None:
+    result = config("data=synthetic", "data.seed=3", "fit.gender=male", "models.bodies=/b")
+    assert type(result.detector).__name__ == "SyntheticDetector"
+    for name in ("seed", "body", "poses", "errors", "extras"):
+        assert getattr(result.detector, name) == getattr(result.data, name), name
+    assert (result.data.seed, result.data.body) == (3, "/b/male.npz")
+    assert result.render.picture is Picture.none
+    other = config("data=synthetic", "detector=blazepose", "render=overlay")
+    assert type(other.detector).__name__ == "BlazePose", "what the user says counts more"
+    assert other.render.picture is Picture.overlay
 
 
 def test_the_pictures_names_of_options_are_what_they_draw() -> None:
@@ -132,6 +147,9 @@ WRONG = {
     "data.path=x detector._target_=os.system": r"^detector\._target_: expected a dataclass",
     "data.path=x detector._target_=detectors.no.No": r"^detector\._target_: no class 'detectors",
     "data.path=x data._target_=null": r"^data\._target_: missing",
+    "data=synthetic data.n=0": r"^data\.n: expected 1 or more, got 0",
+    "data=synthetic data.seed=-1": r"^data\.seed: expected 0 or more, got -1",
+    "data.path=x detector=synthetic": r"^data\.seed: .*not found|^detector\.seed: .*data\.seed",
     "data.path=x ~render": r"^render: this group is missing",
     "data.path=x remap=null": r"^remap: expected a group of keys, got None",
     "data.path=${nowhere}": r"^data\.path: .*nowhere",

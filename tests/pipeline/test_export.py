@@ -187,6 +187,14 @@ def entry(name: str, *errors: float | None, cached: int = 0, **status: int) -> d
     }  # fmt: skip
 
 
+def test_a_long_table_is_cut_and_says_where_the_rest_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = [entry(f"case{i}", 1.0) for i in range(130)]
+    text = printed({"fitted": 130, "skipped": 0, "inputs": inputs}, monkeypatch)
+    assert "case99 " in text
+    assert "case100" not in text
+    assert "and 30 more, in outputs/summary.json" in text
+
+
 def test_long_names_can_be_told_apart_in_a_table_of_80_columns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

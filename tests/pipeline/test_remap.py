@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from detectors.base import Detections
 from detectors.skeletons import BLAZEPOSE_33, COCO_17, HALPE_26
 from detectors.skeletons import LSP_14 as DETECTED_LSP
-from fitting.joints import LSP_14
+from fitting.joints import EXTRA, LSP_14
 from pipeline.clips import PeopleChoice
 from pipeline.remap import APPROXIMATIONS, select, to_lsp
 
@@ -226,3 +226,39 @@ def test_the_detections_are_left_as_they_are() -> None:
     to_lsp(found, (10, 10), 0.99)
     np.testing.assert_array_equal(found.keypoints, before[0])
     np.testing.assert_array_equal(found.scores, before[1])
+
+
+def extra(found: Detections, name: str, min_confidence: float = 0.0) -> tuple[np.ndarray, float]:
+    """Place and confidence of a point of EXTRA of the first row."""
+    remapped = to_lsp(found, SIZE, min_confidence)
+    column = EXTRA.index(name)
+    return remapped.extra_xy[0, column], float(remapped.extra_confidence[0, column])
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "lacking"),
+    [
+        ("halpe", set()),
+        ("blazepose", {"left_small_toe", "right_small_toe"}),
+        ("coco", {name for name in EXTRA if "toe" in name or "heel" in name}),
+        ("lsp", set(EXTRA)),
+    ],
+)
+def test_face_and_feet_ride_beside_by_name(skeleton: str, lacking: set[str]) -> None:
+    found = person(SKELETONS[skeleton])
+    for name in EXTRA:
+        xy, confidence = extra(found, name)
+        if name in lacking:
+            assert confidence == 0, name
+        else:
+            column = found.joint_names.index(name)
+            np.testing.assert_array_equal(xy, found.keypoints[0, column], err_msg=name)
+            assert confidence == found.scores[0, column]
+
+
+def test_a_doubtful_point_of_face_or_feet_and_one_outside_are_missing() -> None:
+    found = person(HALPE_26, {"left_heel": (100, 480)}, {"nose": 0.29, "left_eye": 0.31})
+    assert extra(found, "left_heel")[1] == 0
+    assert extra(found, "right_heel")[1] > 0
+    assert extra(found, "nose", 0.3)[1] == 0
+    assert extra(found, "left_eye", 0.3)[1] == pytest.approx(0.31)

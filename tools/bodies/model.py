@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .capsule_shapes import fit_capsules
 from .decimate import Topology, decimate
 from .landmarks import VERTEX_OF_LANDMARK, find_landmarks, smpl_order
 from .makehuman import MakeHuman
@@ -43,7 +42,7 @@ def build(human: MakeHuman, say: Callable[[str], None], lean: float = LEAN) -> d
         lean: radians the trunk leans back from MakeHuman's posture.
 
     Returns:
-        Gender -> arrays of its file, all but the capsules (`add_capsules`).
+        Gender -> arrays of its file, all but the capsules (fitting.capsule_fit).
     """
     topology = decimate(human)
     say(f"mesh: {len(topology.vertices)} vertices, {len(topology.faces)} faces")
@@ -66,11 +65,6 @@ def build(human: MakeHuman, say: Callable[[str], None], lean: float = LEAN) -> d
         skin = (regressor[:, order], weights[order])
         bodies[gender] = _arrays(gender, *shape, *skin, topology, order)
     return bodies
-
-
-def add_capsules(body: Body) -> None:
-    """Fit the capsules of one body; about a minute."""
-    body.update(fit_capsules(body, SEED))
 
 
 def _sample(

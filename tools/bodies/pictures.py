@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .capsules import Placed, surface_points
+from fitting.capsule_skin import Placed, surface_points
+
 from .rigid import turn
 from .shape_space import COMPONENTS
 from .skeleton import index

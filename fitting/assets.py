@@ -1,0 +1,56 @@
+"""What a fit needs besides keypoints and a camera."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float64
+
+from fitting.body_model import BodyModel, load_body_model
+from fitting.capsules import Capsules, load_capsules
+from fitting.priors import PosePrior, load_pose_prior
+from fitting.retrieval import PoseLibrary, load_pose_library
+
+if TYPE_CHECKING:
+    from fitting.lifter import Lifter
+
+
+@dataclass(frozen=True)
+class Assets:
+    """The models of one gender.
+
+    Args:
+        body: in SMPL's format.
+        prior: over body_pose.
+        library: of poses to start from; for FitConfig.starts.
+        lifter: from keypoints to joints; for FitConfig.lifts.
+        capsules: of the body; for FitConfig.interpenetration.
+    """
+
+    body: BodyModel
+    prior: PosePrior
+    library: PoseLibrary | None = None
+    lifter: "Lifter | None" = None
+    capsules: Capsules | None = None
+
+
+def load_assets(folder: str | Path, gender: str = "neutral") -> Assets:
+    """The project's own models, from its folder `assets`.
+
+    Raises:
+        FileNotFoundError, ValueError: as the loaders of the parts.
+    """
+    from fitting.lifter import load_lifter
+
+    folder = Path(folder)
+    path = folder / "bodies" / f"{gender}.npz"
+    body, prior = load_body_model(path), load_pose_prior(folder / "pose_prior.npz")
+    poses: Float64[np.ndarray, "P 69"] = load_pose_library(folder / "pose_library.npz")
+    return Assets(
+        body=body,
+        prior=prior,
+        library=PoseLibrary(poses, body, prior),
+        lifter=load_lifter(folder / "lifter.npz"),
+        capsules=load_capsules(path),
+    )

@@ -1,0 +1,55 @@
+"""Between the starts of a person: which is the best, and what all of them agree on."""
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from fitting.joints import HIPS
+from fitting.objective import Model
+from fitting.starts import Starts
+
+_SPREAD_FLOOR = 0.05  # m: joints that all starts agree on are no surer than this
+
+
+def least_per_person(value: Float[Tensor, " R"], person: Int[Tensor, " R"]) -> Int[Tensor, " P"]:
+    """Index of the least value among the rows of each person, people in order."""
+    order = torch.argsort(value, stable=True)
+    order = order[torch.argsort(person[order], stable=True)]
+    first = torch.ones(len(order), dtype=torch.bool, device=value.device)
+    first[1:] = person[order][1:] != person[order][:-1]
+    return order[first]
+
+
+class Consensus:
+    """The mean joints of all starts of a person, weighed by exp(-(value - least) / temperature).
+
+    Args:
+        model: in the precision of the states.
+        starts: fitted.
+        value: of each start, as compared by FitConfig.choice.
+    """
+
+    def __init__(
+        self, model: Model, starts: Starts, value: Float[Tensor, " R"], temperature: float
+    ) -> None:
+        people, person = int(starts.person.max()) + 1, starts.person
+        least = value.new_full((people,), torch.inf).scatter_reduce(0, person, value, "amin")
+        share = torch.exp(-(value - least[person]) / max(temperature, 1e-6))
+        total = value.new_zeros(people).index_add(0, person, share)
+        share = (share / total[person])[:, None, None]
+        joints = model.pose(starts.x).points[:, :14]
+        joints = joints - joints[:, HIPS].mean(1, keepdim=True)
+        mean = joints.new_zeros(people, 14, 3).index_add(0, person, share * joints)
+        apart = share * (joints - mean[person]) ** 2
+        self.joints: Float[Tensor, "P 14 3"] = mean
+        self.spread: Float[Tensor, "P 14"] = (
+            mean.new_zeros(people, 14, 3).index_add(0, person, apart).sum(-1).sqrt()
+        )
+
+    def pull(self, chosen: Starts) -> Starts:
+        """The chosen starts with the mean joints as their target."""
+        sure = torch.full_like(self.spread, 1 / _SPREAD_FLOOR)
+        target = torch.cat([self.joints, sure[..., None]], -1).to(chosen.seen.target)
+        return replace(chosen, seen=replace(chosen.seen, target=target))
