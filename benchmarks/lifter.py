@@ -22,9 +22,10 @@ from fitting.lifter import ERROR_PER_SIGMA, Lifter, load_lifter
 from fitting.retrieval import load_pose_library
 from pipeline.metrics import mpjpe, pa_mpjpe
 from pipeline.synthetic import IMAGE_SIDE, Cases, Errors, draw_cases
-from tools.train_lifter import MIN_CONFIDENCE, load_patterns
+from tools.train_lifter import load_patterns
 
 ROOT = Path(__file__).resolve().parent.parent
+MIN_CONFIDENCE = 0.1  # as conf/config.yaml: remap.min_confidence
 COLUMNS = ("PA-MPJPE", "median", "MPJPE", "ratio", "corr.")
 
 

@@ -99,7 +99,14 @@ class Resources:
 
 
 class Detector(Protocol):
-    """A detector is a dataclass of its options; its network is loaded by the first `detect`."""
+    """A detector is a dataclass of its options; its network is loaded by the first `detect`.
+
+    Args:
+        confidence_sigma: what its scores mean: pairs of a score and the error to expect with it, in
+            torso lengths (tools/calibrate_confidence.py). Fits read it; it changes no detection.
+    """
+
+    confidence_sigma: list[list[float]]
 
     def files(self) -> dict[str, Path]:
         """Option name -> local file it names; their contents, not their paths, key the cache."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class BlazePose:
             the shorter side: the finder sees 224 x 224 px and misses small people. 0: never.
         duplicate_iou: finds whose boxes overlap more than this (intersection over union) are the
             same person; the one seen more clearly stays.
+        confidence_sigma: pairs of a confidence and the error to expect with it, in torso lengths
+            (tools/calibrate_confidence.py). The detector does not read it: fits do.
     """
 
     max_people: int = 20
@@ -46,6 +48,7 @@ class BlazePose:
     padding: float = 0.3
     tile: float = 0.55
     duplicate_iou: float = 0.5
+    confidence_sigma: list[list[float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._landmarker: Any = None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,12 @@ class KeypointFile:
     Args:
         path: LSP's `joints.mat` (variable `joints`: x, y, flag; 3 x 14 x N) or SMPLify's
             `est_joints.npz` (array `est_joints`: x, y, score and maybe more; 3 or 5 x 14 x N).
+        confidence_sigma: pairs of a confidence and the error to expect with it, in torso lengths
+            (tools/calibrate_confidence.py). The detector does not read it: fits do.
     """
 
     path: str
+    confidence_sigma: list[list[float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._joints: Joints | None = None

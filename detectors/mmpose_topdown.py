@@ -5,7 +5,7 @@ import pickle
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ class MMPoseTopDown:
         box_score: least score of a person's box, 0..1.
         nms_iou: boxes overlapping a better one by more than this are dropped, 0..1.
         max_people: most people per picture; those with the best boxes stay.
+        confidence_sigma: pairs of a confidence and the error to expect with it, in torso lengths
+            (tools/calibrate_confidence.py). The detector does not read it: fits do.
     """
 
     pose_config: str
@@ -53,6 +55,7 @@ class MMPoseTopDown:
     box_score: float = 0.3
     nms_iou: float = 0.5
     max_people: int = 20
+    confidence_sigma: list[list[float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._models: tuple[Any, Any] | None = None

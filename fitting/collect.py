@@ -1,5 +1,6 @@
 """From the solver's states to the result: rows as the keypoints came."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from fitting.fit_config import FitConfig
 from fitting.joints import Keypoints
 from fitting.objective import Model
 from fitting.priors import PosePrior
+from fitting.reliability import expected_error, signs
 from fitting.residuals import TERMS, Observations
 from fitting.result import FitResult
 from fitting.rotations import vector_from_quaternion
@@ -28,6 +30,7 @@ class Fitted:
         trail: the chosen start after every stage, the final one last.
         terms: what each of TERMS adds to the cost after each stage.
         spread: of the joints over all starts, m.
+        coefficients: FitConfig.expected_error.
     """
 
     model: Model
@@ -35,6 +38,7 @@ class Fitted:
     trail: list[Starts]
     terms: Float[Tensor, "P S T"]
     spread: Float[Tensor, "P 14"]
+    coefficients: Mapping[str, float]
 
 
 def placeholder(
@@ -50,7 +54,7 @@ def placeholder(
         frame=keypoints.frame, track=keypoints.track, params=params, camera=camera,
         joints=np.zeros((n, 14, 3)), reprojection_error=np.zeros(n), cost=np.zeros(n),
         status=np.full(n, Status.SKIPPED, np.int32), iterations=np.zeros(n, np.int32),
-        hypothesis=np.zeros(n, np.int32), spread=np.zeros(n),
+        hypothesis=np.zeros(n, np.int32), spread=np.zeros(n), expected_error=np.zeros(n),
         stage_terms=np.zeros((n, stages, len(TERMS))),
     )  # fmt: skip
 
@@ -61,13 +65,15 @@ def with_rows(result: FitResult, rows: np.ndarray, fitted: Fitted) -> FitResult:
     root, pose, betas, transl = model.split(last.x)
     points = model.pose(last.x).points + transl[:, None]
     pixels, _ = project(points, seen.focal_length, seen.center)
-    known = seen.seen[:, :14].to(pixels.dtype)
+    known, spread = seen.seen[:, :14].to(pixels.dtype), fitted.spread.mean(1)
+    told = signs(points[:, :14], pixels[:, :14], seen, spread.to(points))
     error = (known * (pixels - seen.xy)[:, :14].norm(dim=-1)).sum(1) / known.sum(1)
     new = {
         "joints": points[:, :14], "reprojection_error": error,
         "cost": fitted.terms[:, -1].sum(1), "status": last.status,
         "iterations": last.iterations, "hypothesis": last.hypothesis,
-        "spread": fitted.spread.mean(1), "stage_terms": fitted.terms,
+        "spread": spread, "expected_error": expected_error(fitted.coefficients, told),
+        "stage_terms": fitted.terms,
     }  # fmt: skip
     params = {
         "betas": betas, "global_orient": vector_from_quaternion(root), "body_pose": pose,

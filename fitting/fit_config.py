@@ -6,6 +6,8 @@ from enum import Enum
 from fitting.joints import LSP_14
 
 PARAMETERS = ("global_orient", "body_pose", "betas", "transl")
+SIGNS = ("lifted_sigma", "lifted_distance", "reprojection", "spread")
+"""What tells how far off a fit is (fitting.reliability); the lifted ones need a lifter."""
 
 # Members are lower case because OmegaConf matches what a user writes with the member's name.
 
@@ -27,6 +29,18 @@ class Start(Enum):
 
     upright = "upright"
     image = "image"
+
+
+class StartPose(Enum):
+    """The pose that a body has before its camera stage, where it is not looked up.
+
+    mean: the prior's mean pose.
+    rest: the T-pose, as the release: its weights of the means, divided by (2 pi)^34.5 already, sum
+        up to nothing.
+    """
+
+    mean = "mean"
+    rest = "rest"
 
 
 class Kernel(Enum):
@@ -67,6 +81,7 @@ class CameraStage:
 
     Args:
         start: how the body is turned before it; retrieved starts are turned already.
+        pose: that it has then.
         joints: that it aligns.
         depth: weight of the pull to the depth of similar triangles, per metre.
         max_iterations: of the solver.
@@ -74,6 +89,7 @@ class CameraStage:
     """
 
     start: Start
+    pose: StartPose
     joints: Joints
     depth: float
     max_iterations: int
@@ -138,7 +154,7 @@ class FitConfig:
         confidence_sigma: pairs of a confidence and the error to expect with it, in torso lengths;
             joints then weigh 1 / error. Empty: they weigh their confidence.
         relative_depth: depth weights refer to a change of the distance by its own size, not 1 m.
-        starts: poses looked up in the pose library to start from; 0: the prior's mean pose.
+        starts: poses looked up in the pose library to start from; 0: camera.pose alone.
         lookup: what they are looked up by.
         joint_weights: weight of LSP joints in the data term of the body stages; 1 when not named.
         extra_weight: of the points of face and feet, where the detector has them; 0: not used.
@@ -149,6 +165,8 @@ class FitConfig:
         stages: from all starts.
         choice: between the starts of a person.
         refine: stages of the chosen start alone.
+        expected_error: coefficients of SIGNS and `constant` that tell how far off a fit is
+            (fitting.reliability). Empty: it is not told.
     """
 
     gender: Gender
@@ -170,6 +188,7 @@ class FitConfig:
     stages: list[BodyStage]
     choice: Choice
     refine: list[BodyStage]
+    expected_error: dict[str, float]
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_betas <= 10:
@@ -184,6 +203,7 @@ class FitConfig:
         unknown = sorted(set(self.joint_weights) - set(LSP_14))
         if unknown:
             raise ValueError(f"fit.joint_weights: {unknown} are not among {list(LSP_14)}")
+        self._check_expected_error()
         _check(self, "fit", above=("robust_sigma",))
         _check(self.camera, "fit.camera", above=("max_iterations", "tolerance"))
         _check(self.choice, "fit.choice", above=())
@@ -192,6 +212,15 @@ class FitConfig:
             _check(stage, where, above=("max_iterations", "tolerance"))
             if not stage.free or set(stage.free) - set(PARAMETERS):
                 raise ValueError(f"{where}: free is {stage.free}, expected some of {PARAMETERS}")
+
+    def _check_expected_error(self) -> None:
+        """Its signs are known, and those of the lifter there."""
+        usable = [name for name in SIGNS if self.lifts or not name.startswith("lifted")]
+        if self.expected_error and "constant" not in self.expected_error:
+            raise ValueError("fit.expected_error: expected a constant among them, got none")
+        unknown = sorted(set(self.expected_error) - {"constant", *usable})
+        if unknown:
+            raise ValueError(f"fit.expected_error: {unknown} are not among {usable}")
 
     @property
     def lifts(self) -> bool:

@@ -28,6 +28,8 @@ class FitResult(Rows):
         hypothesis: number of the start that was chosen: retrieved ones best first, the mean pose 0;
             turned by 180 degrees they count on from there.
         spread: standard deviation of the joints over all starts, mean of the 14, m.
+        expected_error: PA-MPJPE that fits with such signs have on average, m
+            (fitting.reliability); 0 where the settings cannot tell.
         stage_terms: what each of fitting.residuals.TERMS adds to the cost after each stage.
     """
 
@@ -42,6 +44,7 @@ class FitResult(Rows):
     iterations: Int32[np.ndarray, " N"]
     hypothesis: Int32[np.ndarray, " N"]
     spread: Float64[np.ndarray, " N"]
+    expected_error: Float64[np.ndarray, " N"]
     stage_terms: Float64[np.ndarray, "N S 7"]
 
     @property

@@ -64,7 +64,8 @@ def fit(
             ],
             1,
         )
-        return with_rows(result, rows, Fitted(exact, seen, trail, terms, consensus.spread))
+        fitted = Fitted(exact, seen, trail, terms, consensus.spread, config.expected_error)
+        return with_rows(result, rows, fitted)
 
 
 def _check(keypoints: Keypoints, camera: Camera, assets: Assets, config: FitConfig) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fitting.assets import Assets
 from fitting.camera import Camera
-from fitting.fit_config import FitConfig
+from fitting.fit_config import FitConfig, StartPose
 from fitting.initialize import start_orientation, start_translation, turned
 from fitting.joints import EXTRA, LSP_14, TORSO, Keypoints
 from fitting.objective import Model
@@ -96,11 +96,13 @@ def find_starts(model: Model, seen: Observations, assets: Assets, config: FitCon
 
 
 def _mean_pose(model: Model, seen: Observations, config: FitConfig) -> Starts:
-    """One start a person: the prior's mean pose, turned as the camera stage asks for."""
+    """One start a person: the prior's mean pose or none, turned as the camera stage asks for."""
     kinematics, batch = model.kinematics, len(seen.xy)
     xy, known = seen.xy[:, :14], seen.seen[:, :14].to(seen.xy.dtype)
     root = start_orientation(xy, known, config.camera.start)
     pose = torch.as_tensor(model.prior.mean_pose).to(root).expand(batch, -1)
+    if config.camera.pose is StartPose.rest:
+        pose = torch.zeros_like(pose)
     betas = root.new_zeros(batch, kinematics.n_betas)
     points = kinematics.points(matrix_from_quaternion(root), pose, betas).points[:, :14]
     transl = start_translation(points, xy, known, seen.focal_length, seen.center)

@@ -23,7 +23,8 @@ def detect_stage(detector: Detector, runtime: RuntimeConfig) -> Stage:
     except FileNotFoundError as error:
         raise ConfigError(f"detector: {error}") from error
     settings = asdict(detector)  # pyright: ignore[reportArgumentType]  (dataclasses by contract)
-    options = {name: value for name, value in plain(settings).items() if name not in files}
+    unread = {*files, "confidence_sigma"}  # the fit's: another one finds nothing else
+    options = {name: value for name, value in plain(settings).items() if name not in unread}
     resources = Resources(
         device=runtime.device,
         threads=runtime.threads,

@@ -1,7 +1,7 @@
 """data=synthetic: drawn people as clips, the detector that sees them, and the truth about them."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,7 +116,13 @@ class Drawing:
 
 @dataclass
 class SyntheticDetector(Drawing):
-    """Sees in clip `case0007` what was drawn as its person."""
+    """Sees in clip `case0007` what was drawn as its person.
+
+    Args:
+        confidence_sigma: as of any detector (detectors.base.Detector).
+    """
+
+    confidence_sigma: list[list[float]] = field(default_factory=list)
 
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
         """The drawn keypoints, in LSP's joints and, with `extras`, EXTRA."""
@@ -187,8 +193,8 @@ class Synthetic(Drawing):
         columns = body_errors(found, truth.params, truth.joints, self.body_model())
         columns["reprojection_error_px"] = found.reprojection_error
         columns["reprojection_error_torso"] = found.reprojection_error / torso_px(truth)
-        reliability = getattr(found, "reliability", None)
-        return columns if reliability is None else columns | {"reliability": reliability}
+        columns["expected_error_mm"] = 1000 * found.expected_error
+        return columns
 
     def _clip(self, index: int) -> SyntheticClip:
         name = self._name(index)
@@ -204,15 +210,12 @@ class Synthetic(Drawing):
 
 
 def figures_of(columns: dict[str, np.ndarray]) -> dict[str, float]:
-    """How many fits failed and, where fits say how reliable they are, how well that tells the
-    worst tenth from the others (ROC's area, 0.5 is chance)."""
+    """How many fits failed, and how well the error they are expected to have tells the worst tenth
+    from the others (ROC's area, 0.5 is chance)."""
     aligned = columns["pa_mpjpe_mm"]
     figures: dict[str, float] = {f"worse_than_{_FAILED}_mm_pa": int((aligned > _FAILED).sum())}
-    if "reliability" in columns:
-        worst = aligned > np.quantile(aligned, _WORST)
-        figures["reliability_auc_of_worst_10_percent"] = area_under_curve(
-            -columns["reliability"], worst
-        )
+    worst = aligned > np.quantile(aligned, _WORST)
+    figures["auc_of_worst_10_percent"] = area_under_curve(columns["expected_error_mm"], worst)
     return figures
 
 

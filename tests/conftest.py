@@ -7,10 +7,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
 
 from fitting import BodyModel, FitConfig, PosePrior, load_body_model, load_pose_prior
 
@@ -38,10 +40,16 @@ def prior() -> PosePrior:
 
 @pytest.fixture(scope="session")
 def preset() -> Callable[..., FitConfig]:
-    """A preset of conf/fit with some values changed."""
+    """A preset of conf/fit with some values changed; confidences mean what MoveNet's do."""
+
+    @cache
+    def composed(name: str) -> DictConfig:
+        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            cfg = compose("config", ["data=synthetic", f"fit={name}"])
+        return OmegaConf.create(OmegaConf.to_container(cfg.fit, resolve=True))
 
     def load(name: str, **changes: object) -> FitConfig:
-        values = OmegaConf.load(ROOT / f"conf/fit/{name}.yaml")
+        values = composed(name)
         return OmegaConf.to_object(
             OmegaConf.merge(OmegaConf.structured(FitConfig), values, changes)
         )

@@ -49,7 +49,7 @@ AT_ONCE = 16  # batches drawn together: small tensors are slow
 PEOPLE = 60_000  # bodies in as many poses, made once
 POSE_NOISE = 0.06  # rad, on every angle
 SIGMA_WEIGHT = 0.02  # m: of the likelihood against the mean error
-MIN_CONFIDENCE = 0.3  # as conf/config.yaml: remap.min_confidence
+MIN_CONFIDENCE = 0.05, 0.3  # drawn for each person: joints of less are dropped, as a run does
 ANY_WAY_UP, ROLLED = 0.10, 0.10  # shares of people turned anyhow, and about the optical axis alone
 PITCH = 0.17  # rad, of the others
 CLEAN = 0.1  # share whose keypoints are nearly right and sure, as annotated ones are
@@ -176,7 +176,8 @@ def drawn(n: int, patterns: Patterns) -> tuple[Tensor, Tensor]:
 def hidden(confidence: Tensor) -> Tensor:
     """Confidence (B, 25) with what a run drops and more set to 0: face and feet half the time."""
     n = len(confidence)
-    lost = confidence < MIN_CONFIDENCE
+    low, high = MIN_CONFIDENCE
+    lost = confidence < low + (high - low) * torch.rand(n, 1)
     lost |= torch.rand(confidence.shape) < _LOST_ALONE
     for chance, points in _LOST:
         lost[:, points] |= torch.rand(n, 1) < chance

@@ -1,21 +1,22 @@
 """Starts from the pose library, and the preset that uses them."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from fitting import Assets, Camera, Keypoints, fit
+from fitting import Assets, Camera, Keypoints, fit, load_capsules
 from fitting.camera import project
 from fitting.fit_config import Lookup
 from fitting.joints import LSP_14
 from fitting.residuals import Observations
 from fitting.retrieval import PoseLibrary, _Asked, load_pose_library
 from fitting.rotations import matrix_from_quaternion
+from tests.conftest import ROOT
 
-LIBRARY = Path(__file__).resolve().parent.parent.parent / "assets/pose_library.npz"
+LIBRARY = ROOT / "assets/pose_library.npz"
+BODY = ROOT / "assets/bodies/neutral.npz"
 FOCAL, CENTER = 800.0, np.array([319.5, 239.5])
 
 
@@ -112,6 +113,11 @@ def test_the_misfit_is_what_scale_and_shift_by_least_squares_leave(library):
 
 
 @pytest.fixture(scope="module")
+def assets(body, prior, library):
+    return Assets(body, prior, library, capsules=load_capsules(BODY))
+
+
+@pytest.fixture(scope="module")
 def people(library):
     shown = [rendered(library, view) for view in (17, 2500, 4001, 9500)]
     n = len(shown)
@@ -122,9 +128,9 @@ def people(library):
     return keypoints, Camera(np.full(n, FOCAL), np.tile(CENTER, (n, 1))), shown
 
 
-def test_multistart_finds_the_bodies(body, prior, preset, library, people):
+def test_multistart_finds_the_bodies(preset, assets, people):
     keypoints, camera, shown = people
-    result = fit(keypoints, camera, Assets(body, prior, library), preset("multistart"))
+    result = fit(keypoints, camera, assets, preset("multistart"))
     truth = np.array([points for _, points in shown])
     relative = [a - a[:, [2, 3]].mean(1, keepdims=True) for a in (result.joints, truth)]
     errors = np.linalg.norm(relative[0] - relative[1], axis=-1).mean(1)
@@ -133,32 +139,32 @@ def test_multistart_finds_the_bodies(body, prior, preset, library, people):
     assert result.fitted.all()
 
 
-def test_multistart_rows_do_not_depend_on_their_batch_mates(body, prior, preset, library, people):
+def test_multistart_rows_do_not_depend_on_their_batch_mates(preset, assets, people):
     keypoints, camera, _ = people
     config = preset("multistart", starts=3)
-    together = fit(keypoints, camera, Assets(body, prior, library), config)
-    alone = fit(keypoints[2:3], camera[2:3], Assets(body, prior, library), config)
+    together = fit(keypoints, camera, assets, config)
+    alone = fit(keypoints[2:3], camera[2:3], assets, config)
     assert np.allclose(alone.joints[0], together.joints[2], atol=1e-6)
     assert alone.hypothesis[0] == together.hypothesis[2]
 
 
-def test_multistart_lives_with_missing_joints(body, prior, preset, library, people):
+def test_multistart_lives_with_missing_joints(preset, assets, people):
     keypoints, camera, _ = people
     confidence = keypoints.confidence.copy()
     confidence[0, :6] = 0  # half a body
     confidence[1, 6:] = 0  # legs only
     confidence[2] = 0
     partial = replace(keypoints, confidence=confidence)
-    result = fit(partial, camera, Assets(body, prior, library), preset("multistart"))
+    result = fit(partial, camera, assets, preset("multistart"))
     assert result.fitted.tolist() == [True, True, False, True]
     assert np.isfinite(result.joints).all()
     assert (result.joints[:2, :, 2] > 0.3).all()
 
 
-def test_starts_need_a_library(body, prior, preset, people):
+def test_starts_need_a_library(preset, assets, people):
     keypoints, camera, _ = people
     with pytest.raises(ValueError, match="a pose library is needed"):
-        fit(keypoints, camera, Assets(body, prior), preset("multistart"))
+        fit(keypoints, camera, replace(assets, library=None), preset("multistart"))
 
 
 def test_a_library_of_another_shape_is_refused(tmp_path):

@@ -1,7 +1,7 @@
 """A detector without a network, and pictures and results for it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +31,14 @@ class FakeDetector:
     Args:
         score: of every joint.
         broken: fails as detectors do whose weights are missing.
-        path: not used; so that it can take the place of keypoint_file on a command line.
+        path, confidence_sigma: not used; so that it can take the place of keypoint_file on a
+            command line.
     """
 
     score: float = 0.9
     broken: bool = False
     path: str = ""
+    confidence_sigma: list[list[float]] = field(default_factory=list)
 
     def files(self) -> dict[str, Path]:
         return {}
@@ -101,6 +103,7 @@ def fit_result(n: int) -> FitResult:
         iterations=np.full(n, 12, np.int32),
         hypothesis=np.zeros(n, np.int32),
         spread=rng.uniform(size=n),
+        expected_error=rng.uniform(size=n),
         stage_terms=rng.uniform(size=(n, 4, 7)),
     )
 

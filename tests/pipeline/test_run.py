@@ -29,9 +29,10 @@ BACKEND = "render.backend=raycast"  # starts in a tenth of pyrender's time
 def config(folder: Path, *overrides: str, data: Any = None, **detector: Any) -> Config:
     """Everything in one folder: pictures in `in`, results in `out`."""
     places = [f"runtime.{n}_dir={folder / n}" for n in ("cache", "output", "weights")]
-    choices = ["detector=blazepose", f"data.path={folder / 'in'}", BACKEND, "runtime.threads=1"]
+    choices = ["detector=keypoint_file", "detector.path=x", BACKEND, "runtime.threads=1"]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        result = to_config(compose("config", [*choices, *places, *overrides]))
+        names = [*choices, f"data.path={folder / 'in'}", *places, *overrides]
+        result = to_config(compose("config", names))
     result.detector = FakeDetector(path="x", **detector)
     result.data = data or result.data
     return result

@@ -166,7 +166,7 @@ def perfect(data: Synthetic) -> FitResult:
     truth = Cases.concatenate([data.case(i) for i in range(data.n)])
     return replace(
         fit_result(data.n), params=truth.params, camera=truth.camera, joints=truth.joints,
-        reprojection_error=np.zeros(data.n),
+        reprojection_error=np.zeros(data.n), expected_error=np.zeros(data.n),
     )  # fmt: skip
 
 
@@ -180,7 +180,7 @@ def test_the_truth_as_result_has_no_errors() -> None:
     assert evaluation.columns.pop("seconds").tolist() == [0.5] * 5
     for name, values in evaluation.columns.items():
         np.testing.assert_allclose(values, 0, atol=1e-5, err_msg=name)
-    assert evaluation.figures == {"worse_than_150_mm_pa": 0}
+    assert evaluation.figures["worse_than_150_mm_pa"] == 0
 
 
 def test_wrong_results_and_lost_cases_are_told_apart() -> None:
@@ -208,12 +208,12 @@ def test_nothing_fitted() -> None:
     assert not evaluation.columns
 
 
-def test_how_well_reliability_finds_the_worst() -> None:
-    """The worst of ten has the second least reliability: it is below 8 of the 9 others."""
-    aligned, reliability = np.full(10, 40.0), np.full(10, 0.9)
-    aligned[6], reliability[6], reliability[4] = 300, 0.2, 0.1
-    figures = figures_of({"pa_mpjpe_mm": aligned, "reliability": reliability})
-    assert figures["reliability_auc_of_worst_10_percent"] == pytest.approx(8 / 9)
+def test_how_well_the_expected_error_finds_the_worst() -> None:
+    """The worst of ten has the second largest expected error: it is above 8 of the 9 others."""
+    aligned, expected = np.full(10, 40.0), np.full(10, 50.0)
+    aligned[6], expected[6], expected[4] = 300, 120, 130
+    figures = figures_of({"pa_mpjpe_mm": aligned, "expected_error_mm": expected})
+    assert figures["auc_of_worst_10_percent"] == pytest.approx(8 / 9)
     assert figures["worse_than_150_mm_pa"] == 1
 
 
@@ -271,7 +271,7 @@ def test_people_that_cannot_be_fitted_are_counted(
 ) -> None:
     """A detector that is never sure of anything."""
     np.savez(
-        tmp_path / "e.npz", offsets=np.zeros((1, 14, 2), "f2"), confidence=np.full((1, 14), 0.2)
+        tmp_path / "e.npz", offsets=np.zeros((1, 14, 2), "f2"), confidence=np.full((1, 14), 0.05)
     )
     with caplog.at_level(logging.WARNING):
         summary = pipeline.run(config(tmp_path, f"data.errors={tmp_path / 'e.npz'}", "data.n=2"))

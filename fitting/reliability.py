@@ -1,0 +1,65 @@
+"""How far off a fit is expected to be, told from what it left behind.
+
+Ours, not the paper's. One view says where a body is in the image and little about its depth; but
+fits that are wrong in depth are often those on which lifter, starts and keypoints disagree. The
+logarithm of the error is taken as linear in those of these signs (tools/calibrate_reliability.py).
+"""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fitting.fit_config import SIGNS
+from fitting.joints import HIPS, TORSO
+from fitting.residuals import Observations
+
+_FLOOR = 1e-3  # of every sign, before its logarithm: m, or torso lengths
+_LARGEST = 1.0  # m: a fit that is off by more than a body is wide is not told apart from others
+
+
+def signs(
+    joints: Float[Tensor, "P 14 3"], pixels: Float[Tensor, "P 14 2"], seen: Observations,
+    spread: Float[Tensor, " P"],
+) -> dict[str, Float[Tensor, " P"]]:  # fmt: skip
+    """Logarithms of SIGNS.
+
+    Args:
+        joints: fitted, m.
+        pixels: the same in the image.
+        seen: by each person; the target as lifted.
+        spread: of the joints over all starts, m.
+    """
+    target, sure = seen.target[:, :14].split([3, 1], -1)
+    apart = (joints - joints[:, HIPS].mean(1, keepdim=True) - target).norm(dim=-1)
+    known = seen.seen[:, :14].to(pixels.dtype)
+    off = (known * (pixels - seen.xy[:, :14]).norm(dim=-1)).sum(1) / known.sum(1).clamp_min(1)
+    left_shoulder, right_shoulder, left_hip, right_hip = (joints[:, j] for j in TORSO)
+    size = ((left_shoulder - left_hip).norm(dim=1) + (right_shoulder - right_hip).norm(dim=1)) / 2
+    torso = size * seen.focal_length / joints[..., 2].mean(1).clamp_min(0.1)
+    values = {
+        "lifted_sigma": (1 / sure.clamp_min(1e-6)).mean((1, 2)),
+        "lifted_distance": apart.mean(1),
+        "reprojection": off / torso.clamp_min(1e-6),
+        "spread": spread,
+    }
+    return {name: (values[name] + _FLOOR).log() for name in SIGNS}
+
+
+def expected_error(
+    coefficients: Mapping[str, float], signs: Mapping[str, Float[Tensor, " P"]]
+) -> Float[Tensor, " P"]:
+    """Expected PA-MPJPE of each fit, m; 0 where there are no coefficients.
+
+    Args:
+        coefficients: of `constant` and of signs; conf/fit/*.yaml is their home.
+    """
+    first = next(iter(signs.values()))
+    if not coefficients:
+        return torch.zeros_like(first)
+    log = first.new_full(first.shape, coefficients["constant"])
+    for name, factor in coefficients.items():
+        if name != "constant":
+            log = log + factor * signs[name]
+    return log.exp().clamp_max(_LARGEST)
