@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int32
+from jaxtyping import Bool, Float64, Int32
 
 from fitting.body_model import BodyParams
 from fitting.camera import Camera
+from fitting.progress import Trail
 from fitting.rows import Rows
 from fitting.status import Status
 
@@ -28,7 +29,11 @@ class FitResult(Rows):
         hypothesis: number of the start that was chosen: retrieved ones best first, the mean pose 0;
             turned by 180 degrees they count on from there.
         spread: standard deviation of the joints over all starts, mean of the 14, m.
-        stage_terms: what each of fitting.residuals.TERMS adds to the cost after each stage.
+        stage_terms: what each of fitting.progress.TERMS adds to the cost after each step
+            (fitting.progress.step_names), the last one's add up to `cost`. Those of `start` are by
+            the camera stage's objective.
+        stage_on: whether the term acts in that step; where not, its value is 0.
+        trail: the body after each step.
     """
 
     frame: Int32[np.ndarray, " N"]
@@ -43,6 +48,8 @@ class FitResult(Rows):
     hypothesis: Int32[np.ndarray, " N"]
     spread: Float64[np.ndarray, " N"]
     stage_terms: Float64[np.ndarray, "N S 7"]
+    stage_on: Bool[np.ndarray, "N S 7"]
+    trail: Trail
 
     @property
     def fitted(self) -> np.ndarray:
