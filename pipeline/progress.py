@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MAX_SIDE = 720  # px, with the caption
 FPS = 16
 HOLD, BLEND, LAST = 20, 8, 40  # frames of a step, between two steps, and more of the last step
+_MOST_ENLARGED = 4  # times: lines and rings would hide a small photo, but not all photos are sharp
 _MOST_PEOPLE = 6  # in the caption; more would leave no room for the photo
 
 
@@ -67,10 +68,8 @@ class Artist:
     kinematics: "Kinematics"
     config: RenderConfig
 
-    def draw(
-        self, photo: Image, view: "View", params: BodyParams, keypoints: Keypoints
-    ) -> Image:  # fmt: skip
-        """One picture of all people; the keypoints in px of the photo, which the view is of."""
+    def draw(self, photo: Image, view: "View", params: BodyParams, keypoints: Keypoints) -> Image:
+        """All people; the keypoints in px of the photo, which the view is of."""
         from pipeline.overlay import draw_keypoints, draw_residuals, overlay
 
         meshes = meshes_of(self.body, params, keypoints.track)
@@ -160,18 +159,17 @@ def _frame(job: Job, index: int) -> Image:
 def _fitting_in(
     photo: Image, result: FitResult, keypoints: Keypoints, layout: "Layout"
 ) -> tuple[Image, "View", Keypoints]:
-    """Photo, its camera and its keypoints, made so small that the caption has room below."""
+    """Photo, its camera and its keypoints, of a size that leaves the caption room below."""
     import cv2
 
     height, width = photo.shape[:2]
     view = view_of(result, (width, height))
-    factor = min(1.0, MAX_SIDE / width, (MAX_SIDE - layout.height) / height)
-    if factor < 1:
-        view = view.scaled(factor)
-        photo = cv2.resize(photo, view.size, interpolation=cv2.INTER_AREA)
+    factor = min(_MOST_ENLARGED, MAX_SIDE / width, (MAX_SIDE - layout.height) / height)
+    view = view.scaled(factor)
+    smooth = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    photo = cv2.resize(photo, view.size, interpolation=smooth)
     xy = (keypoints.xy + 0.5) * np.float32(factor) - np.float32(0.5)
-    smaller = Keypoints(keypoints.frame, keypoints.track, xy, keypoints.confidence)
-    return photo, view, smaller
+    return photo, view, Keypoints(keypoints.frame, keypoints.track, xy, keypoints.confidence)
 
 
 def _stacked(picture: Image, strip: Image) -> Image:

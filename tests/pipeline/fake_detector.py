@@ -104,9 +104,7 @@ def fit_result(n: int) -> FitResult:
         spread=rng.uniform(size=n),
         stage_terms=rng.uniform(size=(n, 6, 7)),
         stage_on=rng.uniform(size=(n, 6, 7)) < 0.5,
-        trail=Trail(
-            *(rng.normal(size=(n, 6, size)).astype(np.float32) for size in (10, 3, 69, 3))
-        ),
+        trail=Trail(*(rng.normal(size=(n, 6, size)).astype(np.float32) for size in (10, 3, 69, 3))),
     )
 
 
