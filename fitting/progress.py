@@ -5,6 +5,7 @@ No torch here: a run that finds everything in its cache imports this.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, count
 
 import numpy as np
 from jaxtyping import Float32
@@ -24,8 +25,8 @@ def step_names(stages: Iterable[str]) -> tuple[str, ...]:
     """
     names: list[str] = []
     for name in ("start", "camera", *stages):
-        same = sum(name == known.partition(" (")[0] for known in names)
-        names.append(f"{name} ({same + 1})" if same else name)
+        numbered = chain([name], (f"{name} ({number})" for number in count(2)))
+        names.append(next(choice for choice in numbered if choice not in names))
     return tuple(names)
 
 

@@ -69,7 +69,7 @@ def caption(title: str, table: Table, layout: Layout, width: int, *, dim: bool =
     """
     strip = Pillow.new("RGB", (width, layout.height), _GROUND)
     draw = ImageDraw.Draw(strip)
-    draw.text((_MARGIN, _MARGIN), title, _BRIGHT, ImageFont.load_default(_TITLE), anchor="lt")
+    draw.text((_MARGIN, _MARGIN + _TITLE), title, _BRIGHT, ImageFont.load_default(_TITLE), "ls")
     y = _MARGIN + _TITLE + _MARGIN // 2 + _ROW // 2
     for index, cells in enumerate((table.head, *table.rows)):
         color = _DIM if dim or index == 0 else _PLAIN

@@ -206,6 +206,6 @@ def _table(result: FitResult, step: int) -> "Table":
 
 
 def _figure(value: float) -> str:
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if value >= 1 else f"{value:.3f}"
+    """With three digits, or three decimals."""
+    decimals = sum(value < bound for bound in (99.95, 9.995, 0.9995))
+    return f"{value:,.{decimals}f}"

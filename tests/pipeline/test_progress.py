@@ -29,6 +29,7 @@ from pipeline.progress import (
     HOLD,
     LAST,
     Artist,
+    _figure,
     _table,
     blended,
     n_frames,
@@ -199,6 +200,15 @@ def test_a_crowd_is_drawn_whole_and_listed_in_part(crowd: tuple[Job, Any, Any]) 
     assert table.rows[0][1 + TERMS.index("joints_3d")] == OFF
     assert table.rows[0][1 + TERMS.index("pose_prior")] != OFF
     assert not _table(result[:6], 2).foot
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0.000"), (0.01234, "0.012"), (0.9996, "1.00"), (9.994, "9.99"), (31, "31.0"),
+     (99.96, "100"), (1234567.8, "1,234,568")],
+)  # fmt: skip
+def test_figures_are_short(value: float, text: str) -> None:
+    assert _figure(value) == text
 
 
 @pytest.mark.parametrize("count", [1, 2])
