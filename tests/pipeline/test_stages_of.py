@@ -85,6 +85,7 @@ ALL = ["detect", "remap", "fit", "render"]
         (["runtime.show=true"], ["progress"]),
         (["runtime.show=true", "render.opacity=0.5"], ["render", "progress"]),
         (["runtime.show=true", "render=none"], ["progress"]),
+        (["runtime.show=true", "render.backend=raycast"], ["render", "progress"]),
     ],
     ids=str,
 )
