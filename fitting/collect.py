@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fitting.body_model import BodyParams
@@ -13,12 +15,15 @@ from fitting.fit_config import FitConfig
 from fitting.joints import Keypoints
 from fitting.objective import Model
 from fitting.priors import PosePrior
+from fitting.progress import TERMS, Trail
 from fitting.reliability import expected_error, signs
-from fitting.residuals import TERMS, Observations
+from fitting.residuals import Observations
 from fitting.result import FitResult
 from fitting.rotations import vector_from_quaternion
 from fitting.starts import Starts
 from fitting.status import Status
+
+Noun = TypeVar("Noun", BodyParams, Trail)
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,9 @@ class Fitted:
 
     Args:
         seen: of each person, in px.
-        trail: the chosen start after every stage, the final one last.
-        terms: what each of TERMS adds to the cost after each stage.
+        trail: the chosen start after every step, the final one last.
+        terms: what each of TERMS adds to the cost after each step.
+        on: whether it acts there.
         spread: of the joints over all starts, m.
         coefficients: FitConfig.expected_error.
     """
@@ -37,6 +43,7 @@ class Fitted:
     seen: Observations
     trail: list[Starts]
     terms: Float[Tensor, "P S T"]
+    on: Bool[Tensor, "S T"]
     spread: Float[Tensor, "P 14"]
     coefficients: Mapping[str, float]
 
@@ -45,7 +52,7 @@ def placeholder(
     keypoints: Keypoints, camera: Camera, prior: PosePrior, config: FitConfig
 ) -> FitResult:
     """Every row marked as skipped: the mean pose at the origin."""
-    n, stages = len(keypoints), len(config.stages) + len(config.refine)
+    n, steps = len(keypoints), 2 + len(config.stages) + len(config.refine)
     params = BodyParams(
         betas=np.zeros((n, config.n_betas)), global_orient=np.zeros((n, 3)),
         body_pose=np.tile(prior.mean_pose, (n, 1)), transl=np.zeros((n, 3)),
@@ -55,14 +62,18 @@ def placeholder(
         joints=np.zeros((n, 14, 3)), reprojection_error=np.zeros(n), cost=np.zeros(n),
         status=np.full(n, Status.SKIPPED, np.int32), iterations=np.zeros(n, np.int32),
         hypothesis=np.zeros(n, np.int32), spread=np.zeros(n), expected_error=np.zeros(n),
-        stage_terms=np.zeros((n, stages, len(TERMS))),
+        stage_terms=np.zeros((n, steps, len(TERMS))),
+        stage_on=np.zeros((n, steps, len(TERMS)), bool),
+        trail=Trail(
+            *(np.zeros((n, steps, size), np.float32) for size in (config.n_betas, 3, 69, 3))
+        ),
     )  # fmt: skip
 
 
 def with_rows(result: FitResult, rows: np.ndarray, fitted: Fitted) -> FitResult:
     """The placeholder with the fitted rows written in."""
     model, seen, last = fitted.model, fitted.seen, fitted.trail[-1]
-    root, pose, betas, transl = model.split(last.x)
+    transl = model.split(last.x)[-1]
     points = model.pose(last.x).points + transl[:, None]
     pixels, _ = project(points, seen.focal_length, seen.center)
     known, spread = seen.seen[:, :14].to(pixels.dtype), fitted.spread.mean(1)
@@ -73,19 +84,29 @@ def with_rows(result: FitResult, rows: np.ndarray, fitted: Fitted) -> FitResult:
         "cost": fitted.terms[:, -1].sum(1), "status": last.status,
         "iterations": last.iterations, "hypothesis": last.hypothesis,
         "spread": spread, "expected_error": expected_error(fitted.coefficients, told),
-        "stage_terms": fitted.terms,
+        "stage_terms": fitted.terms, "stage_on": fitted.on.expand(len(rows), -1, -1),
     }  # fmt: skip
-    params = {
-        "betas": betas, "global_orient": vector_from_quaternion(root), "body_pose": pose,
-        "transl": transl,
-    }  # fmt: skip
+    states = torch.stack([after.x for after in fitted.trail], 1)
+    steps = {f"stage_{n}": t for n, t in _params(model, states).items()}
     return replace(
         result,
-        params=BodyParams(
-            **{n: _insert(getattr(result.params, n), rows, t) for n, t in params.items()}
-        ),
+        params=_filled(result.params, rows, _params(model, last.x)),
+        trail=_filled(result.trail, rows, steps),
         **{n: _insert(getattr(result, n), rows, t) for n, t in new.items()},
     )
+
+
+def _params(model: Model, x: Float[Tensor, "*b S"]) -> dict[str, Tensor]:
+    """Of states, under the names of BodyParams."""
+    parts = model.split(x.reshape(-1, x.shape[-1]))
+    root, pose, betas, transl = (part.reshape(*x.shape[:-1], -1) for part in parts)
+    orient = vector_from_quaternion(root)
+    return {"betas": betas, "global_orient": orient, "body_pose": pose, "transl": transl}
+
+
+def _filled(noun: Noun, rows: np.ndarray, values: dict[str, Tensor]) -> Noun:
+    """A noun all of whose fields are given for some rows."""
+    return type(noun)(**{n: _insert(getattr(noun, n), rows, t) for n, t in values.items()})
 
 
 def _insert(array: np.ndarray, rows: np.ndarray, values: Tensor) -> np.ndarray:

@@ -16,9 +16,9 @@ from fitting.kinematics import Kinematics, Posed
 from fitting.levenberg_marquardt import Linearization
 from fitting.point_jacobian import PointJacobian
 from fitting.priors import MaxMixture
+from fitting.progress import TERMS
 from fitting.residuals import (
     BENDING,
-    TERMS,
     Observations,
     Weights,
     bending_term,
@@ -112,6 +112,18 @@ class Objective:
             kinematics.dtype, self.unknowns.joints,
         )  # fmt: skip
 
+    @cached_property
+    def on(self) -> frozenset[str]:
+        """Names of the terms that act: with a weight, and on something that is free."""
+        at, weights = self.unknowns, self.weights
+        acts_on = {
+            "pose_prior": at.joints, "bending": at.joints, "shape": at.n_betas,
+            "depth": at.transl, "interpenetration": self.contacts, "joints_3d": True,
+        }  # fmt: skip
+        return frozenset(
+            ["data", *(n for n, something in acts_on.items() if something and getattr(weights, n))]
+        )
+
     def select(self, rows: Int[Tensor, " R"]) -> Self:
         other = copy(self)
         other.observations = self.observations[rows]
@@ -149,14 +161,14 @@ class Objective:
         _, pose, betas, transl = self.model.split(x)
         seen, weights, at = self.observations, self.weights, self.unknowns
         terms: dict[str, tuple[Columns, Linearization]] = self._of_points(posed, transl)
-        if weights.pose_prior and at.joints:
+        if "pose_prior" in self.on:
             terms["pose_prior"] = at.pose, pose_prior_term(pose, self.prior, weights.pose_prior)
-        if weights.bending and at.joints:
+        if "bending" in self.on:
             columns = [at.pose.start + at.pose_entries.index(entry) for entry in BENDING]
             terms["bending"] = columns, bending_term(pose, weights.bending)
-        if weights.shape and at.n_betas:
+        if "shape" in self.on:
             terms["shape"] = at.betas, shape_term(betas, weights.shape)
-        if weights.depth and at.transl:
+        if "depth" in self.on:
             per_metre = weights.depth / seen.depth_unit
             terms["depth"] = slice(-1, None), depth_term(transl[:, 2], seen.depth, per_metre)
         return terms
@@ -167,7 +179,7 @@ class Objective:
         pixels, by_point = project(posed.points + transl[:, None], seen.focal_length, seen.center)
         by_point = by_point * seen.scale[:, None, None, None]
         terms: dict[str, tuple[Columns, Linearization]] = {}
-        if weights.joints_3d:
+        if "joints_3d" in self.on:
             by_axis = self.model.kinematics.eye.expand(*by_point.shape[:2], 3, 3)
             whole = self.jacobian(posed, by_axis)
             lifted = joints_3d_term(

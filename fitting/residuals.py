@@ -22,9 +22,6 @@ _BENDING = ((52, 1.0), (55, -1.0), (9, -1.0), (12, -1.0))
 right knee bend the impossible way (entries 55, 58, 12, 15 of the 72-vector)."""
 BENDING = [entry for entry, _ in _BENDING]
 
-TERMS = ("data", "pose_prior", "bending", "shape", "depth", "interpenetration", "joints_3d")
-"""Names of the terms, in the order in which results list their values."""
-
 
 @dataclass(frozen=True)
 class Observations(Rows):

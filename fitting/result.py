@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int32
+from jaxtyping import Bool, Float64, Int32
 
 from fitting.body_model import BodyParams
 from fitting.camera import Camera
+from fitting.progress import Trail
 from fitting.rows import Rows
 from fitting.status import Status
 
@@ -30,7 +31,11 @@ class FitResult(Rows):
         spread: standard deviation of the joints over all starts, mean of the 14, m.
         expected_error: PA-MPJPE that fits with such signs have on average, m
             (fitting.reliability); 0 where the settings cannot tell.
-        stage_terms: what each of fitting.residuals.TERMS adds to the cost after each stage.
+        stage_terms: what each of fitting.progress.TERMS adds to the cost after each step
+            (fitting.progress.step_names), the last one's add up to `cost`. Those of `start` are by
+            the camera stage's objective.
+        stage_on: whether the term acts in that step; where not, its value is 0.
+        trail: the body after each step.
     """
 
     frame: Int32[np.ndarray, " N"]
@@ -46,6 +51,8 @@ class FitResult(Rows):
     spread: Float64[np.ndarray, " N"]
     expected_error: Float64[np.ndarray, " N"]
     stage_terms: Float64[np.ndarray, "N S 7"]
+    stage_on: Bool[np.ndarray, "N S 7"]
+    trail: Trail
 
     @property
     def fitted(self) -> np.ndarray:

@@ -71,3 +71,13 @@ def matrix_from_quaternion(q: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b 3 3"]:
     k = hat(q[..., 1:])
     eye = torch.eye(3, dtype=q.dtype, device=q.device)
     return eye + 2 * q[..., :1, None] * k + 2 * k @ k
+
+
+def slerp(
+    p: Float[Tensor, "*b 4"], q: Float[Tensor, "*b 4"], share: float
+) -> Float[Tensor, "*b 4"]:
+    """Unit quaternion on the shortest way from p (share 0) to q (share 1), at constant speed
+    (Shoemake, SIGGRAPH 1985)."""
+    inverse = p * p.new_tensor([1.0, -1.0, -1.0, -1.0])
+    turn = vector_from_quaternion(quaternion_product(q, inverse))
+    return quaternion_product(quaternion_from_vector(share * turn), p)

@@ -16,6 +16,7 @@ from fitting.initialize import enough_to_fit
 from fitting.joints import TORSO, Keypoints
 from fitting.levenberg_marquardt import minimize
 from fitting.objective import Model, Objective
+from fitting.progress import TERMS
 from fitting.residuals import Weights
 from fitting.result import FitResult
 from fitting.starts import Starts, both_ways, find_starts, observe, uses_extras
@@ -50,21 +51,16 @@ def fit(
         seen = observe(people, camera[rows], assets, config, device)
         starts = find_starts(exact, seen, assets, config)
         starts = replace(starts, x=starts.x.to(search.dtype), seen=starts.seen.to(search.dtype))
-        starts = both_ways(_camera_stage(search, starts, config), config)
-        trail = [starts := _body_stage(search, starts, stage, config) for stage in config.stages]
+        after_camera = _camera_stage(search, starts, config)
+        trail = [both_ways(starts, config), starts := both_ways(after_camera, config)]
+        trail += [starts := _body_stage(search, starts, stage, config) for stage in config.stages]
         best, consensus = _choose(search, starts, config)
         trail = [_exact(after[best]) for after in trail]
         chosen = consensus.pull(trail[-1]) if config.choice.temperature else trail[-1]
         for stage in config.refine:
             trail.append(chosen := _body_stage(exact, chosen, stage, config))
-        terms = torch.stack(
-            [
-                _objective(exact, after, stage, config).values(after.x)
-                for after, stage in zip(trail, [*config.stages, *config.refine], strict=True)
-            ],
-            1,
-        )
-        fitted = Fitted(exact, seen, trail, terms, consensus.spread, config.expected_error)
+        terms, on = _terms(exact, trail, config)
+        fitted = Fitted(exact, seen, trail, terms, on, consensus.spread, config.expected_error)
         return with_rows(result, rows, fitted)
 
 
@@ -92,7 +88,14 @@ def _exact(starts: Starts) -> Starts:
 
 
 def _camera_stage(model: Model, starts: Starts, config: FitConfig) -> Starts:
-    """Translation and root rotation, from the trunk alone or from every point.
+    """Translation and root rotation, from the trunk alone or from every point."""
+    objective, stage = _camera_objective(model, starts, config), config.camera
+    solution = minimize(objective, starts.x, stage.max_iterations, stage.tolerance)
+    return replace(starts, x=solution.x, iterations=starts.iterations + solution.iterations)
+
+
+def _camera_objective(model: Model, starts: Starts, config: FitConfig) -> Objective:
+    """Of translation and root rotation, by the points that the camera stage aligns.
 
     Where fewer than 3 points of the trunk are seen, too few to fix a rotation, every point counts.
     """
@@ -105,9 +108,7 @@ def _camera_stage(model: Model, starts: Starts, config: FitConfig) -> Starts:
         known = seen.seen & (torso | ~use_torso)
         seen = replace(seen, weight=known.to(seen.xy.dtype))
         weights = Weights(torch.inf, depth=stage.depth)
-    objective = Objective(model, model.unknowns(["global_orient", "transl"]), seen, weights)
-    solution = minimize(objective, starts.x, stage.max_iterations, stage.tolerance)
-    return replace(starts, x=solution.x, iterations=starts.iterations + solution.iterations)
+    return Objective(model, model.unknowns(["global_orient", "transl"]), seen, weights)
 
 
 def _body_stage(model: Model, starts: Starts, stage: BodyStage, config: FitConfig) -> Starts:
@@ -122,6 +123,16 @@ def _body_stage(model: Model, starts: Starts, stage: BodyStage, config: FitConfi
 def _objective(model: Model, starts: Starts, stage: BodyStage, config: FitConfig) -> Objective:
     unknowns = model.unknowns(stage.free, config.interpenetration)
     return Objective(model, unknowns, starts.seen, weights_of(stage, config))
+
+
+def _terms(model: Model, trail: list[Starts], config: FitConfig) -> tuple[Tensor, Tensor]:
+    """What each term adds to the cost after each step of the trail, and whether it acts there."""
+    problems = [_camera_objective(model, after, config) for after in trail[:2]]
+    for after, stage in zip(trail[2:], [*config.stages, *config.refine], strict=True):
+        problems.append(_objective(model, after, stage, config))
+    values = [problem.values(after.x) for problem, after in zip(problems, trail, strict=True)]
+    on = torch.tensor([[name in problem.on for name in TERMS] for problem in problems])
+    return torch.stack(values, 1), on
 
 
 def weights_of(stage: BodyStage | Choice, config: FitConfig) -> Weights:

@@ -71,6 +71,7 @@ class RuntimeConfig:
         threads: CPU threads of torch.
         batch_size: people per solve, and crops per forward pass of mmpose.
         cache_dir, output_dir, weights_dir: folders, relative to the working directory.
+        show: also write an animation of the fit.
     """
 
     device: str = MISSING
@@ -79,6 +80,7 @@ class RuntimeConfig:
     cache_dir: str = MISSING
     output_dir: str = MISSING
     weights_dir: str = MISSING
+    show: bool = MISSING
 
     def __post_init__(self) -> None:
         for name in ("threads", "batch_size"):

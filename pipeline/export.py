@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fitting.joints import LSP_14
+from fitting.progress import TERMS, step_names
 from fitting.result import FitResult
 from fitting.status import Status
 from pipeline.cache import check, opened, replacing, to_arrays
@@ -63,25 +64,34 @@ def _seconds_computing(jobs: list[Job]) -> dict[str, float]:
 
 
 def _export_job(job: Job, folder: Path) -> dict[str, Any]:
-    result = job.results["fit"].load()
+    result, steps = job.results["fit"].load(), _steps(job)
     files = {"parameters": f"{job.clip.name}.npz"}
     _write_parameters(folder / files["parameters"], job, result)
-    if "render" in job.results:
-        picture = job.results["render"].load()
-        files["picture"] = job.clip.name + picture.suffix
-        _write(folder / files["picture"], picture.content.tobytes())
+    for stage, title, ending in (("render", "picture", ""), ("progress", "progress", "-progress")):
+        if stage in job.results:
+            picture = job.results[stage].load()
+            files[title] = job.clip.name + ending + picture.suffix
+            _write(folder / files[title], picture.content.tobytes())
     return {
         "name": job.clip.name,
         "source": str(job.clip.path),
         "status": "fitted",
-        "people": [_person(result[result.track == track]) for track in np.unique(result.track)],
+        "people": [
+            _person(result[result.track == track], steps) for track in np.unique(result.track)
+        ],
         "seconds": {name: artefact.seconds for name, artefact in job.results.items()},
         "cached": {name: artefact.cached for name, artefact in job.results.items()},
         "files": files,
     }
 
 
-def _person(rows: FitResult) -> dict[str, Any]:
+def _steps(job: Job) -> tuple[str, ...]:
+    """Names of the steps of the fit, as it was set when it was computed."""
+    config = job.results["fit"].provenance["config"]
+    return step_names(stage["name"] for stage in (*config["stages"], *config["refine"]))
+
+
+def _person(rows: FitResult, steps: tuple[str, ...]) -> dict[str, Any]:
     """One person of a clip over all its frames."""
     names, counts = np.unique([Status(s).name.lower() for s in rows.status], return_counts=True)
     fitted = rows[rows.fitted]
@@ -92,7 +102,21 @@ def _person(rows: FitResult) -> dict[str, Any]:
         "status": dict(zip(names.tolist(), counts.tolist(), strict=True)),
         "reprojection_error_px": None if error is None else round(error, 3),
         "focal_length_px": round(float(rows.camera.focal_length[0]), 2),
+        "terms": _terms(fitted, steps) if len(fitted) else {},
     }
+
+
+def _terms(fitted: FitResult, steps: tuple[str, ...]) -> dict[str, dict[str, float | str]]:
+    """What each term added to the cost after each step, in the first of the frames."""
+    return {
+        step: {
+            term: float(f"{value:.4g}") if on else "off"
+            for term, value, on in zip(TERMS, values, acts, strict=True)
+        }
+        for step, values, acts in zip(
+            steps, fitted.stage_terms[0], fitted.stage_on[0], strict=True
+        )
+    }  # fmt: skip
 
 
 def _write_parameters(path: Path, job: Job, result: FitResult) -> None:
@@ -104,6 +128,8 @@ def _write_parameters(path: Path, job: Job, result: FitResult) -> None:
     facts = job.clip.facts()
     arrays = to_arrays(result) | {
         "joint_names": np.array(LSP_14),
+        "term_names": np.array(TERMS),
+        "stage_names": np.array(_steps(job)),
         "status_names": np.array([status.name.lower() for status in Status]),
         "image_size": np.array(facts.image_size),
         "fps": np.array(facts.fps or 0.0),  # 0 for a photo

@@ -59,7 +59,7 @@ def fit_stage(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -
 
     return Stage(
         name="fit",
-        version=3,
+        version=4,
         config=plain(asdict(config)),
         files=files,
         after=("remap",),

@@ -20,6 +20,7 @@ _LIMBS = (
     ("right_hip", "right_knee"), ("right_knee", "right_ankle"),
 )  # fmt: skip
 _LEFT, _RIGHT, _MIDDLE = (255, 138, 76), (64, 178, 255), (250, 240, 120)
+_SEEN, _SHADE = (255, 255, 255), (40, 40, 40)
 _BACKDROP = (252, 224)  # grey levels at the top and the bottom of the view from the side
 _GAP = 0.008  # white between the panels, of their height
 _FILL = 0.92  # how much of its panel a side view may take
@@ -146,6 +147,23 @@ def draw_keypoints(
             cv2.circle(image, place[name], radius, (255, 255, 255), -1, cv2.LINE_AA, bits)
             inner, color = round(0.7 * radius), _side_color(name, name)
             cv2.circle(image, place[name], inner, color, -1, cv2.LINE_AA, bits)
+
+
+def draw_residuals(
+    image: Image, fitted: Float[np.ndarray, "n 2"], seen: Float[np.ndarray, "n 2"],
+    confidence: Float[np.ndarray, " n"],
+) -> None:  # fmt: skip
+    """Draw a ring where a joint was seen and a thin line from there to where it was fitted, in
+    place; joints of confidence 0 are left out."""
+    import cv2
+
+    bits, size = 4, max(1.0, 0.004 * max(image.shape[:2]))
+    ends = [np.rint(p.clip(-1e5, 1e5) * 2**bits).astype(int) for p in (fitted, seen)]
+    radius = round(1.5 * size * 2**bits)
+    for a, b in zip(*(points[confidence > 0].tolist() for points in ends), strict=True):
+        for color, thick in ((_SHADE, 3), (_SEEN, 1)):  # seen on light and dark ground
+            cv2.line(image, a, b, color, thick, cv2.LINE_AA, bits)
+            cv2.circle(image, b, radius, color, thick, cv2.LINE_AA, bits)
 
 
 def _side_color(a: str, b: str) -> tuple[int, int, int]:

@@ -11,6 +11,7 @@ from pipeline.detect import detect_stage
 from pipeline.evaluate import KnowsTruth, write_evaluation
 from pipeline.export import export
 from pipeline.fit import fit_stage
+from pipeline.progress import progress_stage
 from pipeline.remap import remap_stage
 from pipeline.render import render_stage
 from pipeline.report import print_metrics, print_summary, progress_bars
@@ -28,6 +29,8 @@ def stages_of(config: Config) -> list[Stage]:
     ]
     if config.render.picture is not Picture.none:
         stages.append(render_stage(config.render, config.fit, config.models, config.runtime))
+    if config.runtime.show:
+        stages.append(progress_stage(config.render, config.fit, config.models, config.runtime))
     return stages
 
 

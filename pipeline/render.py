@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import UInt8
 
+from fitting.body_model import BodyParams
 from fitting.fit_config import FitConfig
 from fitting.joints import Keypoints
 from fitting.result import FitResult
@@ -20,6 +21,7 @@ from pipeline.stage import Done, Job, Stage, Tick, timed
 
 if TYPE_CHECKING:
     from fitting.body_model import BodyModel
+    from pipeline.mesh_renderer import Mesh, View
 
 _JPEG_QUALITY = 92
 _DEFAULT_FPS = 25.0  # for videos that do not say
@@ -70,7 +72,7 @@ def _draw_clip(job: Job, body: "BodyModel", config: RenderConfig, tick: Tick) ->
             tick()
 
     if job.clip.video:
-        return _mp4(pictures(), job.clip.facts().fps or _DEFAULT_FPS)
+        return mp4(pictures(), job.clip.facts().fps or _DEFAULT_FPS)
     (picture,) = pictures()
     return _jpg(picture)
 
@@ -84,25 +86,36 @@ def draw(
         photo: RGB.
         result, keypoints: the rows of this frame, in the same order.
     """
-    from pipeline.mesh_renderer import Mesh, View, track_color
     from pipeline.overlay import overlay, side_by_side
 
-    height, width = photo.shape[:2]
-    meshes = [
-        Mesh(vertices, body.faces, track_color(int(track)))
-        for vertices, track in zip(body.vertices(result.params), result.track, strict=True)
-    ]
-    if len(result):
-        camera = result.camera
-        focal_length, (cx, cy) = float(camera.focal_length[0]), camera.center[0].tolist()
-    else:
-        focal_length, cx, cy = float(max(width, height)), (width - 1) / 2, (height - 1) / 2
-    view = View(focal_length, (cx, cy), (width, height))
+    meshes = meshes_of(body, result.params, result.track)
+    view = view_of(result, (photo.shape[1], photo.shape[0]))
     options = {"opacity": config.opacity, "backend": config.backend}
     if config.picture is Picture.side_by_side:
         points = keypoints.xy, keypoints.confidence
         return side_by_side(photo, meshes, view, keypoints=points, **options)
     return overlay(photo, meshes, view, **options)
+
+
+def meshes_of(body: "BodyModel", params: BodyParams, track: np.ndarray) -> list["Mesh"]:
+    """Everybody's surface in the colour of the person."""
+    from pipeline.mesh_renderer import Mesh, track_color
+
+    return [
+        Mesh(vertices, body.faces, track_color(int(person)))
+        for vertices, person in zip(body.vertices(params), track, strict=True)
+    ]
+
+
+def view_of(result: FitResult, size: tuple[int, int]) -> "View":
+    """The camera that the rows of one image share; any where there are none."""
+    from pipeline.mesh_renderer import View
+
+    if not len(result):
+        width, height = size
+        return View(float(max(size)), ((width - 1) / 2, (height - 1) / 2), size)
+    cx, cy = result.camera.center[0].tolist()
+    return View(float(result.camera.focal_length[0]), (cx, cy), size)
 
 
 def _jpg(picture: Image) -> PictureFile:
@@ -113,7 +126,8 @@ def _jpg(picture: Image) -> PictureFile:
     return PictureFile(np.frombuffer(buffer.getvalue(), np.uint8), ".jpg")
 
 
-def _mp4(pictures: Iterator[Image], fps: float) -> PictureFile:
+def mp4(pictures: Iterator[Image], fps: float) -> PictureFile:
+    """Encode frames of one size."""
     from pipeline.videos import write_video
 
     with tempfile.TemporaryDirectory() as folder:

@@ -23,7 +23,7 @@ _MOST_ROWS = 100  # of a table; more would push its end out of the terminal's me
 def progress_bars() -> Iterator[Track]:
     """Opens a bar per stage."""
     columns = (
-        TextColumn("{task.description:>7}"),
+        TextColumn("{task.description:>8}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 import torch
-from scipy.spatial.transform import Rotation
+from scipy.spatial.transform import Rotation, Slerp
 
 from fitting.rotations import (
     matrix_from_quaternion,
     quaternion_from_vector,
     quaternion_product,
     rotation_and_left_jacobian,
+    slerp,
     vector_from_quaternion,
 )
 
@@ -58,3 +59,14 @@ def test_product_is_the_right_factor_first():
     found = quaternion_product(quaternion_from_vector(a), quaternion_from_vector(b))
     expected = rotation_and_left_jacobian(a)[0] @ rotation_and_left_jacobian(b)[0]
     assert torch.allclose(matrix_from_quaternion(found), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.8, 1.0])
+def test_slerp_equals_scipys(share):
+    rng = np.random.default_rng(1)
+    for ends in rng.normal(0, 2, (20, 2, 3)):
+        p, q = quaternion_from_vector(torch.as_tensor(ends))
+        expected = Slerp([0, 1], Rotation.from_rotvec(ends))(share).as_matrix()
+        for sign in (1, -1):  # both name the same rotation
+            found = matrix_from_quaternion(slerp(p, sign * q, share)).numpy()
+            assert np.abs(found - expected).max() < 1e-12

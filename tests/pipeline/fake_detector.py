@@ -11,6 +11,7 @@ from detectors.skeletons import LSP_14
 from fitting.body_model import BodyParams
 from fitting.camera import Camera
 from fitting.joints import Keypoints
+from fitting.progress import Trail
 from fitting.result import FitResult
 from pipeline.render import PictureFile
 
@@ -104,7 +105,9 @@ def fit_result(n: int) -> FitResult:
         hypothesis=np.zeros(n, np.int32),
         spread=rng.uniform(size=n),
         expected_error=rng.uniform(size=n),
-        stage_terms=rng.uniform(size=(n, 4, 7)),
+        stage_terms=rng.uniform(size=(n, 6, 7)),
+        stage_on=rng.uniform(size=(n, 6, 7)) < 0.5,
+        trail=Trail(*(rng.normal(size=(n, 6, size)).astype(np.float32) for size in (10, 3, 69, 3))),
     )
 
 

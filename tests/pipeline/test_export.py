@@ -11,6 +11,7 @@ from PIL import Image as Pillow
 from rich.console import Console
 
 from fitting.joints import LSP_14
+from fitting.progress import TERMS
 from fitting.result import FitResult
 from fitting.status import Status
 from pipeline import report
@@ -22,13 +23,19 @@ from pipeline.stage import Job
 from tests.pipeline.fake_detector import fit_result, photo
 
 KEY = "5a" * 32
+STEPS = ("start", "camera", "1", "2", "3", "3 (2)")
 
 
 def two_people() -> FitResult:
     """Two people in two frames each; one row of the second was skipped."""
     result = fit_result(4)
+    on = np.ones((4, 6, 7), bool)
+    on[0, 1:5] = False
+    on[1] = False
     return replace(
         result,
+        stage_terms=np.arange(4 * 6 * 7).reshape(4, 6, 7) * 10.0002,  # rounded to 4 digits
+        stage_on=on,
         frame=np.array([0, 0, 1, 1], np.int32),
         track=np.array([0, 1, 0, 1], np.int32),
         reprojection_error=np.array([2.0, 5.0, 4.0, 999.0]),
@@ -43,7 +50,9 @@ def job_of(folder: Path, result: FitResult, *, key: str = KEY, rendered: bool = 
     Pillow.fromarray(photo(90)).save(path)
     (clip,), _ = Photos(str(path)).clips()
     cache = Cache(folder / "cache")
-    made = {"seconds": 1.25, "config": {"gender": "female"}, "files": {"body": "0badb0d1"}}
+    stages = {"stages": [{"name": "1"}, {"name": "2"}, {"name": "3"}], "refine": [{"name": "3"}]}
+    config = {"gender": "female", **stages}
+    made = {"seconds": 1.25, "config": config, "files": {"body": "0badb0d1"}}
     results = {"fit": cache.store("fit", clip.name, key, result, made)}
     if rendered:
         picture = PictureFile(np.frombuffer(b"jpeg bytes", np.uint8), ".jpg")
@@ -57,6 +66,9 @@ def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
     lost = Skipped(Path("in/notes.jpg"), "in/notes.jpg: not a picture")
     summary = export([job], [lost], tmp_path / "out")
     assert summary == json.loads((tmp_path / "out/summary.json").read_text())
+    off = dict.fromkeys(TERMS, "off")
+    first = dict(zip(TERMS, range(0, 70, 10), strict=True))
+    last = dict(zip(TERMS, range(350, 420, 10), strict=True))
     assert summary == {
         "fitted": 1,
         "skipped": 1,
@@ -71,10 +83,15 @@ def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
                     {
                         "track": 0, "frames": 2, "status": {"converged": 1, "max_iterations": 1},
                         "reprojection_error_px": 3.0, "focal_length_px": 160.0,
+                        "terms": {
+                            "start": first, "camera": off, "1": off, "2": off, "3": off,
+                            "3 (2)": last,
+                        },
                     },
                     {
                         "track": 1, "frames": 2, "status": {"skipped": 1, "stalled": 1},
                         "reprojection_error_px": 5.0, "focal_length_px": 160.0,
+                        "terms": dict.fromkeys(STEPS, off),
                     },
                 ],
                 "seconds": {"fit": 1.25, "render": 0.5},
@@ -94,6 +111,7 @@ def test_a_person_who_was_never_fitted_has_no_error(tmp_path: Path) -> None:
     result = replace(two_people(), status=np.array([0, 4, 0, 4], np.int32))
     (entry,) = export([job_of(tmp_path, result)], [], tmp_path / "out")["inputs"]
     assert [p["reprojection_error_px"] for p in entry["people"]] == [3.0, None]
+    assert [bool(p["terms"]) for p in entry["people"]] == [True, False]
 
 
 def test_names_in_the_summary_are_unique(tmp_path: Path) -> None:
@@ -112,13 +130,16 @@ def test_the_parameters_are_every_field_and_what_is_needed_to_use_them(tmp_path:
     with np.load(tmp_path / "out/a_photo.npz", allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive}
     expected = to_arrays(result)
-    own = {field.name for field in fields(FitResult)} - {"params", "camera"}
+    own = {field.name for field in fields(FitResult)} - {"params", "camera", "trail"}
     smplx = {"betas", "global_orient", "body_pose", "transl"}
-    assert own | smplx | {"focal_length", "center"} == expected.keys()
+    steps = {f"stage_{name}" for name in smplx}
+    assert own | smplx | steps | {"focal_length", "center"} == expected.keys()
     for name, array in expected.items():
         np.testing.assert_array_equal(arrays[name], array, err_msg=name)
     assert arrays["body_pose"].shape == (4, 69)
     assert tuple(arrays["joint_names"]) == LSP_14
+    assert tuple(arrays["term_names"]) == TERMS
+    assert tuple(arrays["stage_names"]) == STEPS
     assert arrays["status_names"][arrays["status"]].tolist() == [
         "converged", "stalled", "max_iterations", "skipped",
     ]  # fmt: skip

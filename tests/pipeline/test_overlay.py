@@ -5,7 +5,14 @@ import pytest
 
 from fitting.joints import LSP_14
 from pipeline.mesh_renderer import Mesh, Rendering, View
-from pipeline.overlay import compose, draw_keypoints, from_the_side, overlay, side_by_side
+from pipeline.overlay import (
+    compose,
+    draw_keypoints,
+    draw_residuals,
+    from_the_side,
+    overlay,
+    side_by_side,
+)
 from pipeline.rasterizers import Backend
 
 VIEW = View(300.0, (79.5, 59.5), (160, 120))
@@ -137,3 +144,19 @@ def test_keypoints_far_outside_and_not_a_number_where_missing_do_not_fail():
     xy, confidence = np.full((14, 2), 1e9), np.ones(14)
     xy[0], confidence[0] = np.nan, 0.0
     draw_keypoints(image, xy, confidence)
+
+
+def test_residuals_lead_from_what_was_fitted_to_a_ring_at_what_was_seen():
+    before = np.full((120, 160, 3), 128, np.uint8)
+    fitted = np.array([[20.0, 30.0], [100.0, 90.0], [50.0, 50.0]])
+    seen = np.array([[60.0, 30.0], [100.0, 110.0], [np.nan, np.nan]])
+    image = before.copy()
+    draw_residuals(image, fitted, np.nan_to_num(seen), np.array([1.0, 0.4, 0.0]))
+    for x in range(22, 55):
+        assert image[30, x].min() > 200, "a white line"
+        assert image[28:33, x].min() < 100, "with a dark edge"
+    assert np.abs(changed(image, before) - [18, 27, 104, 115]).max() <= 2
+    assert (image[40:80, :90] == 128).all(), "nothing of the missing joint"
+    ring = image[30, 57:64].max(-1)
+    assert ring.min() < 100
+    assert ring.max() > 200

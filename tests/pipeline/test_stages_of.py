@@ -31,6 +31,7 @@ def no_bar(title: str, total: int | None) -> Tick:
 
 CANNED: dict[str, Callable[[int], Any]] = {
     "detect": detections, "remap": keypoints, "fit": fit_result, "render": picture_file,
+    "progress": picture_file,
 }  # fmt: skip
 
 
@@ -81,6 +82,10 @@ ALL = ["detect", "remap", "fit", "render"]
         (["render=none"], []),
         (["runtime.device=cuda:1", "runtime.threads=7", "runtime.batch_size=3"], []),
         (["runtime.output_dir=o", "runtime.weights_dir=w"], []),
+        (["runtime.show=true"], ["progress"]),
+        (["runtime.show=true", "render.opacity=0.5"], ["render", "progress"]),
+        (["runtime.show=true", "render=none"], ["progress"]),
+        (["runtime.show=true", "render.backend=raycast"], ["render", "progress"]),
     ],
     ids=str,
 )
