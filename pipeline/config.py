@@ -71,6 +71,7 @@ class RuntimeConfig:
         threads: CPU threads of torch.
         batch_size: people per solve, and crops per forward pass of mmpose.
         cache_dir, output_dir, weights_dir: folders, relative to the working directory.
+        release_layout: results are also written as the release of SMPLify does.
     """
 
     device: str = MISSING
@@ -79,6 +80,7 @@ class RuntimeConfig:
     cache_dir: str = MISSING
     output_dir: str = MISSING
     weights_dir: str = MISSING
+    release_layout: bool = False
 
     def __post_init__(self) -> None:
         for name in ("threads", "batch_size"):
