@@ -27,7 +27,7 @@ def draw_chart(chart: Chart, table: Table, path: Path) -> None:
     axes.grid(axis="y" if not chart.lines else "both", color="#dddddd", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="lower right", framealpha=0.95)
+    figure.legend(loc="outside right upper", frameon=False)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png")
 

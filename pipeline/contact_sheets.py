@@ -1,13 +1,14 @@
 """The best, median and worst fits of an evaluation side by side."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
+from fitting.joints import Keypoints
 from pipeline.cache import Cache
 from pipeline.config import Config, Picture
 from pipeline.evaluate import Evaluation
@@ -76,41 +77,29 @@ def write_contact_sheets(
 
 def _tile(job: Job, caption: str) -> Pillow.Image:
     """The photo with the keypoints that were fitted, and the body over it, above a caption."""
-    import io
-
     keypoints = job.results["remap"].load()
     (photo,) = job.clip.frames()
     content = job.results["render"].load().content.tobytes()
     with Pillow.open(io.BytesIO(content)) as picture:
-        overlay = np.asarray(picture.convert("RGB"))
-    pair = _fitted_in([_with_keypoints(photo, keypoints), overlay])
+        pair = _fitted_in(photo, keypoints, picture.convert("RGB"))
     tile = Pillow.new("RGB", _TILE, _PAPER)
     tile.paste(pair, ((_TILE[0] - pair.width) // 2, 0))
     ImageDraw.Draw(tile).text((4, _TILE[1] - _CAPTION + 2), caption, fill=_INK)
     return tile
 
 
-def _with_keypoints(photo: Image, keypoints) -> Image:
-    import cv2
-
-    factor = max(1.0, 400 / max(photo.shape[:2]))  # small photos are enlarged: thin lines
-    size = tuple(round(factor * side) for side in photo.shape[1::-1])
-    large = cv2.resize(photo, size, interpolation=cv2.INTER_CUBIC)
-    for xy, confidence in zip(keypoints.xy, keypoints.confidence, strict=True):
-        draw_keypoints(large, (xy + 0.5) * factor - 0.5, confidence)
-    return large
-
-
-def _fitted_in(pictures: list[UInt8[np.ndarray, "H W 3"]]) -> Pillow.Image:
-    """Pictures of one shape next to each other, as large as a tile allows."""
-    height, width = pictures[0].shape[:2]
+def _fitted_in(photo: Image, keypoints: Keypoints, overlay: Pillow.Image) -> Pillow.Image:
+    """Both next to each other, as large as a tile allows."""
+    height, width = photo.shape[:2]
     room = ((_TILE[0] - 3 * _GAP) / 2, _TILE[1] - _CAPTION - _GAP)
     factor = min(room[0] / width, room[1] / height)
     size = max(1, round(factor * width)), max(1, round(factor * height))
+    left = np.array(Pillow.fromarray(photo).resize(size, Pillow.Resampling.LANCZOS))
+    for xy, confidence in zip(keypoints.xy, keypoints.confidence, strict=True):
+        draw_keypoints(left, (xy + 0.5) * factor - 0.5, confidence)
     pair = Pillow.new("RGB", (2 * size[0] + _GAP, size[1]), _PAPER)
-    for place, picture in enumerate(pictures):
-        small = Pillow.fromarray(picture).resize(size, Pillow.Resampling.LANCZOS)
-        pair.paste(small, (place * (size[0] + _GAP), 0))
+    pair.paste(Pillow.fromarray(left), (0, 0))
+    pair.paste(overlay.resize(size, Pillow.Resampling.LANCZOS), (size[0] + _GAP, 0))
     return pair
 
 

@@ -75,10 +75,10 @@ class Lsp:
         Raises:
             NoClipsError: the data set, or a file that the options name, is missing or wrong.
         """
-        root = lsp_root(Path(self.root).expanduser(), Path(self.unpack_to))
-        clips, skipped = open_files(image_paths(root, self.numbers), [], video=None)
-        self._truth = read_annotation(annotation_path(root))
+        paths = image_paths(self._folder(), self.numbers)
+        self._annotation()  # read now: what is wrong with it is said before any work
         self._label_files()
+        clips, skipped = open_files(paths, [], video=None)
         genders = read_genders(Path(self.genders).expanduser()) if self.genders else None
         return [
             replace(
@@ -91,10 +91,16 @@ class Lsp:
 
     def evaluate(self, jobs: list[Job], config: Config) -> Evaluation:
         """PCK of the detector and of the fit side by side, silhouettes where they are given."""
-        if self._truth is None:
-            self.clips()
         rows = [number - 1 for number in self.numbers]
-        return evaluate_lsp(self.numbers, self._truth[rows], jobs, self._label_files(), config)
+        truth = self._annotation()[rows]
+        return evaluate_lsp(self.numbers, truth, jobs, self._label_files(), config)
+
+    def _folder(self) -> Path:
+        return lsp_root(Path(self.root).expanduser(), Path(self.unpack_to))
+
+    def _annotation(self) -> Annotation:
+        self._truth = self._truth or read_annotation(annotation_path(self._folder()))
+        return self._truth
 
     def _label_files(self) -> dict[str, dict[int, Path]]:
         folders = {"silhouettes": self.silhouettes, "parts": self.parts}

@@ -65,7 +65,7 @@ def evaluate_lsp(
     errors = [case.fit.reprojection_error[0] if case.fit else np.nan for case in cases]
     columns["fit_to_keypoints_torso"] = np.array(errors) / truth.torso
     columns["fit_seconds"] = np.array([_seconds(case) for case in cases])
-    figures = {"nobody_detected": int((~guesses["detector"].given).all(1).sum())}
+    figures: dict[str, float] = {"nobody_detected": int((~guesses["detector"].given).all(1).sum())}
     for option, files in labels.items():
         more, totals = _segmentation(option, cases, files, config)
         columns, figures = columns | more, figures | totals

@@ -49,8 +49,8 @@ def part_labels(
     labels = _parts_of(body)[body.faces[:, 0]].repeat(3)  # colours do not run into each other
     grey = np.repeat(labels[:, None] * _STEP, 3, axis=1).astype(np.uint8)
     triangles = np.arange(len(corners), dtype=np.int32).reshape(-1, 3)
-    center = fit.camera.center[0].tolist()
-    camera = Pinhole(float(fit.camera.focal_length[0]), *center, *image_size)
+    (cx, cy), (width, height) = fit.camera.center[0].tolist(), image_size
+    camera = Pinhole(float(fit.camera.focal_length[0]), cx, cy, width, height)
     seen = rasterizer(backend).sample(Surface(corners, triangles, grey), camera)
     found = np.rint(seen.color[..., 0] / _STEP).astype(np.uint8)
     return np.where(seen.depth > 0, found, 0).astype(np.uint8)
