@@ -46,10 +46,13 @@ def fit_stage(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -
     def with_own(gender: Gender, scale: float) -> Stage:
         return _fit_stage(replace(config, gender=gender), models, runtime, scale)
 
-    def of(clip: Clip) -> Stage:
-        return with_own(clip.gender or config.gender, clip.fit_scale)
+    usual = (config.gender, 1.0)
 
-    return replace(with_own(config.gender, 1.0), of=of)
+    def of(clip: Clip) -> Stage | None:
+        own = (clip.gender or config.gender, clip.fit_scale)
+        return with_own(*own) if own != usual else None
+
+    return replace(with_own(*usual), of=of)
 
 
 def _fit_stage(

@@ -93,8 +93,8 @@ def read_annotation(path: Path) -> Annotation:
 
     try:
         joints = loadmat(path).get("joints")
-    # What scipy raises for files that are damaged, no .mat, or of MATLAB 7.3.
-    except (ValueError, NotImplementedError, TypeError, OSError, EOFError) as error:
+    # A damaged file can raise nearly anything: MatReadError, zlib.error, NotImplementedError, ...
+    except Exception as error:
         raise NoClipsError(f"{path}: not LSP's joints.mat ({error})") from error
     shape = None if joints is None else joints.shape
     if joints is None or sorted(joints.shape) != [3, 14, COUNT]:

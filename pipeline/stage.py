@@ -47,7 +47,8 @@ class Stage:
         compute: jobs -> results, in order, one by one as they are ready; loads its model when
             called. It may tick frames; those of a finished job that it did not are ticked for it.
         nothing: why a result is of no use to the stages that follow, None when it is.
-        of: the same step with the settings of one clip, which may have some of its own.
+        of: the same step for a clip that has settings of its own, None for one that has not; the
+            same object for the same settings.
     """
 
     name: str
@@ -58,7 +59,7 @@ class Stage:
     output: type
     compute: Callable[[list[Job], Tick], Iterator[Done]]
     nothing: Callable[[Any], str | None] | None = None
-    of: "Callable[[Clip], Stage] | None" = None
+    of: "Callable[[Clip], Stage | None] | None" = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def by_settings(stage: Stage, jobs: list[Job]) -> list[tuple[Stage, list[Job]]]:
     """Jobs that have the same settings, and the stage with these."""
     groups: dict[int, tuple[Stage, list[Job]]] = {}
     for job in jobs:
-        own = stage.of(job.clip) if stage.of else stage
+        own = (stage.of(job.clip) if stage.of else None) or stage
         groups.setdefault(id(own), (own, []))[1].append(job)
     return list(groups.values())
 
