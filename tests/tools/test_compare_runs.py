@@ -21,7 +21,7 @@ def write(folder: Path, cases: list[str], **columns: list[float]) -> Path:
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
-    """B is better by 0.1 or 0.2 in three cases and worse by 2 in the fourth; it lost e and has f."""
+    """B is better by 0.1 or 0.2 in three cases, worse by 2 in the fourth; it lost e, has f."""
     a = write(
         tmp_path / "a", ["a", "b", "c", "d", "e"],
         fit_error_torso=[1, 2, 3, 4, 5], only_a=[0] * 5, same=[1] * 5,
