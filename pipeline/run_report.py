@@ -64,8 +64,12 @@ def write_report(
     ]
     path = folder / REPORT
     with replacing(path) as temporary:
-        temporary.write_text(_page("Evaluation", "".join(sections)), encoding="utf-8")
+        temporary.write_text(_page(_title(config), "".join(sections)), encoding="utf-8")
     return path
+
+
+def _title(config: Config) -> str:
+    return f"{type(config.detector).__name__} on {type(config.data).__name__}, evaluated"
 
 
 def _page(title: str, body: str) -> str:
