@@ -64,6 +64,7 @@ def lsp_config(root: Path, detections: Path, *overrides: str, n: int = N) -> Con
     given = [
         "data=lsp", f"data.root='{root}'", "detector=keypoint_file", f"detector.path={detections}",
         f"data.max_images={n}", "fit=smplify", "render=none", "runtime.threads=1",
+        "render.backend=raycast",  # no search for a GL library
     ]  # fmt: skip
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         return to_config(compose("config", [*given, *places, *overrides]))

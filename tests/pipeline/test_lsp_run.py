@@ -17,6 +17,7 @@ from fitting.retrieval import load_pose_library
 from pipeline import pipeline
 from pipeline.config import ConfigError
 from pipeline.mesh_renderer import Mesh, View, render
+from pipeline.rasterizers import Backend
 from pipeline.synthetic import IMAGE_SIDE, Cases, draw_cases
 from tests.conftest import ROOT
 from tests.pipeline.mini_lsp import FIRST, lsp_config, write_detections, write_lsp
@@ -42,7 +43,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, cases: Cases, body: BodyModel
         color = np.array((150, 182, 224), np.uint8)
         center = case.camera.center[0].tolist()
         view = View(float(case.camera.focal_length[0]), tuple(center), (IMAGE_SIDE, IMAGE_SIDE))
-        seen = render([Mesh(vertices, body.faces, color)], view)
+        seen = render([Mesh(vertices, body.faces, color)], view, Backend.raycast)
         Pillow.fromarray(seen.color).save(folder / f"images/im{number}.jpg")
         Pillow.fromarray(seen.mask.astype(np.uint8) * 255).save(folder / f"masks/{number}.png")
     return folder
