@@ -59,8 +59,8 @@ def evaluate(overrides: list[str]) -> Evaluation:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = to_config(compose("config", ["data=synthetic", *overrides]))
     clips, _ = config.data.clips()
-    jobs, _ = through(stages_of(config), clips, config.runtime)
-    return config.data.evaluate(jobs, config.runtime)
+    jobs, _, _ = through(stages_of(config), clips, config.runtime)
+    return config.data.evaluate(jobs, config)
 
 
 def difference(row: Evaluation, base: Evaluation, column: str) -> dict[str, float]:

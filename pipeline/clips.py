@@ -1,4 +1,4 @@
-"""What the user gives, as clips: photos, videos, the LSP data set."""
+"""What the user gives, as clips: photos, videos (LSP: pipeline/lsp.py)."""
 
 import hashlib
 import json
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from detectors.base import Image
+from fitting.fit_config import Gender
 from pipeline.images import ClipError, Facts, check_readable, photo_facts, read_photo
 from pipeline.videos import VideoReader
 
@@ -39,14 +40,6 @@ class PeopleChoice(Enum):
     largest = "largest"
 
 
-class Split(Enum):
-    """Part of LSP: images 1..1000 train, 1001..2000 test."""
-
-    train = "train"
-    test = "test"
-    all = "all"
-
-
 @dataclass(frozen=True)
 class Clip:
     """A photo (one frame) or a video, decoded only when asked.
@@ -56,12 +49,16 @@ class Clip:
         path: the file.
         key: sha256 (hex) of its bytes and the options it is decoded with.
         video: which frames are read; None for a photo.
+        gender: of the person in it, where the data says so; else fit.gender.
+        fit_scale: it is fitted as if it had been enlarged so many times.
     """
 
     name: str
     path: Path
     key: str
     video: VideoReader | None = None
+    gender: Gender | None = None
+    fit_scale: float = 1.0
 
     def facts(self) -> Facts:
         """Size, length, frame rate and focal length, from the header.
@@ -103,7 +100,7 @@ class Photos:
     people: PeopleChoice = PeopleChoice.all
 
     def __post_init__(self) -> None:
-        self.people = _choice("data.people", PeopleChoice, self.people)
+        self.people = choice("data.people", PeopleChoice, self.people)
 
     def clips(self) -> Found:
         """The photos in natural order (2 before 10), and what was passed over.
@@ -111,7 +108,7 @@ class Photos:
         Raises:
             NoClipsError: nothing is there.
         """
-        return _open(*_select(self.path, "photo"), video=None)
+        return open_files(*_select(self.path, "photo"), video=None)
 
 
 @dataclass
@@ -124,9 +121,9 @@ class Video:
     people: PeopleChoice = PeopleChoice.all
 
     def __post_init__(self) -> None:
-        self.people = _choice("data.people", PeopleChoice, self.people)
-        _at_least_one("data.stride", self.stride)
-        _at_least_one("data.max_frames", self.max_frames)
+        self.people = choice("data.people", PeopleChoice, self.people)
+        at_least_one("data.stride", self.stride)
+        at_least_one("data.max_frames", self.max_frames)
 
     def clips(self) -> Found:
         """The videos in natural order, and what was passed over.
@@ -134,46 +131,11 @@ class Video:
         Raises:
             NoClipsError: nothing is there.
         """
-        return _open(*_select(self.path, "video"), VideoReader(self.stride, self.max_frames))
+        return open_files(*_select(self.path, "video"), VideoReader(self.stride, self.max_frames))
 
 
-@dataclass
-class Lsp:
-    """The Leeds Sports Pose data set, which each user has to have: `root` holds `images/`."""
-
-    root: str
-    split: Split = Split.test
-    people: PeopleChoice = PeopleChoice.largest
-    max_images: int | None = None
-
-    def __post_init__(self) -> None:
-        self.split = _choice("data.split", Split, self.split)
-        self.people = _choice("data.people", PeopleChoice, self.people)
-        _at_least_one("data.max_images", self.max_images)
-
-    def clips(self) -> Found:
-        """The images of the split, in order; none is ever passed over.
-
-        Raises:
-            NoClipsError: the data set or a part of it is missing.
-        """
-        numbers = {
-            Split.train: range(1, 1001), Split.test: range(1001, 2001), Split.all: range(1, 2001)
-        }[self.split][: self.max_images]  # fmt: skip
-        images = Path(self.root).expanduser() / "images"
-        folder = images / "lsp" if (images / "lsp").is_dir() else images
-        paths = [folder / f"im{number:04d}.jpg" for number in numbers]
-        missing = [path for path in paths if not path.is_file()]
-        if missing:
-            raise NoClipsError(
-                f"data.root: {len(missing)} of {len(paths)} LSP images are missing, first "
-                f"{missing[0]}. This project may not pass LSP on (research use only) and its "
-                "original link is dead: put your own copy of lsp_dataset's images there"
-            )
-        return _open(paths, [], video=None)
-
-
-def _choice(option: str, kind: type[_Choice], value: _Choice | str) -> _Choice:
+def choice(option: str, kind: type[_Choice], value: _Choice | str) -> _Choice:
+    """The member that a value names; ValueError names the option and all members."""
     try:
         return kind(value)
     except ValueError:
@@ -181,7 +143,8 @@ def _choice(option: str, kind: type[_Choice], value: _Choice | str) -> _Choice:
         raise ValueError(f"{option}: expected one of {names}, got {value!r}") from None
 
 
-def _at_least_one(option: str, value: int | None) -> None:
+def at_least_one(option: str, value: int | None) -> None:
+    """Raise ValueError, naming the option, where a number is given and below 1."""
     if value is not None and value < 1:
         raise ValueError(f"{option}: expected 1 or more, got {value}")
 
@@ -238,7 +201,7 @@ def _natural(path: Path) -> tuple:
     return [int(part) if odd % 2 else part for odd, part in enumerate(parts)], str(path)
 
 
-def _open(paths: list[Path], skipped: list[Skipped], video: VideoReader | None) -> Found:
+def open_files(paths: list[Path], skipped: list[Skipped], video: VideoReader | None) -> Found:
     """Hash and name each file; one that cannot be read is passed over with the others."""
     keys, skipped = {}, list(skipped)
     for path in paths:

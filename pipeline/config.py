@@ -72,6 +72,7 @@ class RuntimeConfig:
         batch_size: people per solve, and crops per forward pass of mmpose.
         cache_dir, output_dir, weights_dir: folders, relative to the working directory.
         show: also write an animation of the fit.
+        release_layout: results are also written as the release of SMPLify does.
     """
 
     device: str = MISSING
@@ -81,6 +82,7 @@ class RuntimeConfig:
     output_dir: str = MISSING
     weights_dir: str = MISSING
     show: bool = MISSING
+    release_layout: bool = MISSING
 
     def __post_init__(self) -> None:
         for name in ("threads", "batch_size"):

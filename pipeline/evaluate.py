@@ -11,11 +11,34 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from pipeline.cache import replacing
-from pipeline.config import RuntimeConfig
+from pipeline.config import Config
 from pipeline.metrics import bootstrap_interval
 from pipeline.stage import Job
 
 METRICS, PER_CASE = "metrics.json", "per_case.csv"
+
+
+Table = dict[str, dict[str, float]]
+"""Row -> column -> number."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture of a table.
+
+    Args:
+        table: its title.
+        columns: drawn in one picture, by the name in the legend.
+        title, x_label, y_label: written on it.
+        lines: the rows are numbers on the x axis; else a group of bars each.
+    """
+
+    table: str
+    columns: dict[str, str]
+    title: str
+    x_label: str
+    y_label: str
+    lines: bool
 
 
 @dataclass(frozen=True)
@@ -28,12 +51,18 @@ class Evaluation:
         columns: name, ending in its unit -> value of each case. NaN leaves the case out of the
             mean: a metric that can count a case without a body has a number for it.
         figures: name -> number about all cases that is no mean of a column.
+        tables: title -> row -> column -> number, where one number each is not enough.
+        charts: file name -> picture of a table, for people.
+        ranking: the column that tells good cases (low) from bad ones.
     """
 
     cases: tuple[str, ...]
     fitted: Bool[np.ndarray, " N"]
     columns: dict[str, Float[np.ndarray, " N"]]
     figures: dict[str, float] = field(default_factory=dict)
+    tables: dict[str, Table] = field(default_factory=dict)
+    charts: dict[str, Chart] = field(default_factory=dict)
+    ranking: str | None = None
 
     def __post_init__(self) -> None:
         n = len(self.cases)
@@ -46,12 +75,13 @@ class Evaluation:
 class KnowsTruth(Protocol):
     """A data source that can say how good fits of its clips are."""
 
-    def evaluate(self, jobs: list[Job], runtime: RuntimeConfig) -> Evaluation:
-        """Compare the fits of the jobs with the truth.
+    def evaluate(self, jobs: list[Job], config: Config) -> Evaluation:
+        """Compare what was found with the truth.
 
         Args:
-            jobs: that went through the fit; clips of this source that are not among them failed.
-            runtime: where and how fast; changes no number.
+            jobs: of every clip, with the results of the stages that it came through: one without
+                a result of the fit failed, as did clips of this source that are not among them.
+            config: of the run.
         """
         ...
 
@@ -60,12 +90,17 @@ def metrics_of(evaluation: Evaluation) -> dict[str, Any]:
     """The evaluation in numbers: means with 95 % bootstrap intervals, medians, counts; None where
     no case has a value."""
     fitted = int(evaluation.fitted.sum())
+    tables = {
+        title: {row: {c: _finite(v) for c, v in cells.items()} for row, cells in table.items()}
+        for title, table in evaluation.tables.items()
+    }
     return {
         "cases": len(evaluation.cases),
         "fitted": fitted,
         "not_fitted": len(evaluation.cases) - fitted,
         **{name: _finite(value) for name, value in evaluation.figures.items()},
         "means": {name: _mean(column) for name, column in evaluation.columns.items()},
+        **({"tables": tables} if tables else {}),
     }
 
 

@@ -2,18 +2,19 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
-from functools import partial
+from dataclasses import asdict, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from fitting.camera import Camera, focal_length_px
-from fitting.fit_config import FitConfig
+from fitting.fit_config import FitConfig, Gender
 from fitting.joints import Keypoints
 from fitting.result import FitResult
 from pipeline.cache import plain
+from pipeline.clips import Clip
 from pipeline.config import (
     ConfigError,
     ModelsConfig,
@@ -35,9 +36,28 @@ Solve = Callable[[Keypoints, Camera], FitResult]
 def fit_stage(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> Stage:
     """The stage of SMPLify with the given settings and models.
 
+    A clip of known gender, or that is fitted enlarged (`Clip`), has the stage with these settings.
+
     Raises:
         ConfigError: a model's file does not exist, or the focal length is none.
     """
+
+    @cache
+    def with_own(gender: Gender, scale: float) -> Stage:
+        return _fit_stage(replace(config, gender=gender), models, runtime, scale)
+
+    usual = (config.gender, 1.0)
+
+    def of(clip: Clip) -> Stage | None:
+        own = (clip.gender or config.gender, clip.fit_scale)
+        return with_own(*own) if own != usual else None
+
+    return replace(with_own(*usual), of=of)
+
+
+def _fit_stage(
+    config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig, scale: float
+) -> Stage:
     files = {
         "body": existing("models.bodies", _body_file(config, models)),
         "pose_prior": existing("models.pose_prior", project_path(models.pose_prior)),
@@ -55,12 +75,13 @@ def fit_stage(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -
     def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
         solve = _solver(config, models, runtime)
         for group in _groups(jobs, runtime.batch_size):
-            yield from _fit_group(group, solve, config, runtime)
+            yield from _fit_group(group, solve, config, runtime, scale)
 
+    enlarged = {"scale": scale} if scale != 1 else {}
     return Stage(
         name="fit",
-        version=4,
-        config=plain(asdict(config)),
+        version=5,
+        config=plain(asdict(config)) | enlarged,
         files=files,
         after=("remap",),
         output=FitResult,
@@ -81,6 +102,16 @@ def body_of(config: FitConfig, models: ModelsConfig) -> "BodyModel":
         return load_body_model(_body_file(config, models))
     except ValueError as error:
         raise ConfigError(f"models.bodies: {error}") from error
+
+
+def bodies_of(config: FitConfig, models: ModelsConfig) -> "Callable[[Clip], BodyModel]":
+    """Gives the body model that a clip was fitted with; each is loaded once."""
+
+    @cache
+    def body(gender: Gender) -> "BodyModel":
+        return body_of(replace(config, gender=gender), models)
+
+    return lambda clip: body(clip.gender or config.gender)
 
 
 def _solver(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> Solve:
@@ -141,27 +172,51 @@ def _groups(jobs: list[Job], rows: int) -> Iterator[list[tuple[Job, Keypoints]]]
 
 
 def _fit_group(
-    group: list[tuple[Job, Keypoints]], solve: Solve, config: FitConfig, runtime: RuntimeConfig
+    group: list[tuple[Job, Keypoints]], solve: Solve, config: FitConfig, runtime: RuntimeConfig,
+    scale: float,
 ) -> Iterator[Done]:  # fmt: skip
     """Solve the rows of several clips together and hand each clip its own."""
     begin = time.perf_counter()
     sizes = [len(keypoints) for _, keypoints in group]
-    keypoints = Keypoints.concatenate([keypoints for _, keypoints in group])
-    camera = Camera.concatenate([_camera(job, config, len(k)) for job, k in group])
+    keypoints = _enlarged(Keypoints.concatenate([keypoints for _, keypoints in group]), scale)
+    camera = Camera.concatenate([_camera(job, config, len(k), scale) for job, k in group])
     parts = []
     for first in range(0, len(keypoints), runtime.batch_size):
         rows = slice(first, first + runtime.batch_size)
         parts.append(solve(keypoints[rows], camera[rows]))
     share = (time.perf_counter() - begin) / max(len(keypoints), 1)
     ends = np.cumsum(sizes)
-    whole = FitResult.concatenate(parts)
+    whole = _reduced(FitResult.concatenate(parts), scale)
     for (job, _), size, end in zip(group, sizes, ends, strict=True):
         yield Done(job, whole[slice(end - size, end)], share * size)
 
 
-def _camera(job: Job, config: FitConfig, rows: int) -> Camera:
+def _camera(job: Job, config: FitConfig, rows: int, scale: float) -> Camera:
     """The camera of a clip, for each of its rows: principal point in the middle of the image."""
     facts = job.clip.facts()
-    focal_length = focal_length_px(config.focal_length, facts.image_size, facts.exif_focal_35mm)
-    middle = (np.array(facts.image_size, float) - 1) / 2  # pixel centres are at integers
+    width, height = (round(scale * side) for side in facts.image_size)
+    focal_length = focal_length_px(config.focal_length, (width, height), facts.exif_focal_35mm)
+    middle = (scale * np.array(facts.image_size) - 1) / 2  # pixel centres are at integers
     return Camera(np.full(rows, focal_length), np.tile(middle, (rows, 1)))
+
+
+def _enlarged(keypoints: Keypoints, scale: float) -> Keypoints:
+    """The keypoints in the pixels of an enlarged image."""
+    if scale == 1:
+        return keypoints
+    xy, extra_xy = _scaled(keypoints.xy, scale), _scaled(keypoints.extra_xy, scale)
+    return replace(keypoints, xy=xy, extra_xy=extra_xy)
+
+
+def _reduced(result: FitResult, scale: float) -> FitResult:
+    """A fit to an enlarged image in the pixels of the image itself: the body is the same."""
+    if scale == 1:
+        return result
+    camera = Camera(result.camera.focal_length / scale, _scaled(result.camera.center, 1 / scale))
+    error = result.reprojection_error / scale
+    return replace(result, camera=camera, reprojection_error=error)
+
+
+def _scaled(xy: np.ndarray, factor: float) -> np.ndarray:
+    """Pixels of a resized image: what stays in place is its corner, half a pixel before (0, 0)."""
+    return ((xy + 0.5) * factor - 0.5).astype(xy.dtype)

@@ -1,6 +1,7 @@
 """detect -> remap -> fit -> render: the whole run."""
 
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from pipeline.evaluate import KnowsTruth, write_evaluation
 from pipeline.export import export
 from pipeline.fit import fit_stage
 from pipeline.progress import progress_stage
+from pipeline.release_layout import write_release_layout
 from pipeline.remap import remap_stage
 from pipeline.render import render_stage
 from pipeline.report import print_metrics, print_summary, progress_bars
-from pipeline.stage import Job, Stage, run_stage
+from pipeline.run_report import write_report
+from pipeline.stage import Job, Stage, by_settings, run_stage
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +48,7 @@ def run(config: Config) -> dict[str, Any]:
         NoClipsError: data names nothing to work on.
         ConfigError: a setting cannot be used.
     """
+    begin = time.perf_counter()
     stages = stages_of(config)  # before anything is read: they check what their settings name
     folder = Path(config.runtime.output_dir)
     clips, skipped = config.data.clips()
@@ -54,31 +58,42 @@ def run(config: Config) -> dict[str, Any]:
             "replace them: name another folder"
         )
     _report(skipped)
-    jobs, dropped = through(stages, clips, config.runtime)
+    jobs, stopped, dropped = through(stages, clips, config.runtime)
     summary = export(jobs, skipped + dropped, folder)
+    if config.runtime.release_layout:
+        write_release_layout(jobs, folder / "release")
     print_summary(summary, folder)
     if isinstance(config.data, KnowsTruth):
-        summary["metrics"] = write_evaluation(config.data.evaluate(jobs, config.runtime), folder)
+        evaluation = config.data.evaluate(jobs + stopped, config)
+        summary["metrics"] = write_evaluation(evaluation, folder)
+        if evaluation.charts:
+            write_report(evaluation, jobs, config, summary, time.perf_counter() - begin)
         print_metrics(summary["metrics"])
     return summary
 
 
 def through(
     stages: list[Stage], clips: list[Clip], runtime: RuntimeConfig
-) -> tuple[list[Job], list[Skipped]]:
+) -> tuple[list[Job], list[Job], list[Skipped]]:
     """Bring the clips through the stages, from the cache where they have been before.
 
     Returns:
-        The jobs that came through all of them, and the clips that did not.
+        The jobs that came through all of them; those that did not, with the results that they
+        have; and why they did not.
     """
-    jobs, skipped = [Job(clip) for clip in clips], []
+    jobs, stopped, skipped = [Job(clip) for clip in clips], [], []
+    for stage in stages:
+        by_settings(stage, jobs)  # checks what settings of single clips name, too
     cache = Cache(Path(runtime.cache_dir))
     with progress_bars() as track:
         for stage in stages:
-            jobs, dropped = run_stage(stage, jobs, cache, track)
+            before = jobs
+            jobs, dropped = run_stage(stage, before, cache, track)
+            going = {job.clip.name for job in jobs}
+            stopped += [job for job in before if job.clip.name not in going]
             _report(dropped)
             skipped += dropped
-    return jobs, skipped
+    return jobs, stopped, skipped
 
 
 def _report(skipped: list[Skipped]) -> None:

@@ -15,7 +15,7 @@ from fitting.joints import Keypoints
 from fitting.progress import TERMS, step_names
 from fitting.result import FitResult
 from pipeline.config import ModelsConfig, RenderConfig, RuntimeConfig
-from pipeline.fit import body_of
+from pipeline.fit import bodies_of
 from pipeline.images import Image
 from pipeline.render import PictureFile, meshes_of, mp4, view_of
 from pipeline.stage import Done, Job, Stage, Tick, timed
@@ -45,9 +45,14 @@ def progress_stage(
         from fitting.kinematics import Kinematics
 
         torch.set_num_threads(runtime.threads)
-        body = body_of(fit, models)
-        artist = Artist(body, Kinematics(body, fit.n_betas), config)
-        return timed(jobs, lambda job: mp4(_frames(job, names, artist), FPS))
+        body_for = bodies_of(fit, models)
+
+        def one(job: Job) -> PictureFile:
+            body = body_for(job.clip)
+            artist = Artist(body, Kinematics(body, fit.n_betas), config)
+            return mp4(_frames(job, names, artist), FPS)
+
+        return timed(jobs, one)
 
     return Stage(
         name="progress",

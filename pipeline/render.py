@@ -15,7 +15,7 @@ from fitting.fit_config import FitConfig
 from fitting.joints import Keypoints
 from fitting.result import FitResult
 from pipeline.config import ModelsConfig, Picture, RenderConfig, RuntimeConfig
-from pipeline.fit import body_of
+from pipeline.fit import bodies_of
 from pipeline.images import Image
 from pipeline.stage import Done, Job, Stage, Tick, timed
 
@@ -44,8 +44,8 @@ def render_stage(
         import torch
 
         torch.set_num_threads(runtime.threads)  # smplx makes the meshes with torch
-        body = body_of(fit, models)
-        return timed(jobs, lambda job: _draw_clip(job, body, config, tick))
+        body_for = bodies_of(fit, models)
+        return timed(jobs, lambda job: _draw_clip(job, body_for(job.clip), config, tick))
 
     return Stage(
         name="render",

@@ -61,7 +61,7 @@ def print_summary(summary: dict[str, Any], folder: Path) -> None:
 
 def print_metrics(metrics: dict[str, Any]) -> None:
     """The table of an evaluation's means, and its counts above them."""
-    counts = {name: value for name, value in metrics.items() if name != "means"}
+    counts = {name: value for name, value in metrics.items() if not isinstance(value, dict)}
     console.print(", ".join(f"{name} {value}" for name, value in counts.items()), soft_wrap=True)
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title in ("", "mean", "95 %", "median"):

@@ -47,6 +47,8 @@ class Stage:
         compute: jobs -> results, in order, one by one as they are ready; loads its model when
             called. It may tick frames; those of a finished job that it did not are ticked for it.
         nothing: why a result is of no use to the stages that follow, None when it is.
+        of: the same step for a clip that has settings of its own, None for one that has not; the
+            same object for the same settings.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Stage:
     output: type
     compute: Callable[[list[Job], Tick], Iterator[Done]]
     nothing: Callable[[Any], str | None] | None = None
+    of: "Callable[[Clip], Stage | None] | None" = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,23 @@ def run_stage(
     Returns:
         The jobs that go on, in order, with this stage's result; and the clips that do not.
     """
+    found: dict[str, Artefact] = {}
+    for own, some in by_settings(stage, jobs):
+        found |= _results(own, some, cache, track)
+    return _sort_out(stage, jobs, found)
+
+
+def by_settings(stage: Stage, jobs: list[Job]) -> list[tuple[Stage, list[Job]]]:
+    """Jobs that have the same settings, and the stage with these."""
+    groups: dict[int, tuple[Stage, list[Job]]] = {}
+    for job in jobs:
+        own = (stage.of(job.clip) if stage.of else None) or stage
+        groups.setdefault(id(own), (own, []))[1].append(job)
+    return list(groups.values())
+
+
+def _results(stage: Stage, jobs: list[Job], cache: Cache, track: Track) -> dict[str, Artefact]:
+    """Every job's result by the name of its clip."""
     files = {option: digest(path) for option, path in stage.files.items()}
     keys = {job.clip.name: _key(stage, files, job) for job in jobs}
     found: dict[str, Artefact] = {}
@@ -88,7 +108,7 @@ def run_stage(
         for done in _computed(stage, missing, track):
             name = done.job.clip.name
             found[name] = _store(stage, cache, files, keys[name], done)
-    return _sort_out(stage, jobs, found)
+    return found
 
 
 def timed(jobs: Iterable[Job], compute: Callable[[Job], Any]) -> Iterator[Done]:

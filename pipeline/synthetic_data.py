@@ -14,7 +14,7 @@ from fitting.joints import EXTRA, LSP_14
 from fitting.result import FitResult
 from pipeline.cache import key_of
 from pipeline.clips import Clip, Found, PeopleChoice
-from pipeline.config import ConfigError, RuntimeConfig, existing, project_path
+from pipeline.config import Config, ConfigError, existing, project_path
 from pipeline.evaluate import Evaluation
 from pipeline.images import Facts
 from pipeline.metrics import area_under_curve, body_errors
@@ -168,12 +168,12 @@ class Synthetic(Drawing):
         """All of them, not drawn yet; the detect stage's key has what they are drawn from."""
         return [self._clip(index) for index in range(self.n)], []
 
-    def evaluate(self, jobs: list[Job], runtime: RuntimeConfig) -> Evaluation:
+    def evaluate(self, jobs: list[Job], config: Config) -> Evaluation:
         """Errors of bodies and pixels of every person; see pipeline.metrics for what they are."""
         import torch
 
-        torch.set_num_threads(runtime.threads)
-        results = {job.clip.name: job.results["fit"] for job in jobs}
+        torch.set_num_threads(config.runtime.threads)
+        results = {job.clip.name: job.results["fit"] for job in jobs if "fit" in job.results}
         names = tuple(self._name(index) for index in range(self.n))
         rows = np.array([i for i, name in enumerate(names) if name in results], int)
         columns: dict[str, np.ndarray] = {}

@@ -10,11 +10,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image as Pillow
 
-from pipeline.clips import ClipError, Lsp, NoClipsError, PeopleChoice, Photos, Split, Video
+from pipeline.clips import ClipError, NoClipsError, Photos, Video
 from pipeline.videos import write_video
 
 ROOT = Path(__file__).parents[2]
-SHARED = ROOT.parent / "shared"
 
 
 def picture(path: Path, colour: int | str = "red") -> Path:
@@ -23,7 +22,7 @@ def picture(path: Path, colour: int | str = "red") -> Path:
     return path
 
 
-def names(source: Photos | Video | Lsp) -> list[str]:
+def names(source: Photos | Video) -> list[str]:
     return [clip.name for clip in source.clips()[0]]
 
 
@@ -185,38 +184,12 @@ def test_listing_clips_decodes_nothing(tmp_path):
     subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, check=True)
 
 
-def make_lsp(root: Path, numbers: range, folder: str = "images") -> Path:
-    for number in numbers:
-        picture(root / folder / f"im{number:04d}.jpg", number)
-    return root
-
-
-@pytest.mark.parametrize("folder", ["images", "images/lsp"])
-def test_lsp_splits(tmp_path, folder):
-    make_lsp(tmp_path, range(1, 4), folder)
-    make_lsp(tmp_path, range(1001, 1004), folder)
-    root = str(tmp_path)
-    assert names(Lsp(root, max_images=2)) == ["im1001", "im1002"]
-    assert names(Lsp(root, split=Split.train, max_images=3)) == ["im0001", "im0002", "im0003"]
-    assert Lsp(root).people is PeopleChoice.largest
-
-
-def test_absent_lsp_says_that_the_user_must_have_it(tmp_path):
-    with pytest.raises(NoClipsError, match=r"1000 of 1000 LSP images are missing, .*im1001\.jpg"):
-        Lsp(str(tmp_path)).clips()
-    make_lsp(tmp_path, range(1001, 1010))
-    with pytest.raises(NoClipsError, match=r"991 of 1000 .*research use only.*link is dead"):
-        Lsp(str(tmp_path)).clips()
-
-
 @pytest.mark.parametrize(
     ("source", "options", "message"),
     [
         (Photos, {"people": "some"}, "data.people: expected one of all, largest, got 'some'"),
         (Video, {"stride": 0}, "data.stride: expected 1 or more, got 0"),
         (Video, {"max_frames": 0}, "data.max_frames: expected 1 or more, got 0"),
-        (Lsp, {"split": "val"}, "data.split: expected one of train, test, all, got 'val'"),
-        (Lsp, {"max_images": -1}, "data.max_images: expected 1 or more, got -1"),
     ],
 )
 def test_bad_options_are_named(source, options, message):
@@ -226,7 +199,7 @@ def test_bad_options_are_named(source, options, message):
 
 @pytest.mark.parametrize(
     ("source", "file", "required"),
-    [(Photos, "photos", "path"), (Video, "video", "path"), (Lsp, "lsp", "root")],
+    [(Photos, "photos", "path"), (Video, "video", "path")],
 )
 def test_yaml_has_exactly_the_options_with_the_same_defaults(source, file, required):
     yaml = OmegaConf.load(ROOT / "conf" / "data" / f"{file}.yaml")
@@ -242,11 +215,3 @@ def test_yaml_has_exactly_the_options_with_the_same_defaults(source, file, requi
 def test_omegaconf_refuses_what_is_no_option(wrong):
     with pytest.raises(OmegaConfBaseException, match=next(iter(wrong))):
         OmegaConf.merge(OmegaConf.structured(Video), wrong)
-
-
-@pytest.mark.skipif(not (SHARED / "lsp").is_dir(), reason=f"LSP not at {SHARED / 'lsp'}")
-def test_real_lsp():
-    clips, skipped = Lsp(str(SHARED / "lsp"), split=Split.all).clips()
-    assert (len(clips), skipped) == (2000, [])
-    assert len({clip.key for clip in clips}) > 1990
-    assert next(clips[1000].frames()).ndim == 3

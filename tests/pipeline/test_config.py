@@ -13,8 +13,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from fitting.fit_config import FitConfig, Gender
-from pipeline.clips import Lsp, PeopleChoice, Photos, Split, Video
+from pipeline.clips import PeopleChoice, Photos, Video
 from pipeline.config import Config, ConfigError, Picture, check_device, project_path, to_config
+from pipeline.lsp import Lsp, Split
 from pipeline.rasterizers import Backend
 from tests.conftest import ROOT
 
@@ -24,7 +25,7 @@ OPTIONS = sorted(
 )  # experiment=demo, fit=smplify, ...
 NEEDED = {
     "data=lsp": "data.root=x", "detector=keypoint_file": "detector.path=x",
-    "detector=synthetic": "data=synthetic",
+    "detector=synthetic": "data=synthetic", "experiment=lsp_smplify": "data.root=x",
 }  # fmt: skip
 HEAVY = ("torch", "cv2", "mediapipe", "mmpose", "smplx", "pyrender", "trimesh", "scipy")
 
@@ -95,6 +96,15 @@ def test_the_demo_needs_no_download_and_no_settings(name: str, kind: type) -> No
     assert isinstance(demo.data, kind)
     assert demo.data.path.startswith("assets/demo")
     assert type(demo.detector).__name__ == "BlazePose"
+
+
+def test_the_release_s_protocol_on_lsp() -> None:
+    result = config("experiment=lsp_smplify", "data.root=r", "data.genders=g.csv")
+    assert result.data == Lsp("r", fit_scale=2, genders="g.csv")
+    assert result.detector.path == "r/est_joints.npz"
+    assert (result.fit.focal_length, result.fit.reference_torso) == ("5000", 0)
+    assert result.remap.min_confidence == 0
+    assert result.runtime.release_layout
 
 
 def test_synthetic_data_brings_its_detector_and_draws_no_pictures() -> None:

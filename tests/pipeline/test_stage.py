@@ -230,3 +230,19 @@ def test_provenance_tells_where_a_result_came_from(tmp_path: Path) -> None:
     assert provenance["source"] == str(job.clip.path)
     assert provenance["refused"] is None
     assert np.isfinite(provenance["seconds"])
+
+
+def test_a_clip_with_settings_of_its_own(tmp_path: Path) -> None:
+    """Jobs keep their order; what has no own settings keeps the stage and its key."""
+    jobs, cache, computed = write_photos(tmp_path / "in", 10, 20, 30), Cache(tmp_path / "c"), []
+    usual = shade_stage(computed)
+    special = replace(usual, config={**usual.config, "special": True})
+    second = jobs[1].clip.name
+    stage = replace(usual, of=lambda clip: special if clip.name == second else None)
+    done, _ = run_stage(stage, jobs, cache, Bars())
+    assert [job.clip.name for job in done] == [job.clip.name for job in jobs]
+    configs = [job.results[usual.name].provenance["config"] for job in done]
+    assert [config.get("special") for config in configs] == [None, True, None]
+    again, _ = run_stage(usual, jobs, cache, Bars())
+    cached = [job.results[usual.name].cached for job in again]
+    assert cached == [True, False, True]

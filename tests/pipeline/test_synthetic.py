@@ -170,12 +170,12 @@ def perfect(data: Synthetic) -> FitResult:
     )  # fmt: skip
 
 
-RUNTIME = RuntimeConfig("cpu", 1, 8, "c", "o", "w")
+CONFIG = Config(runtime=RuntimeConfig("cpu", 1, 8, "c", "o", "w"))
 
 
 def test_the_truth_as_result_has_no_errors() -> None:
     data = source(5, errors=None)
-    evaluation = data.evaluate(jobs_of(data, perfect(data)), RUNTIME)
+    evaluation = data.evaluate(jobs_of(data, perfect(data)), CONFIG)
     assert evaluation.fitted.all()
     assert evaluation.columns.pop("seconds").tolist() == [0.5] * 5
     for name, values in evaluation.columns.items():
@@ -191,7 +191,8 @@ def test_wrong_results_and_lost_cases_are_told_apart() -> None:
     joints[1] *= (-1, 1, 1)
     error[4] = 8
     jobs = jobs_of(data, replace(good, joints=joints, reprojection_error=error))
-    evaluation = data.evaluate([job for i, job in enumerate(jobs) if i != 3], RUNTIME)
+    jobs[3] = Job(jobs[3].clip, {})
+    evaluation = data.evaluate(jobs, CONFIG)
     assert evaluation.cases[3] == "case0003"
     assert evaluation.fitted.tolist() == [True, True, True, False, True]
     aligned = evaluation.columns["pa_mpjpe_mm"]
@@ -203,7 +204,7 @@ def test_wrong_results_and_lost_cases_are_told_apart() -> None:
 
 
 def test_nothing_fitted() -> None:
-    evaluation = source(2).evaluate([], RUNTIME)
+    evaluation = source(2).evaluate([], CONFIG)
     assert not evaluation.fitted.any()
     assert not evaluation.columns
 
