@@ -96,7 +96,7 @@ BLAZE_NECK = Recipe(
     "shoulder", ((0.569, "ear", "shoulder"), (-0.511, "eye", "mouth")), _BLAZEPOSE_SOURCE
 )
 BLAZE_HEAD = Recipe(
-    "shoulder", ((0.888, "ear", "shoulder"), (1.853, "eye", "mouth")), _BLAZEPOSE_SOURCE
+    "shoulder", ((0.887, "ear", "shoulder"), (1.853, "eye", "mouth")), _BLAZEPOSE_SOURCE
 )
 # Joints that stand in for LSP's: nobody measured how far from it they lie.
 OTHER_NECK = Recipe(

@@ -118,5 +118,5 @@ def test_the_page_shows_this_table() -> None:
 
 
 def test_a_page_without_a_place_for_the_table_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected the lines .* in the page"):
+    with pytest.raises(ValueError, match=r"expected the lines .* in the page"):
         updated("# Joints")

@@ -107,9 +107,9 @@ MOUTH = {"left_mouth": (335, 142), "right_mouth": (325, 138)}
         # neck = sm + .569 (ear - sm) - .511 (eye - mouth)
         #      = (300 + 5.69 + 5.11, 200 - 45.52 + 15.33)
         (BLAZEPOSE_33, FACE | MOUTH, "neck", (310.80, 169.81)),
-        # head = sm + .888 (ear - sm) + 1.853 (eye - mouth)
-        #      = (300 + 8.88 - 18.53, 200 - 71.04 - 55.59)
-        (BLAZEPOSE_33, FACE | MOUTH, "head_top", (290.35, 73.37)),
+        # head = sm + .887 (ear - sm) + 1.853 (eye - mouth)
+        #      = (300 + 8.87 - 18.53, 200 - 70.96 - 55.59)
+        (BLAZEPOSE_33, FACE | MOUTH, "head_top", (290.34, 73.45)),
         # neck = sm + .500 (ear - sm) + .046 (hip - sm) = (300 + 5 - .46, 200 - 40 + 9.2)
         (COCO_17, FACE, "neck", (304.54, 169.2)),
         # head = sm + 1.312 (ear - sm) + .715 (eye - nose) - .060 (hip - sm)
