@@ -31,12 +31,16 @@ class FakeDetector:
     Args:
         score: of every joint.
         broken: fails as detectors do whose weights are missing.
-        path: not used; so that it can take the place of keypoint_file on a command line.
+        path, format, skeleton, stride: not used; so that it can take the place of keypoint_file on
+            a command line.
     """
 
     score: float = 0.9
     broken: bool = False
     path: str = ""
+    format: str = "auto"
+    skeleton: str = "auto"
+    stride: int = 1
 
     def files(self) -> dict[str, Path]:
         return {}
