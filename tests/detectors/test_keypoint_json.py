@@ -1,9 +1,14 @@
 """Keypoints from JSON: hand-written files of every format."""
 
+import contextlib
 import json
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from detectors import keypoint_json
 from detectors.base import UnknownClipError
@@ -313,3 +318,27 @@ def test_json_of_another_format_than_asked_for_is_refused(tmp_path, kind):
     path = save(tmp_path / "k.json", [])
     with pytest.raises(ValueError, match=rf"expected {kind} JSON, a dict, got list"):
         detect(path, format=kind)
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "p.jpg"])
+KEYS = st.sampled_from(
+    ["people", "pose_keypoints_2d", "annotations", "images", "categories", "image_id", "id",
+     "file_name", "keypoints", "keypoint_scores", "bbox", "instances", "frame_id", "instance_info",
+     "meta_info", "keypoint_id2name", "dataset_name", "iscrowd", "0"]
+)  # fmt: skip
+ANYTHING = st.recursive(
+    LEAVES | st.lists(st.floats(), min_size=51, max_size=51),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    content=ANYTHING, kind=st.sampled_from(["auto", "openpose", "coco", "coco_results", "mmpose"])
+)
+def test_any_json_gives_people_or_one_of_the_two_errors(content, kind):
+    with tempfile.TemporaryDirectory() as folder:
+        path = save(Path(folder) / "p.json", content)
+        with contextlib.suppress(ValueError, UnknownClipError):
+            assert detect(path, "p.jpg", format=kind).keypoints.ndim == 3
