@@ -100,9 +100,13 @@ BLAZE_HEAD = Recipe(
 )
 # Joints that stand in for LSP's: nobody measured how far from it they lie.
 OTHER_NECK = Recipe(
-    ITSELF, source="another data set's neck; mmpose's body8 models learn them all as one joint"
+    ITSELF,
+    source="another data set's neck; mmpose's body8 models learn it as one joint with MPII's",
 )
-UPPER_NECK = Recipe("upper_neck", source="mmpose's body8 models and SPIN take it for a neck")
+HALPE_NECK = Recipe(ITSELF, source="marked like MPII's upper neck (AlphaPose, issue 540)")
+UPPER_NECK = Recipe(
+    "upper_neck", source="the neck's upper end; mmpose's body8 models take it for it"
+)
 HEAD_BOTTOM = Recipe("head_bottom", source="PoseTrack's name for the upper end of the neck")
 H36M_HIPS = Recipe(ITSELF, source="joint centres of motion capture, LSP's are what people clicked")
 H36M_NECK = Recipe("thorax", source="SPIN's H36M_TO_J14; it lies lower, between the shoulders")
@@ -114,7 +118,7 @@ TABLE: dict[str, Row] = {
     #                   limbs hips       neck        head_top   face  feet  small_toes
     "lsp14":        Row(_YES, _YES,      _YES,       _YES,      _NO,  _NO,  _NO),
     "coco17":       Row(_YES, _YES,      COCO_NECK,  COCO_HEAD, _YES, _NO,  _NO),
-    "halpe26":      Row(_YES, _YES,      OTHER_NECK, _YES,      _YES, _YES, _YES),
+    "halpe26":      Row(_YES, _YES,      HALPE_NECK, _YES,      _YES, _YES, _YES),
     "wholebody133": Row(_YES, _YES,      COCO_NECK,  COCO_HEAD, _YES, _YES, _YES),
     "mpii16":       Row(_YES, _YES,      UPPER_NECK, _YES,      _NO,  _NO,  _NO),
     "aic14":        Row(_YES, _YES,      OTHER_NECK, _YES,      _NO,  _NO,  _NO),
