@@ -3,6 +3,8 @@
 python -m tools.document_joints
 """
 
+import hashlib
+import json
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -112,6 +114,12 @@ def _orders() -> str:
     return "\n".join(lines) + "\n"
 
 
+def fingerprint() -> str:
+    """Digest of what the figure shows; the figure carries it, so that a stale one is noticed."""
+    shown = [[skeleton, status_of(skeleton)] for skeleton in TABLE]
+    return hashlib.sha256(json.dumps(shown).encode()).hexdigest()
+
+
 def draw(path: Path) -> None:
     """One person per skeleton, its points coloured by where they come from."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -127,7 +135,7 @@ def draw(path: Path) -> None:
         _draw_person(panel, skeleton)
     marks = [panels[0].scatter([], [], **_mark(status), label=status) for status in COLOURS]
     figure.legend(handles=marks, loc="outside lower center", ncols=3, frameon=False, fontsize=12)
-    figure.savefig(path)
+    figure.savefig(path, metadata={"Description": fingerprint()})
 
 
 def _draw_person(panel: Any, skeleton: str) -> None:

@@ -4,15 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from detectors.base import Detections
 from detectors.skeletons import SKELETONS
 from fitting.joints import LSP_14, POINTS
 from pipeline.joint_tables import GROUPS, OTHERWISE, TABLE, columns_of, recipes_of
 from pipeline.remap import to_lsp
-from tools.document_joints import updated
-
-PAGE = Path(__file__).parents[2] / "docs" / "joints.md"
+from tools.document_joints import COLOURS, FIGURE, PAGE, draw, fingerprint, updated
 
 
 def test_every_point_is_in_one_group() -> None:
@@ -120,3 +119,20 @@ def test_the_page_shows_this_table() -> None:
 def test_a_page_without_a_place_for_the_table_is_refused() -> None:
     with pytest.raises(ValueError, match=r"expected the lines .* in the page"):
         updated("# Joints")
+
+
+def test_the_figure_shows_this_table() -> None:
+    """`python -m tools.document_joints` draws it anew."""
+    with Image.open(FIGURE) as figure:
+        assert figure.info["Description"] == fingerprint()
+
+
+@pytest.mark.slow
+def test_the_figure_has_a_mark_of_every_kind(tmp_path: Path) -> None:
+    draw(tmp_path / "joints.png")
+    with Image.open(tmp_path / "joints.png") as figure:
+        assert figure.info["Description"] == fingerprint()
+        pixels = np.asarray(figure.convert("RGB")).reshape(-1, 3)
+    for colour in COLOURS.values():
+        rgb = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+        assert (pixels == rgb).all(1).sum() > 100, colour
