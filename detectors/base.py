@@ -12,6 +12,13 @@ Image = UInt8[np.ndarray, "height width 3"]
 """RGB, upright (EXIF orientation already applied)."""
 
 
+class UnknownClipError(Exception):
+    """A detector that reads what was found earlier has nothing about a clip; the text says why.
+
+    The clip is passed over as one with nobody in it; the others go on.
+    """
+
+
 @dataclass(frozen=True)
 class Detections:
     """The people of a clip in the detector's own joints: one row per person per frame.
@@ -109,11 +116,16 @@ class Detector(Protocol):
     confidence_sigma: list[list[float]]
 
     def files(self) -> dict[str, Path]:
-        """Option name -> local file it names; their contents, not their paths, key the cache."""
+        """Option name -> local file or folder of files; their contents, not their paths, key the
+        cache."""
         ...
 
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
-        """Find the people of each frame, in order; `clip_name` is the file's, e.g. im0001.jpg."""
+        """Find the people of each frame, in order; `clip_name` is the file's, e.g. im0001.jpg.
+
+        Raises:
+            UnknownClipError: it only knows certain clips, and this is none of them.
+        """
         ...
 
 

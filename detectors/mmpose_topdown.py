@@ -16,15 +16,10 @@ from jaxtyping import Float32
 from detectors import mmcv_ops
 from detectors.base import Detections, Image, People, Resources
 from detectors.checkpoints import find_checkpoint, find_config, is_local
+from detectors.skeletons import names_from_mmpose
 
 Boxes = Float32[np.ndarray, "P 4"]
 
-# mmpose's spelling -> ours, by data set: what `head` is differs from one to the next.
-_OUR_NAMES = {
-    "halpe26": {"head": "head_top", "hip": "mid_hip"},
-    "crowdpose": {"top_head": "head_top"},
-    "mpii": {"pelvis": "mid_hip"},
-}
 _PERSON_BOXES = ("detector", "whole_image")
 
 
@@ -233,9 +228,8 @@ def _whole(frame: Image) -> Boxes:
 
 
 def _joint_names(dataset_meta: dict[str, Any]) -> tuple[str, ...]:
-    ours: dict[str, str] = _OUR_NAMES.get(dataset_meta["dataset_name"], {})
     names: dict[int, str] = dataset_meta["keypoint_id2name"]
-    return tuple(ours.get(names[i], names[i]) for i in range(len(names)))
+    return names_from_mmpose(dataset_meta["dataset_name"], (names[i] for i in range(len(names))))
 
 
 def _as_detections(boxes: list[Boxes], found: list[Any], names: tuple[str, ...]) -> Detections:

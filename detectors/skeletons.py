@@ -2,7 +2,11 @@
 
 One spelling for one joint wherever it comes from: snake_case, `left_` / `right_` of the person, not
 of the picture. Names alone say what a joint is; nothing outside this file counts on their order.
+Points that lie elsewhere have names of their own: OpenPose's "neck" is `mid_shoulder`, MPII's is
+`upper_neck`.
 """
+
+from collections.abc import Iterable
 
 LSP_14: tuple[str, ...] = (
     "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle",
@@ -24,6 +28,67 @@ HALPE_26: tuple[str, ...] = (
     "left_heel", "right_heel",
 )  # fmt: skip
 
+FEET_6: tuple[str, ...] = (
+    "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
+)  # fmt: skip
+
+_FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
+
+WHOLEBODY_133: tuple[str, ...] = (
+    *COCO_17,
+    *FEET_6,
+    *(f"face-{i}" for i in range(68)),  # mmpose's spelling: nothing here speaks of them
+    *(
+        f"{side}_{part}"
+        for side in ("left", "right")
+        for part in ("hand_root", *(f"{finger}{i}" for finger in _FINGERS for i in range(1, 5)))
+    ),
+)
+"""COCO-WholeBody: body, feet, face, hands."""
+
+MPII_16: tuple[str, ...] = (
+    "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle",
+    "mid_hip", "thorax", "upper_neck", "head_top",
+    "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist",
+)  # fmt: skip
+
+AIC_14: tuple[str, ...] = (
+    "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+    "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
+    "head_top", "neck",
+)  # fmt: skip
+"""AI Challenger."""
+
+CROWDPOSE_14: tuple[str, ...] = (
+    "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
+    "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
+    "head_top", "neck",
+)  # fmt: skip
+
+H36M_17: tuple[str, ...] = (
+    "mid_hip", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
+    "spine", "thorax", "neck_base", "head",
+    "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist",
+)  # fmt: skip
+"""Human3.6M, from motion capture: `thorax` is between the shoulders, `head` the end of the skull;
+mmpose's `neck_base` (others say nose or jaw) lies between them."""
+
+OPENPOSE_18: tuple[str, ...] = (
+    "nose", "mid_shoulder",
+    "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+    "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
+    "right_eye", "left_eye", "right_ear", "left_ear",
+)  # fmt: skip
+"""OpenPose's COCO model. Its "neck" is the middle of the shoulders (OpenPose issue 1537)."""
+
+OPENPOSE_25: tuple[str, ...] = (
+    *OPENPOSE_18[:8],
+    "mid_hip",
+    *OPENPOSE_18[8:],
+    *FEET_6,
+)
+"""OpenPose's body_25."""
+
 BLAZEPOSE_33: tuple[str, ...] = (
     "nose",
     "left_eye_inner", "left_eye", "left_eye_outer",
@@ -35,3 +100,34 @@ BLAZEPOSE_33: tuple[str, ...] = (
     "left_heel", "right_heel", "left_big_toe", "right_big_toe",
 )  # fmt: skip
 """BlazePose's `foot_index` is the tip of the big toe."""
+
+SKELETONS: dict[str, tuple[str, ...]] = {
+    "lsp14": LSP_14,
+    "coco17": COCO_17,
+    "halpe26": HALPE_26,
+    "wholebody133": WHOLEBODY_133,
+    "mpii16": MPII_16,
+    "aic14": AIC_14,
+    "crowdpose14": CROWDPOSE_14,
+    "h36m17": H36M_17,
+    "openpose18": OPENPOSE_18,
+    "openpose25": OPENPOSE_25,
+    "blazepose33": BLAZEPOSE_33,
+}
+"""All of them, by the name that settings and docs/joints.md call them."""
+
+FROM_MMPOSE: dict[str, dict[str, str]] = {
+    "halpe26": {"head": "head_top", "hip": "mid_hip"},
+    "crowdpose": {"top_head": "head_top"},
+    "mpii": {"pelvis": "mid_hip"},
+    "h36m": {"root": "mid_hip", "right_foot": "right_ankle", "left_foot": "left_ankle"},
+    "coco_openpose": {"neck": "mid_shoulder"},
+}
+"""mmpose's spelling -> ours, by its name of the data set: what `head` is differs from one to the
+next."""
+
+
+def names_from_mmpose(data_set: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Our names of a data set's joints, in its order; what is spelled alike stays as it is."""
+    ours = FROM_MMPOSE.get(data_set, {})
+    return tuple(ours.get(name, name) for name in names)

@@ -25,7 +25,10 @@ def key_of(*parts: Any) -> str:
 
 
 def digest(path: Path) -> str:
-    """sha256 (hex) of a file's bytes."""
+    """sha256 (hex) of a file's bytes; of a folder, of the names and bytes of the files in it."""
+    if path.is_dir():
+        files = sorted(entry for entry in path.iterdir() if entry.is_file())
+        return key_of([(file.name, digest(file)) for file in files])
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

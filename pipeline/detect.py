@@ -6,9 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from detectors.base import Detections, Detector, Resources
+from detectors.base import Detections, Detector, Resources, UnknownClipError
 from pipeline.cache import plain
 from pipeline.config import ConfigError, RuntimeConfig, check_device, existing
+from pipeline.images import ClipError
 from pipeline.stage import Done, Job, Stage, Tick, timed
 
 
@@ -19,7 +20,10 @@ def detect_stage(detector: Detector, runtime: RuntimeConfig) -> Stage:
         ConfigError: a file that the detector's options name does not exist.
     """
     try:
-        files = {o: existing(f"detector.{o}", path) for o, path in detector.files().items()}
+        files = {
+            option: path if path.is_dir() else existing(f"detector.{option}", path)
+            for option, path in detector.files().items()
+        }
     except FileNotFoundError as error:
         raise ConfigError(f"detector: {error}") from error
     settings = asdict(detector)  # pyright: ignore[reportArgumentType]  (dataclasses by contract)
@@ -56,6 +60,8 @@ def _detect(detector: Detector, resources: Resources, job: Job, tick: Tick) -> D
 
     try:
         return detector.detect(frames(), resources, job.clip.path.name)
+    except UnknownClipError as error:
+        raise ClipError(f"nobody is known in it: {error}") from error
     # What detectors raise for weights that are absent, damaged or would run code, and for inputs
     # that they do not know.
     except (OSError, ValueError, pickle.UnpicklingError) as error:

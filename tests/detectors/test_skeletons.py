@@ -1,13 +1,49 @@
+import re
+import runpy
+from importlib.resources import files
+
 import pytest
 
-from detectors.skeletons import BLAZEPOSE_33, COCO_17, HALPE_26, LSP_14
+from detectors.skeletons import FROM_MMPOSE, LSP_14, SKELETONS, names_from_mmpose
 
-SKELETONS = {33: BLAZEPOSE_33, 17: COCO_17, 26: HALPE_26, 14: LSP_14}
+# Our skeleton -> mmpose's file; LSP's, OpenPose's body_25 and BlazePose's are not among them.
+MMPOSE = {
+    "coco17": "coco",
+    "halpe26": "halpe26",
+    "wholebody133": "coco_wholebody",
+    "mpii16": "mpii",
+    "aic14": "aic",
+    "crowdpose14": "crowdpose",
+    "h36m17": "h36m",
+    "openpose18": "coco_openpose",
+}
 
 
-@pytest.mark.parametrize("count", SKELETONS)
-def test_names_are_complete_and_have_both_sides(count):
-    names = SKELETONS[count]
+def mmpose_joints(name: str) -> tuple[str, list[str]]:
+    """Name of the data set, and of its joints in order, as the installed mmpose has them."""
+    path = files("mmpose") / f".mim/configs/_base_/datasets/{name}.py"
+    info = runpy.run_path(str(path))["dataset_info"]
+    joints = info["keypoint_info"]
+    return info["dataset_name"], [joints[i]["name"] for i in range(len(joints))]
+
+
+@pytest.mark.parametrize("skeleton", MMPOSE)
+def test_names_and_order_are_those_of_mmpose(skeleton):
+    data_set, theirs = mmpose_joints(MMPOSE[skeleton])
+    assert names_from_mmpose(data_set, theirs) == SKELETONS[skeleton]
+
+
+def test_every_name_translated_from_mmpose_is_one_of_its_own():
+    """A misspelt one would silently never be used."""
+    known = dict(map(mmpose_joints, MMPOSE.values()))
+    for data_set, names in FROM_MMPOSE.items():
+        assert set(names) <= set(known[data_set])
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS)
+def test_names_are_complete_and_have_both_sides(skeleton):
+    names = SKELETONS[skeleton]
+    count = int(re.findall(r"\d+$", skeleton)[0])
     assert len(names) == len(set(names)) == count
     for name in names:
         side, _, rest = name.partition("_")
@@ -19,7 +55,15 @@ def test_one_spelling_for_one_joint():
     limbs = set(LSP_14) - {"neck", "head_top"}
     for names in SKELETONS.values():
         assert limbs <= set(names)
-    assert set(LSP_14) <= set(HALPE_26)
     feet = {f"{side}_{part}" for side in ("left", "right") for part in ("heel", "big_toe")}
-    assert feet <= set(HALPE_26) & set(BLAZEPOSE_33)
-    assert {"nose", "left_eye", "right_ear"} <= set(COCO_17) & set(BLAZEPOSE_33)
+    for skeleton in ("halpe26", "wholebody133", "openpose25", "blazepose33"):
+        assert feet | {"nose", "left_eye", "right_ear"} <= set(SKELETONS[skeleton])
+
+
+def test_body_25_by_hand():
+    """OpenPose's documentation, doc/02_output.md: the numbers drawn on its figure."""
+    for index, name in {
+        1: "mid_shoulder", 4: "right_wrist", 7: "left_wrist", 8: "mid_hip", 11: "right_ankle",
+        14: "left_ankle", 15: "right_eye", 18: "left_ear", 19: "left_big_toe", 24: "right_heel",
+    }.items():  # fmt: skip
+        assert SKELETONS["openpose25"][index] == name

@@ -32,13 +32,16 @@ class FakeDetector:
     Args:
         score: of every joint.
         broken: fails as detectors do whose weights are missing.
-        path, confidence_sigma: not used; so that it can take the place of keypoint_file on a
-            command line.
+        path, format, skeleton, stride, confidence_sigma: not used; so that it can take the place of
+            keypoint_file on a command line.
     """
 
     score: float = 0.9
     broken: bool = False
     path: str = ""
+    format: str = "auto"
+    skeleton: str = "auto"
+    stride: int = 1
     confidence_sigma: list[list[float]] = field(default_factory=list)
 
     def files(self) -> dict[str, Path]:

@@ -92,6 +92,17 @@ def test_enums_and_tuples_become_json() -> None:
     assert plain(value) == {"people": "largest", "free": ["betas", "transl"], "n": [1, None]}
 
 
+def test_digest_of_a_folder_is_of_the_names_and_contents_of_its_files(tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.json").write_text("1")
+    (tmp_path / "one/inner").mkdir()
+    assert digest(tmp_path / "one") == digest(tmp_path / "two")
+    (tmp_path / "two/b.json").write_text("")
+    (tmp_path / "three/a.json").rename(tmp_path / "three/b.json")
+    assert len({digest(tmp_path / name) for name in ("one", "two", "three")}) == 3
+
+
 def test_digest_is_of_the_contents(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"one")
     (tmp_path / "b").write_bytes(b"one")

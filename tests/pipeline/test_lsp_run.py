@@ -136,9 +136,9 @@ def test_shifted_detections(root: Path, cases: Cases, tmp_path: Path) -> None:
     Doubtful joints count for the detector, whatever remap.min_confidence leaves to the fit.
     """
     xy = cases.keypoints.xy + np.stack([0.15 * torso(cases), np.zeros(N)], 1)[:, None]
-    found = write_detections(tmp_path / "est_joints.npz", xy, np.full((N, 14), 0.2))
+    found = write_detections(tmp_path / "est_joints.npz", xy, np.full((N, 14), 0.05))
     metrics = pipeline.run(lsp_config(root, found))["metrics"]
-    assert (metrics["fitted"], metrics["nobody_detected"]) == (0, 0), "0.2 is less than 0.3"
+    assert (metrics["fitted"], metrics["nobody_detected"]) == (0, 0), "0.05 is less than 0.1"
     table = metrics["tables"]
     assert table["pck_at_01_torso"]["all joints"]["detector"] == 0
     assert table["pck_at_02_torso"]["all joints"]["detector"] == 1
@@ -151,7 +151,7 @@ def test_a_mask_of_another_size_is_named(root: Path, cases: Cases, tmp_path: Pat
     (tmp_path / "masks").mkdir()
     for number in range(FIRST, FIRST + N):
         Pillow.new("L", (5, 5)).save(tmp_path / f"masks/{number}.png")
-    xy, nothing = cases.keypoints.xy, np.full((N, 14), 0.2)
+    xy, nothing = cases.keypoints.xy, np.full((N, 14), 0.05)
     found = write_detections(tmp_path / "est_joints.npz", xy, nothing)
     with pytest.raises(ConfigError, match=r"data\.silhouettes: .*1001\.png: expected .*640 x 640"):
         pipeline.run(lsp_config(root, found, f"data.silhouettes={tmp_path / 'masks'}"))

@@ -247,5 +247,4 @@ def test_the_stage_loads_no_model_before_it_computes(tmp_path: Path) -> None:
     options.models.bodies = "/nowhere"
     stage = progress_stage(options.render, options.fit, options.models, options.runtime)
     assert stage.after == ("remap", "fit")
-    with pytest.raises(FileNotFoundError, match="/nowhere"):
-        stage.compute([], lambda: None)
+    assert list(stage.compute([], lambda: None)) == []

@@ -1,0 +1,125 @@
+"""Keypoint files of arrays: LSP's joints.mat, SMPLify's est_joints.npz, and our own npz."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detectors.base import UnknownClipError
+from detectors.keypoint_rows import Find, Seen, by_name, number_of, people_of
+from detectors.skeletons import LSP_14
+
+_OURS = ("image", "keypoints", "scores", "joint_names")
+
+
+def lsp_mat(path: Path) -> Find:
+    """LSP's `joints`: x, y, flag (3, 14, N).
+
+    The flag is 1 where the joint is occluded; these too were annotated where they are, so every
+    joint counts fully.
+
+    Raises:
+        ValueError: another shape, or not a MATLAB file.
+    """
+    from scipy.io import loadmat
+
+    try:
+        content = loadmat(path)
+    # A damaged file can raise nearly anything in scipy.
+    except Exception as error:
+        raise ValueError(f"{path}: not a MATLAB 5 file, or damaged: {error}") from error
+    joints = _checked(path, content.get("joints"), "joints", rows=(3,))
+    return _counted(path, np.stack([joints[0], joints[1], np.ones_like(joints[0])]))
+
+
+def est_joints(path: Path) -> Find:
+    """SMPLify's `est_joints`: x, y, score and maybe more (3 or 5, 14, N).
+
+    Raises:
+        ValueError: another shape, or not an npz.
+    """
+    arrays = npz_arrays(path)
+    return _counted(path, _checked(path, arrays.get("est_joints"), "est_joints", rows=(3, 5))[:3])
+
+
+def own_npz(path: Path) -> Find:
+    """Our own: one row per person per frame, as Detections, with the image file's name.
+
+    Raises:
+        ValueError: an array is missing or has another shape.
+    """
+    arrays = npz_arrays(path)
+    missing = [name for name in _OURS if name not in arrays]
+    if missing:
+        raise ValueError(f"{path}: expected arrays {', '.join(_OURS)}, it lacks {missing[0]}")
+    n, k = len(np.atleast_1d(arrays["image"])), arrays["joint_names"].size
+    arrays = {"frame": np.zeros(n, int), "boxes": np.full((n, 4), np.nan), **arrays}
+    shapes = {
+        "image": (n,), "frame": (n,), "boxes": (n, 4), "keypoints": (n, k, 2), "scores": (n, k),
+        "joint_names": (k,),
+    }  # fmt: skip
+    for name, shape in shapes.items():
+        kinds = "U" if name in ("image", "joint_names") else "iu" if name == "frame" else "fiu"
+        if arrays[name].shape != shape or arrays[name].dtype.kind not in kinds:
+            kind = {"U": "text", "iu": "integers"}.get(kinds, "numbers")
+            raise ValueError(
+                f"{path}: expected {name} to be {kind} of shape {shape}, got "
+                f"{arrays[name].dtype} {arrays[name].shape}"
+            )
+    return _named(path, arrays)
+
+
+def npz_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an npz.
+
+    Raises:
+        ValueError: it is none, is damaged, or holds pickles.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive}
+    # A flipped byte can raise nearly anything: BadZipFile, NotImplementedError, ...
+    except Exception as error:
+        raise ValueError(f"{path}: not an npz of arrays, or damaged: {error}") from error
+
+
+def _named(path: Path, arrays: dict[str, Any]) -> Find:
+    names = tuple(arrays["joint_names"].tolist())
+    points = np.concatenate([arrays["keypoints"], arrays["scores"][..., None]], -1)
+    points, boxes = points.astype(np.float64), arrays["boxes"].astype(np.float64)
+    rows: dict[str, dict[int, list[int]]] = {}
+    for row, (image, frame) in enumerate(
+        zip(arrays["image"].tolist(), arrays["frame"].tolist(), strict=True)
+    ):
+        rows.setdefault(Path(image).name, {}).setdefault(frame, []).append(row)
+
+    def find(image: str) -> Seen:
+        frames = by_name(rows, image, path)
+        return Seen(names, {f: people_of(points[own], boxes[own]) for f, own in frames.items()})
+
+    return find
+
+
+def _counted(path: Path, joints: np.ndarray) -> Find:
+    """(3, 14, N), in which `im0001.jpg` is the first."""
+
+    def find(image: str) -> Seen:
+        number, count = number_of(image, path), joints.shape[2]
+        if not 1 <= number <= count:
+            raise UnknownClipError(
+                f"{path.name} has the images 1..{count}, this is number {number}"
+            )
+        return Seen(LSP_14, {0: people_of(joints[:, :, number - 1].T[None])})
+
+    return find
+
+
+def _checked(path: Path, array: Any, name: str, rows: tuple[int, ...]) -> np.ndarray:
+    if array is None:
+        raise ValueError(f"{path}: expected an array named {name}, it has none")
+    if array.ndim != 3 or array.shape[0] not in rows or array.shape[1] != 14:
+        expected = " or ".join(f"({r}, 14, N)" for r in rows)
+        raise ValueError(f"{path}: expected {name} of shape {expected}, got {array.shape}")
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{path}: expected {name} to be numbers, got {array.dtype}")
+    return array.astype(np.float64)
