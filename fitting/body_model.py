@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Int
 
 from fitting.joints import EXTRA
-from fitting.model_files import read_npz
+from fitting.model_files import read_arrays
 from fitting.rows import Rows
 
 N_JOINTS = 24
@@ -127,16 +127,17 @@ class BodyModel:
 
 
 def load_body_model(path: str | Path) -> BodyModel:
-    """Read a body from an .npz with SMPL's field names; nothing in the file is executed.
+    """Read a body from a file with SMPL's field names; nothing in the file is executed.
 
     Args:
-        path: this project's assets/bodies/*.npz, or an SMPL file saved as npz without pickles.
+        path: this project's assets/bodies/*.npz, an official SMPL .pkl with any number of betas, or
+            an npz without pickles. fitting.body_files.find_body finds one in a folder.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not such an npz, lacks a field, or a field has a wrong shape.
+        ValueError: it is no such file, lacks a field, or a field has a wrong shape.
     """
-    data = read_npz(path, "body in SMPL's format", _ARRAYS, optional=_OPTIONAL)
+    data = read_arrays(path, "body in SMPL's format", _ARRAYS, optional=_OPTIONAL)
     parents = data["kintree_table"][0].astype(np.int64)
     parents[0] = -1  # stored as 2^32 - 1 in the classic files
     return BodyModel(
