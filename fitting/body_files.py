@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 _LETTERS = {"neutral": "neutral", "female": "f", "male": "m"}
+GENDERS = tuple(_LETTERS)
 _FOLDERS = ("", "smpl", "models", "smpl/models")  # as official archives and smplx have them
 _OFFICIAL = re.compile(r"SMPL_(neutral|female|male)\.|basicmodel_(neutral|f|m)_", re.IGNORECASE)
 _REGRESSORS = {"neutral": "hybrid", "female": "female", "male": "male"}
@@ -25,7 +26,9 @@ def matching_bodies(place: str | Path, gender: str) -> list[Path]:
     found: list[Path] = []
     for folder in _FOLDERS:
         for pattern in _patterns(gender):
-            found += sorted((p for p in (place / folder).glob(pattern) if p.is_file()), reverse=True)
+            found += sorted(
+                (p for p in (place / folder).glob(pattern) if p.is_file()), reverse=True
+            )
     return found
 
 

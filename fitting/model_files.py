@@ -49,7 +49,9 @@ def read_npz(
             names = [name for name in (*required, *optional) if name in archive]
             unpacked = sum(archive.zip.getinfo(f"{name}.npy").file_size for name in names)
             if unpacked > _MAX_UNPACKED:
-                raise ValueError(f"it unpacks to {unpacked} bytes, expected {_MAX_UNPACKED} at most")
+                raise ValueError(
+                    f"it unpacks to {unpacked} bytes, expected {_MAX_UNPACKED} at most"
+                )
             arrays = {name: archive[name] for name in names}
     except _DAMAGE as error:
         raise ValueError(f"{path} is no {what} .npz without pickles: {error}") from error

@@ -129,11 +129,13 @@ def _dense(sparse: StandIn, limit: int) -> np.ndarray:
         raise ValueError(f"a sparse matrix claims {sizes}, expected one not larger than its file")
     lines, across = sizes if isinstance(sparse, Csr) else sizes[::-1]
     data, places, ends = (array_of(state.get(n), 0) for n in ("data", "indices", "indptr"))
-    sound = data.ndim == 1 and places.shape == data.shape and ends.shape == (lines + 1,)
-    sound = sound and places.dtype.kind in "iu" and ends.dtype.kind in "iu"
-    counts = np.diff(ends.astype(np.int64)) if sound else np.zeros(0)
-    sound = sound and ends[0] == 0 and ends[-1] == len(data) and bool((counts >= 0).all())
-    if not sound or (len(places) and not (0 <= places.min() and places.max() < across)):
+    if data.ndim != 1 or places.shape != data.shape or ends.shape != (lines + 1,):
+        raise ValueError("a sparse matrix has parts whose sizes disagree")
+    if places.dtype.kind not in "iu" or ends.dtype.kind not in "iu":
+        raise ValueError("a sparse matrix has places that are no whole numbers")
+    counts = np.diff(ends.astype(np.int64))
+    inside = ends[0] == 0 and ends[-1] == len(data) and (counts >= 0).all()
+    if not inside or (len(places) and (places.min() < 0 or places.max() >= across)):
         raise ValueError("a sparse matrix has entries outside its shape")
     dense = np.zeros((lines, across))
     np.add.at(dense, (np.repeat(np.arange(lines), counts), places), data)

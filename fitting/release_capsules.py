@@ -1,6 +1,6 @@
 """Capsules from the regressors of SMPLify's release, regressors_locked_normalized_*.npz.
 
-Its two arrays `betas2lens` and `betas2rads` are (1 + n_betas, 20): length and radius of each capsule
+Its arrays `betas2lens` and `betas2rads` are (n_betas + 1, 20): length and radius of each capsule
 per unit of beta, the constants in the LAST row. Where a capsule lies is not in the file. It starts
 at a joint and points one way along an axis of the T-pose, or, in the trunk, has the joint in its
 middle; and this joint is one of `J_regressor_prior` in the body file (in the middle of where two
@@ -74,7 +74,9 @@ def load_release_capsules(
     if not prior:
         return None
     n_betas = min(body.n_betas, _MOST_BETAS)
-    lengths, radii = (_linear(regressors, n, sizes[n], n_betas) for n in ("betas2lens", "betas2rads"))
+    lengths, radii = (
+        _linear(regressors, n, sizes[n], n_betas) for n in ("betas2lens", "betas2rads")
+    )
     starts = _moved(_joints(body, prior["J_regressor_prior"], n_betas))
     carriers = _joints(body, body.J_regressor, n_betas)
     joints = np.array([part.joint for part in _PARTS])

@@ -1,14 +1,16 @@
 """Reads the pickles that official model files are, and never runs what a pickle asks for.
 
-A pickle is a program for a small machine whose GLOBAL instruction names any function of any module.
-Here the names that SMPL's and SMPLify's files need stand for harmless classes of this project
-(`pickled_arrays`); any other name ends the reading. The machine is Python's own in pure Python, less
-the instructions that no such file has: its counterpart in C takes memory as soon as it is claimed.
+A pickle is a program for a small machine whose GLOBAL instruction names any function of any
+module. Here the names that SMPL's and SMPLify's files need stand for harmless classes of this
+project (`pickled_arrays`); any other name ends the reading. The machine is Python's own in pure
+Python, less the instructions that no such file has: its counterpart in C takes memory as soon as
+it is claimed.
 """
 
 import os
 import pickle
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -101,13 +103,18 @@ _INSTRUCTIONS = """
     BINUNICODE SHORT_BINUNICODE BINUNICODE8 EMPTY_LIST LIST APPEND APPENDS EMPTY_TUPLE TUPLE TUPLE1
     TUPLE2 TUPLE3 EMPTY_DICT GET BINGET LONG_BINGET PUT BINPUT LONG_BINPUT MEMOIZE GLOBAL
     STACK_GLOBAL REDUCE NEWOBJ
-""".split()
+"""
 
 
 class _Unpickler(pickle._Unpickler):
     """Python's machine with the instructions and names of this file alone."""
 
-    def find_class(self, module: str, name: str, /) -> Any:
+    stack: list[Any]  # these four are the base class's, which its type stubs leave out
+    read: Callable[[int], bytes]
+    append: Callable[[Any], None]
+    pop_mark: Callable[[], list[Any]]
+
+    def find_class(self, module: str, name: str) -> Any:
         full = f"{module}.{name}"
         if full not in _ALLOWED:
             raise _RefusedError(f"it asks for {full[:80]}")
@@ -139,9 +146,9 @@ class _Unpickler(pickle._Unpickler):
             raise ValueError("it gives a state to something that has none")
         self.stack[-1].state = state
 
-    dispatch = {  # noqa: RUF012 (the base class's own name for its table)
+    dispatch = {
         getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]]
-        for name in _INSTRUCTIONS
+        for name in _INSTRUCTIONS.split()
     } | {
         pickle.FRAME[0]: _skip_frame,
         pickle.BYTEARRAY8[0]: _bytearray,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fitting.capsules import Capsules
 
 _log = logging.getLogger(__name__)
-_STAGE = "capsules"  # the folder in the cache
+_STAGE, _NAME = "capsules", "body"  # in the cache: whatever a body's file is called
 _VERSION = 1  # raised when fit_capsules gives others for the same body
 
 
@@ -48,7 +48,7 @@ def _fitted(body: "BodyModel", file: Path, cache: Cache) -> "Capsules":
 
     contents = digest(file)
     key = key_of(_STAGE, _VERSION, contents)
-    known = cache.find(_STAGE, file.stem, key, Capsules)
+    known = cache.find(_STAGE, _NAME, key, Capsules)
     if known:
         return known.load()
     _log.warning("fitting capsules to %s: once for this body, it takes about a minute", file)
@@ -56,5 +56,5 @@ def _fitted(body: "BodyModel", file: Path, cache: Cache) -> "Capsules":
     capsules = fit_capsules(body)
     seconds = round(time.perf_counter() - begin, 1)
     facts = {"stage": _STAGE, "version": _VERSION, "body": contents, "seconds": seconds}
-    cache.store(_STAGE, file.stem, key, capsules, facts)
+    cache.store(_STAGE, _NAME, key, capsules, facts)
     return capsules
