@@ -15,10 +15,18 @@ from fitting import BodyModel
 
 
 class Ch:
-    """Looks as chumpy's class does to pickle: an object whose state has its array under x."""
+    """Looks as chumpy's class does to pickle: an object whose state has its array under x; and
+    to smplx, which asks for shape and slices."""
 
     def __init__(self, x: np.ndarray) -> None:
         self.x, self._dirty_vars, self._itr, self._depends_on_deps = x, {"x"}, None, {}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.x.shape
+
+    def __getitem__(self, places: Any) -> np.ndarray:
+        return self.x[places]
 
 
 Ch.__module__, Ch.__qualname__ = "chumpy.ch", "Ch"
