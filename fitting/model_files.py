@@ -82,3 +82,15 @@ def _check_names(
     missing = [name for name in required if name not in arrays]
     if missing:
         raise ValueError(f"{path} is no {what}: it lacks {', '.join(missing)}")
+
+
+def check_axes(what: str, arrays: dict[str, np.ndarray], axes: dict[str, int]) -> None:
+    """Every array has as many axes as `axes` says.
+
+    Raises:
+        ValueError: one has not; says which, and its shape.
+    """
+    for name, expected in axes.items():
+        if arrays[name].ndim != expected:
+            found = arrays[name].shape
+            raise ValueError(f"{what} {name}: expected {expected} axes, got shape {found}")

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
-from fitting.model_files import read_arrays
+from fitting.model_files import check_axes, read_arrays
 
 N_POSE = 69
 
@@ -110,4 +110,5 @@ def load_pose_prior(path: str | Path) -> PosePrior:
         ValueError: it is not such a file or its numbers are no mixture.
     """
     data = read_arrays(path, "pose prior", ("means", "covars", "weights"))
+    check_axes("pose prior", data, {"means": 2, "covars": 3, "weights": 1})
     return PosePrior(**{name: array.astype(np.float64) for name, array in data.items()})

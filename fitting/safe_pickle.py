@@ -19,7 +19,7 @@ from fitting import pickled_arrays as stand_ins
 MAX_BYTES = 512 * 2**20
 """SMPL with 300 betas has half of it."""
 
-_MAX_READS = 1_000_000  # official files need some thousands; each can take 100 bytes of memory
+_MAX_READS = 3_000_000  # official files need some thousands; each can take 100 bytes of memory
 _KEYS = (str, bytes, int, float, type(None))  # whose hash does not recurse into what they hold
 
 

@@ -21,7 +21,7 @@ from fitting.kinematics import Kinematics
 from fitting.release_capsules import load_release_capsules
 from fitting.rotations import rotation_and_left_jacobian
 from tests.conftest import ROOT
-from tests.fitting.official import fake_chumpy, fields_of, python_2_pickle
+from tests.fitting.official import Ch, fake_chumpy, fields_of, python_2_pickle
 from tests.fitting.test_smplify import people, seen
 from tests.toy_body import toy_body
 from tools.export_body import PROTOCOL, _ClassicPickler, export_body
@@ -51,7 +51,8 @@ def assert_same(found: BodyModel, expected: BodyModel) -> None:
 def toy_fields(body: BodyModel, **changes: object) -> dict[str, object]:
     """Of a toy, which has its landmarks where SMPL has none: names and vertices are given."""
     landmarks = {"landmark_names": np.array(EXTRA), "landmark_vertices": body.landmarks}
-    return fields_of(body, head_top=body.head_top, **landmarks, **changes)
+    plain = {"shapedirs": body.shapedirs, "head_top": body.head_top, **landmarks}
+    return fields_of(body, **plain | changes)
 
 
 def test_a_classic_pickle_is_the_body_it_was_made_of(classic: Path, body: BodyModel) -> None:
@@ -64,7 +65,9 @@ def test_a_classic_pickle_is_the_body_it_was_made_of(classic: Path, body: BodyMo
 @pytest.mark.parametrize("protocol", [0, 1, 2])
 def test_pickles_of_python_2_are_read_in_all_its_protocols(protocol: int, tmp_path: Path) -> None:
     path = tmp_path / "body.pkl"
-    path.write_bytes(python_2_pickle(toy_fields(toy_body()), protocol))
+    path.write_bytes(
+        python_2_pickle(toy_fields(toy_body(), shapedirs=Ch(toy_body().shapedirs)), protocol)
+    )
     assert_same(load_body_model(path), toy_body())
 
 
@@ -73,7 +76,7 @@ def test_cleaned_copies_of_python_3_are_read_in_all_its_protocols(
     protocol: int, tmp_path: Path
 ) -> None:
     path = tmp_path / "body.pkl"
-    path.write_bytes(pickle.dumps(toy_fields(toy_body(), shapedirs=toy_body().shapedirs), protocol))
+    path.write_bytes(pickle.dumps(toy_fields(toy_body()), protocol))
     assert_same(load_body_model(path), toy_body())
 
 
@@ -99,7 +102,7 @@ def test_layouts_of_official_bodies(n_betas: int, sparse, dtype, tmp_path: Path)
 
 def test_an_official_npz_is_read(tmp_path: Path) -> None:
     regressor = toy_body().J_regressor
-    values = toy_fields(toy_body(), shapedirs=toy_body().shapedirs, J_regressor=regressor)
+    values = toy_fields(toy_body(), J_regressor=regressor)
     del values["J_regressor_prior"]
     path = tmp_path / "SMPL_NEUTRAL.npz"
     np.savez(path, **{name: np.asanyarray(value) for name, value in values.items()})
@@ -145,6 +148,39 @@ def test_smplx_poses_the_same_file_alike(classic: Path, body: BodyModel) -> None
     of_smplx = expected.joints[:, list(SMPL_JOINT_OF_LSP)] - tensors["transl"][:, None]
     assert (points[:, :12] - of_smplx[:, :12]).abs().max() < 1e-5
     assert np.abs(ours.vertices(params) - body.vertices(params)).max() > 0.005, "posedirs count"
+
+
+@pytest.mark.parametrize("n_betas", [16, 300])
+def test_betas_beyond_the_tenth_shape_the_mesh(n_betas: int, body: BodyModel) -> None:
+    rng = np.random.default_rng(2)
+    more = rng.normal(0, 0.003, (len(body.v_template), 3, n_betas - 10))
+    longer = replace(body, shapedirs=np.concatenate([body.shapedirs, more], 2))
+    betas, still = rng.normal(size=(1, n_betas)), {"body_pose": np.zeros((1, 69))}
+    still |= {"global_orient": np.zeros((1, 3)), "transl": np.zeros((1, 3))}
+    expected = body.v_template + longer.shapedirs @ betas[0]
+    found = longer.vertices(BodyParams(betas=betas, **still))[0]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    first = longer.vertices(BodyParams(betas=betas[:, :10], **still))
+    np.testing.assert_allclose(first, body.vertices(BodyParams(betas=betas[:, :10], **still)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shapedirs": np.zeros((40, 30))}, r"shapedirs: expected 3 axes, got shape \(40, 30\)"),
+        ({"kintree_table": np.zeros(0)}, r"kintree_table: expected 2 axes, got shape \(0,\)"),
+        ({"kintree_table": np.zeros((2, 52))}, r"parents: expected shape \(24,\), got \(52,\)"),
+        ({"J_regressor": np.ones((52, 40))}, r"J_regressor: expected shape \(24, 40\), got"),
+        ({"f": np.zeros((5, 4), int)}, r"faces: expected shape \(5, 3\), got \(5, 4\)"),
+        ({"f": np.full((5, 3), 40)}, "faces: expected vertices below 40"),
+        ({"v_template": "text"}, "v_template: expected 2 axes"),
+    ],
+)
+def test_bodies_of_another_shape_are_refused(changes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "body.pkl"
+    path.write_bytes(pickle.dumps(toy_fields(toy_body(), **changes), 2))
+    with pytest.raises(ValueError, match=rf"body model {message}"):
+        load_body_model(path)
 
 
 def test_an_official_body_is_fitted(classic: Path, prior, preset) -> None:
