@@ -4,7 +4,9 @@ import pickle
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from io import BytesIO
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -87,3 +89,24 @@ def fields_of(body: BodyModel, **changes: Any) -> dict[str, Any]:
         "shapedirs": Ch(body.shapedirs),
         "bs_type": "lrotmin",
     } | changes
+
+
+def official(body: BodyModel) -> BodyModel:
+    """The body as official ones are: landmarks where SMPL has them, and pose blend shapes."""
+    rng = np.random.default_rng(0)
+    return replace(body, posedirs=rng.normal(0, 0.002, body.posedirs.shape))
+
+
+def assert_same(found: BodyModel, expected: BodyModel) -> None:
+    for field in fields(BodyModel):
+        values = getattr(found, field.name), getattr(expected, field.name)
+        np.testing.assert_array_equal(*values, err_msg=field.name)
+
+
+def regressors(path: Path, rows: int = 301) -> tuple[np.ndarray, np.ndarray]:
+    """Made up in the release's layout: constants in the last row."""
+    rng = np.random.default_rng(0)
+    lengths, radii = rng.normal(0, 0.003, (2, rows, 20))
+    lengths[-1], radii[-1] = rng.uniform(0.1, 0.3, 20), rng.uniform(0.04, 0.1, 20)
+    np.savez(path, betas2lens=lengths, betas2rads=radii, v2lens=np.zeros(3), v2rads=np.zeros(3))
+    return lengths, radii

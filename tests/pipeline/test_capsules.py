@@ -15,8 +15,7 @@ from pipeline.config import ConfigError
 from pipeline.pipeline import stages_of
 from pipeline.stage import Stage
 from tests.conftest import ROOT
-from tests.fitting.official import fields_of, python_2_pickle
-from tests.fitting.test_official_files import regressors
+from tests.fitting.official import fields_of, python_2_pickle, regressors
 from tests.pipeline.test_run import config, write_inputs
 
 NAME = "basicModel_neutral_lbs_10_207_0_v1.0.0.pkl"
