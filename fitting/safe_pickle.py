@@ -194,7 +194,8 @@ def read_pickle(path: str | Path, what: str) -> dict[str, Any]:
             f"{path}: {error}, which no {what} needs; refused, and nothing in it was run"
         ) from error
     except Exception as error:  # a damaged pickle can raise nearly anything
-        reason = str(error) if type(error) is ValueError else f"{type(error).__name__} {error}"
+        known = type(error) is ValueError
+        reason = error if known else f"damaged or no pickle ({type(error).__name__}: {error})"
         raise ValueError(f"{path} is no {what} .pkl: {reason}") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path} is no {what} .pkl: it holds a {type(value).__name__}, no fields")
