@@ -8,6 +8,7 @@ from importlib import import_module
 _HOMES = {
     "Assets": "assets", "load_assets": "assets",
     "BodyModel": "body_model", "BodyParams": "body_model", "load_body_model": "body_model",
+    "find_body": "body_files",
     "Camera": "camera", "focal_length_px": "camera",
     "FitConfig": "fit_config", "FitResult": "result", "Status": "status", "fit": "smplify",
     "LSP_14": "joints", "Keypoints": "joints",

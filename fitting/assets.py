@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
+from fitting.body_files import find_body
 from fitting.body_model import BodyModel, load_body_model
 from fitting.capsules import Capsules, load_capsules
 from fitting.priors import PosePrior, load_pose_prior
@@ -44,7 +45,7 @@ def load_assets(folder: str | Path, gender: str = "neutral") -> Assets:
     from fitting.lifter import load_lifter
 
     folder = Path(folder)
-    path = folder / "bodies" / f"{gender}.npz"
+    path = find_body(folder / "bodies", gender)
     body, prior = load_body_model(path), load_pose_prior(folder / "pose_prior.npz")
     poses: Float64[np.ndarray, "P 69"] = load_pose_library(folder / "pose_library.npz")
     return Assets(

@@ -10,14 +10,18 @@ import numpy as np
 from jaxtyping import Float, Float64, Int
 
 from fitting.joints import EXTRA
-from fitting.model_files import read_npz
+from fitting.model_files import check_axes, read_arrays
 from fitting.rows import Rows
 
 N_JOINTS = 24
+_FEW_BETAS, _MOST_BETAS = 10, 300  # that smplx knows
 # SMPL's vertices of the head top and of the points EXTRA, unless a body file names others
 _SMPL_HEAD_TOP = 411
 _SMPL_LANDMARKS = (332, 2800, 6260, 583, 4071, 3216, 3226, 3387, 6617, 6624, 6787)
-_ARRAYS = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")
+_AXES = {
+    "v_template": 2, "shapedirs": 3, "posedirs": 3, "J_regressor": 2, "weights": 2,
+    "kintree_table": 2, "f": 2,
+}  # fmt: skip
 _OPTIONAL = ("head_top", "landmark_names", "landmark_vertices")
 
 
@@ -76,7 +80,7 @@ class BodyModel:
         shapes = {
             "v_template": (v, 3), "shapedirs": (v, 3, self.n_betas), "posedirs": (v, 3, 207),
             "J_regressor": (N_JOINTS, v), "weights": (v, N_JOINTS), "parents": (N_JOINTS,),
-            "landmarks": (len(EXTRA),),
+            "landmarks": (len(EXTRA),), "faces": (len(self.faces), 3),
         }  # fmt: skip
         for name, shape in shapes.items():
             found = getattr(self, name).shape
@@ -88,7 +92,8 @@ class BodyModel:
             raise ValueError("body model J_regressor: expected rows that sum to 1")
         if not (self.parents[1:] < np.arange(1, N_JOINTS)).all():
             raise ValueError("body model kintree_table: expected every parent before its children")
-        for name, vertices in (("head_top", self.head_top), ("landmarks", self.landmarks)):
+        for name in ("head_top", "landmarks", "faces"):
+            vertices = getattr(self, name)
             if np.min(vertices) < 0 or np.max(vertices) >= v:
                 raise ValueError(f"body model {name}: expected vertices below {v}")
 
@@ -100,7 +105,7 @@ class BodyModel:
         """Posed meshes in the frame of `params.transl`, m; smplx does the skinning."""
         import torch
 
-        unused = self.n_betas - params.betas.shape[1]
+        unused = self._smplx_layer.num_betas - params.betas.shape[1]
         values = {f.name: getattr(params, f.name) for f in fields(params)}
         values["betas"] = np.pad(params.betas, ((0, 0), (0, unused)))
         with torch.no_grad():
@@ -113,30 +118,35 @@ class BodyModel:
         from smplx import SMPL
         from smplx.utils import Struct
 
+        # between the two numbers of betas that official files have, it would take the lower one
+        missing = _MOST_BETAS - self.n_betas if _FEW_BETAS < self.n_betas < _MOST_BETAS else 0
+        shapedirs = np.pad(self.shapedirs, ((0, 0), (0, 0), (0, missing)))
         data = Struct(
-            v_template=self.v_template, shapedirs=self.shapedirs, posedirs=self.posedirs,
+            v_template=self.v_template, shapedirs=shapedirs, posedirs=self.posedirs,
             J_regressor=self.J_regressor, weights=self.weights, f=self.faces,
             kintree_table=np.stack([self.parents, np.arange(N_JOINTS)]),
         )  # fmt: skip
         with contextlib.redirect_stdout(io.StringIO()):  # it prints that 10 betas are not 300
             return SMPL(
-                model_path="", data_struct=data, num_betas=self.n_betas, create_betas=False,
+                model_path="", data_struct=data, num_betas=shapedirs.shape[2], create_betas=False,
                 create_body_pose=False, create_global_orient=False, create_transl=False,
                 dtype=torch.float64,
             )  # fmt: skip
 
 
 def load_body_model(path: str | Path) -> BodyModel:
-    """Read a body from an .npz with SMPL's field names; nothing in the file is executed.
+    """Read a body from a file with SMPL's field names; nothing in the file is executed.
 
     Args:
-        path: this project's assets/bodies/*.npz, or an SMPL file saved as npz without pickles.
+        path: this project's assets/bodies/*.npz, an official SMPL .pkl with any number of betas, or
+            an npz without pickles. fitting.body_files.find_body finds one in a folder.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not such an npz, lacks a field, or a field has a wrong shape.
+        ValueError: it is no such file, lacks a field, or a field has a wrong shape.
     """
-    data = read_npz(path, "body in SMPL's format", _ARRAYS, optional=_OPTIONAL)
+    data = read_arrays(path, "body in SMPL's format", tuple(_AXES), optional=_OPTIONAL)
+    check_axes("body model", data, _AXES)
     parents = data["kintree_table"][0].astype(np.int64)
     parents[0] = -1  # stored as 2^32 - 1 in the classic files
     return BodyModel(

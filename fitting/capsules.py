@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from fitting.model_files import read_npz
+from fitting.model_files import read_arrays
 
 MIN_RADIUS = 0.005
 """The linear functions are clamped above it: no body is so thin, but betas can ask for it, m."""
@@ -89,14 +89,19 @@ def load_capsules(path: str | Path) -> Capsules:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no npz, has no capsules, or they are not sound.
+        ValueError: it is no model file, has no capsules, or they are not sound.
     """
-    arrays = read_npz(path, "body with capsules", tuple(f"capsule_{name}" for name in _FIELDS))
+    arrays = read_arrays(path, "body with capsules", tuple(f"capsule_{name}" for name in _FIELDS))
     return Capsules(
         tuple(arrays["capsule_names"].tolist()),
         arrays["capsule_joint"].astype(np.int64),
         *(arrays[f"capsule_{name}"].astype(np.float64) for name in _FIELDS[2:]),
     )
+
+
+def has_capsules(path: str | Path) -> bool:
+    """Whether a body file comes with capsules, as this project's do and official ones do not."""
+    return bool(read_arrays(path, "body", (), optional=("capsule_names",)))
 
 
 def save_capsules(capsules: Capsules, path: str | Path) -> None:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
-from fitting.model_files import read_npz
+from fitting.model_files import check_axes, read_arrays
 
 N_POSE = 69
 
@@ -103,11 +103,12 @@ class MaxMixture:
 
 
 def load_pose_prior(path: str | Path) -> PosePrior:
-    """Read a pose prior from an npz with means, covars, weights.
+    """Read a pose prior with means, covars, weights: an npz, or SMPLify's gmm_08.pkl.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not such an npz or its numbers are no mixture.
+        ValueError: it is not such a file or its numbers are no mixture.
     """
-    data = read_npz(path, "pose prior", ("means", "covars", "weights"))
+    data = read_arrays(path, "pose prior", ("means", "covars", "weights"))
+    check_axes("pose prior", data, {"means": 2, "covars": 3, "weights": 1})
     return PosePrior(**{name: array.astype(np.float64) for name, array in data.items()})

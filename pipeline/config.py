@@ -53,8 +53,9 @@ class RenderConfig:
 
 @dataclass
 class ModelsConfig:
-    """bodies: folder with {neutral,female,male}.npz. pose_prior: npz. pose_library: npz of poses to
-    start from (fit.starts). lifter: npz of the network (fit.lookup). Relative to the project."""
+    """bodies: folder with {neutral,female,male}.npz or official SMPL files, or one file.
+    pose_prior: npz or gmm_08.pkl. pose_library: npz of poses to start from (fit.starts). lifter:
+    npz of the network (fit.lookup). Relative to the project."""
 
     bodies: str = MISSING
     pose_prior: str = MISSING

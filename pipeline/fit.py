@@ -1,5 +1,6 @@
 """Stage 3: 2-D joints -> bodies. People of many images are solved in one batch."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from fitting.body_files import find_body, find_regressors, matching_bodies
 from fitting.camera import Camera, focal_length_px
 from fitting.fit_config import FitConfig, Gender
 from fitting.joints import Keypoints
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from fitting.assets import Assets
     from fitting.body_model import BodyModel
 
+_log = logging.getLogger(__name__)
 Model = TypeVar("Model")
 Solve = Callable[[Keypoints, Camera], FitResult]
 
@@ -59,7 +62,7 @@ def _fit_stage(
     config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig, scale: float
 ) -> Stage:
     files = {
-        "body": existing("models.bodies", _body_file(config, models)),
+        **_body_files(config, models),
         "pose_prior": existing("models.pose_prior", project_path(models.pose_prior)),
     }
     if config.starts:
@@ -122,25 +125,27 @@ def _solver(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> 
 
     check_device(runtime.device)
     torch.set_num_threads(runtime.threads)
-    assets = _assets(config, models, runtime.device)
+    assets = _assets(config, models, runtime)
     return partial(fit, assets=assets, config=config, device=runtime.device)
 
 
-def _assets(config: FitConfig, models: ModelsConfig, device: str) -> "Assets":
+def _assets(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> "Assets":
     """What the settings ask for; loading more would only take time."""
-    from fitting import Assets, load_capsules, load_lifter, load_pose_prior
+    from fitting import Assets, load_lifter, load_pose_prior
     from fitting.retrieval import PoseLibrary, load_pose_library
+    from pipeline.capsules import capsules_of
 
     body = body_of(config, models)
     prior = _loaded("models.pose_prior", models.pose_prior, load_pose_prior)
     library = lifter = capsules = None
     if config.starts:
         poses = _loaded("models.pose_library", models.pose_library, load_pose_library)
-        library = PoseLibrary(poses, body, prior, device)
+        library = PoseLibrary(poses, body, prior, runtime.device)
     if config.lifts:
         lifter = _loaded("models.lifter", models.lifter, load_lifter)
     if config.interpenetration:
-        capsules = _loaded("models.bodies", str(_body_file(config, models)), load_capsules)
+        load = partial(capsules_of, body, cache_dir=runtime.cache_dir)
+        capsules = _loaded("models.bodies", str(_body_file(config, models)), load)
     return Assets(body, prior, library, lifter, capsules)
 
 
@@ -152,7 +157,20 @@ def _loaded(option: str, path: str, load: Callable[[Path], Model]) -> Model:
 
 
 def _body_file(config: FitConfig, models: ModelsConfig) -> Path:
-    return project_path(models.bodies) / f"{config.gender.value}.npz"
+    try:
+        return find_body(project_path(models.bodies), config.gender.value)
+    except FileNotFoundError as error:
+        raise ConfigError(f"models.bodies: {error}") from error
+
+
+def _body_files(config: FitConfig, models: ModelsConfig) -> dict[str, Path]:
+    """The body, and the capsule regressors beside it where it is fitted with them."""
+    body = _body_file(config, models)
+    others = matching_bodies(project_path(models.bodies), config.gender.value)[1:]
+    if others:
+        _log.warning("models.bodies: taking %s, not %s", body, ", ".join(map(str, others)))
+    regressors = find_regressors(body) if config.interpenetration else None
+    return {"body": body, **({"capsule_regressors": regressors} if regressors else {})}
 
 
 def _nobody(result: FitResult) -> str | None:

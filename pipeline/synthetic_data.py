@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detectors.base import Detections, Image, Resources
+from fitting.body_files import GENDERS, matching_bodies
 from fitting.camera import focal_length_px
 from fitting.joints import EXTRA, LSP_14
 from fitting.result import FitResult
@@ -54,7 +55,8 @@ class Drawing:
 
     Args:
         seed: another one draws other people.
-        body: npz of the body that all of them have.
+        body: file of the body that all of them have; BODIES/GENDER.npz is the gender's body in
+            BODIES, a folder or file as models.bodies, whatever its name.
         poses: npz of poses to draw from, as the pose library; not the one that fits start from.
         errors: npz of a detector's errors (tools/collect_detector_errors.py); null: none.
         extras: points of face and feet are given, too.
@@ -79,8 +81,9 @@ class Drawing:
         Raises:
             ConfigError: one does not exist.
         """
-        paths = {"body": self.body, "poses": self.poses, "errors": self.errors}
-        return {n: existing(f"data.{n}", project_path(p)) for n, p in paths.items() if p}
+        paths = {"poses": self.poses, "errors": self.errors}
+        others = {n: existing(f"data.{n}", project_path(p)) for n, p in paths.items() if p}
+        return {"body": self._body_file(), **others}
 
     def case(self, index: int) -> Cases:
         """One person: Cases of one row."""
@@ -96,6 +99,11 @@ class Drawing:
 
         self._body = self._body or load_body_model(self.files()["body"])
         return self._body
+
+    def _body_file(self) -> Path:
+        path = project_path(self.body)
+        named = matching_bodies(path.parent, path.stem) if path.stem in GENDERS else []
+        return named[0] if named else existing("data.body", path)
 
     def _artist(self) -> Callable[[int], Cases]:
         """Draws a block of people by its number."""

@@ -179,7 +179,11 @@ def test_outputs_never_replace_the_inputs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["models.bodies=/nowhere"], r"^models\.bodies: no file at /nowhere/neutral\.npz"),
+        (["models.bodies=/nowhere"], r"^models\.bodies: no file or folder at /nowhere"),
+        (
+            ["models.bodies=docs"],
+            r"^models\.bodies: no neutral body in .*: expected neutral\.npz, ",
+        ),
         (["models.pose_prior=/nowhere.npz"], r"^models\.pose_prior: no file at /nowhere\.npz"),
         (["fit.focal_length=long"], r"^fit\.focal_length: expected 'auto' or a number"),
         (["fit.focal_length=-3"], r"^fit\.focal_length: expected 'auto' or a number"),

@@ -285,3 +285,12 @@ def test_missing_files_are_named_before_any_work(option: str, tmp_path: Path) ->
     with pytest.raises(ConfigError, match=rf"^data\.{option}: no file at /nowhere\.npz"):
         pipeline.run(config(tmp_path, f"data.{option}=/nowhere.npz"))
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("place", ["", "SMPL_FEMALE.pkl"])
+def test_people_may_have_an_official_body(place: str, tmp_path: Path) -> None:
+    """models.bodies may be a folder of official names or a file; conf/data asks for its gender."""
+    file = tmp_path / "SMPL_FEMALE.pkl"
+    file.touch()
+    settings = (f"models.bodies={tmp_path / place}", "fit.gender=female")
+    assert config(tmp_path, *settings).data.files()["body"] == file
