@@ -45,7 +45,7 @@ APPROXIMATIONS = (
 
 
 def remap_stage(config: RemapConfig, people: PeopleChoice, tracking: TrackingConfig) -> Stage:
-    """The stage that follows and chooses the people, names the 14 joints and drops doubtful ones."""
+    """The stage that follows and chooses people, names the 14 joints and drops doubtful ones."""
 
     def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
         def one(job: Job) -> Keypoints:

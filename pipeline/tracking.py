@@ -2,10 +2,12 @@
 
 People are followed frame by frame as in SORT (Bewley et al., ICIP 2016): each moves on with the
 speed it had, and the Hungarian method pairs those predictions with the people found. Alike are two
-whose joints and boxes lie close, as OKS measures it (COCO; joints tell people apart whose boxes
-overlap), with a tolerance that grows with the time since a person was last seen.
+whose boxes overlap and whose joints lie close, as COCO's OKS measures it, with a tolerance that
+grows with the time since a person was last seen. Each helps where the other fails: joints tell
+people apart whose boxes overlap, boxes know a person whose left and right the detector swapped.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,18 +20,21 @@ from pipeline.detect import Detected
 _FPS = 25.0  # where the file does not say
 _JITTER = 0.1  # of a person's size: joints move against the body as a whole
 _DRIFT = 0.3  # of a person's size in 1 s; grows with the square root of time, as a random walk
-_SPEED_MEMORY = 0.2  # s: time constant of the mean that a speed is
-_ESTABLISHED = 3  # frames: who was seen in fewer waits until the others have chosen
+_SPEED_WINDOW = 0.5  # s that a speed is measured over
+_DOUBT = 0.8  # factor for who was missed: where one is found for two, it is more likely the other
+_ESTABLISHED = 3  # frames: who was seen in fewer may be nobody, and chooses after the others
 
 
 @dataclass
 class _Person:
-    """Somebody who is followed, as last seen."""
+    """Somebody who is followed: the rows it was seen in, the last one last."""
 
     identity: int
-    row: int
-    seen: int = 1
-    velocity: Float[np.ndarray, "2"] | None = None  # px/s
+    rows: list[int]
+
+    @property
+    def established(self) -> bool:
+        return len(self.rows) >= _ESTABLISHED
 
 
 def identify(found: Detected, fps: float | None, config: TrackingConfig) -> Detections:
@@ -58,7 +63,7 @@ class _Tracker:
     def __init__(self, found: Detected, fps: float, config: TrackingConfig) -> None:
         self.identity: Int32[np.ndarray, " N"] = np.full(len(found), -1, np.int32)
         self._found, self._config = found, config
-        self._time = found.frame / fps
+        self._time, self._interval = found.frame / fps, 1 / fps
         self._corners = found.boxes.reshape(-1, 2, 2)
         self._size = np.maximum(np.ptp(self._corners, axis=1).max(1), 1.0)
         self._people: list[_Person] = []
@@ -66,16 +71,23 @@ class _Tracker:
 
     def follow(self, rows: np.ndarray) -> None:
         """Give every person of the next frame an identity."""
-        limit = self._time[rows[0]] - self._config.max_gap - 1e-6
-        self._people = [p for p in self._people if self._time[p.row] > limit]
-        known = [p for p in self._people if p.seen >= _ESTABLISHED]
-        for group in (known, [p for p in self._people if p.seen < _ESTABLISHED]):
+        now = self._time[rows[0]]
+        self._people = [
+            p for p in self._people if now - self._time[p.rows[-1]] <= self._patience(p)
+        ]
+        for established in (True, False):
+            group = [p for p in self._people if p.established is established]
             self._pair(group, rows[self.identity[rows] < 0])
         new = rows[self.identity[rows] < 0]
-        for row in new[np.argsort(-np.prod(np.ptp(self._corners[new], axis=1), axis=1))]:
-            self._people.append(_Person(self._count, int(row)))
+        for row in new[np.argsort(-_area(self._corners[new]), kind="stable")]:
+            self._people.append(_Person(self._count, [int(row)]))
             self.identity[row] = self._count
             self._count += 1
+
+    def _patience(self, person: _Person) -> float:
+        """How long somebody may be unseen, s; one missed frame who may be nobody."""
+        longest = max(self._config.max_gap, self._interval)
+        return (longest if person.established else min(longest, 2 * self._interval)) + 1e-6
 
     def _pair(self, people: list[_Person], rows: np.ndarray) -> None:
         """The pairs that are most alike in sum, without those that are not alike enough."""
@@ -85,36 +97,42 @@ class _Tracker:
 
         alike = np.array([self._alike(person, rows) for person in people])
         alike[alike < self._config.min_similarity] = 0
+        missed = (
+            self._time[rows[0]] - self._time[[p.rows[-1] for p in people]] > 1.5 * self._interval
+        )
+        alike[missed] *= _DOUBT
         for i, j in zip(*linear_sum_assignment(alike, maximize=True), strict=True):
             if alike[i, j] > 0:
-                self._move(people[i], int(rows[j]))
+                people[i].rows.append(int(rows[j]))
+                self.identity[rows[j]] = people[i].identity
 
     def _alike(self, person: _Person, rows: np.ndarray) -> Float[np.ndarray, " P"]:
-        """0..1: mean of exp(-d^2 / 2 s^2) over joints that both have, and over the boxes' corners.
+        """0..1: mean of the boxes' overlap (IoU) and of exp(-d^2 / 2 s^2) over the joints.
 
-        d: distance from where the person should be now, s: tolerance; 0 in another shot.
+        d: from where the joint should be now, s: tolerance. 0 in another shot of the camera.
         """
-        found, last = self._found, person.row
+        found, last = self._found, person.rows[-1]
         passed = self._time[rows[0]] - self._time[last]
-        moved = 0 if person.velocity is None else person.velocity * passed
+        moved = self._velocity(person) * passed
         tolerance = self._size[last] * np.sqrt(_JITTER**2 + _DRIFT**2 * passed)
-        joints = _closeness(found.keypoints[rows] - found.keypoints[last] - moved, tolerance)
-        corners = _closeness(self._corners[rows] - self._corners[last] - moved, tolerance).mean(1)
+        apart = found.keypoints[rows] - found.keypoints[last] - moved
+        joints = np.exp(-(apart**2).sum(-1) / (2 * tolerance**2))
+        overlap = _iou(self._corners[last] + moved, self._corners[rows])
         weight = np.minimum(found.scores[rows], found.scores[last])
         total = weight.sum(1)
         mean = (weight * joints).sum(1) / np.maximum(total, 1e-6)
-        alike = np.where(total > 1, (mean + corners) / 2, corners)  # too few joints tell nothing
+        alike = np.where(total > 1, (mean + overlap) / 2, overlap)  # too few joints tell nothing
         return np.where(found.shot[rows] == found.shot[last], alike, 0)
 
-    def _move(self, person: _Person, row: int) -> None:
-        """The person is this one now; its speed is a mean over its steps, later ones count more."""
-        passed = self._time[row] - self._time[person.row]
-        step = self._step(person.row, row) / passed
-        share = max(1 / person.seen, 1 - np.exp(-passed / _SPEED_MEMORY))
-        before = np.zeros(2) if person.velocity is None else person.velocity
-        person.velocity = before + share * (step - before)
-        person.row, person.seen = row, person.seen + 1
-        self.identity[row] = person.identity
+    def _velocity(self, person: _Person) -> Float[np.ndarray, "2"]:
+        """px/s, over the last part of the way."""
+        rows, last = person.rows, person.rows[-1]
+        if len(rows) < 2:
+            return np.zeros(2)
+        since = self._time[last] - _SPEED_WINDOW
+        recent = bisect_left(rows, since, key=self._time.__getitem__)
+        first = rows[min(recent, len(rows) - 2)]
+        return self._step(first, last) / (self._time[last] - self._time[first])
 
     def _step(self, a: int, b: int) -> Float[np.ndarray, "2"]:
         """How far the person moved, px: the median joint, which one swapped or lost cannot pull."""
@@ -125,5 +143,12 @@ class _Tracker:
         return np.median(found.keypoints[b, both] - found.keypoints[a, both], axis=0)
 
 
-def _closeness(apart: Float[np.ndarray, "P n 2"], tolerance: float) -> Float[np.ndarray, "P n"]:
-    return np.exp(-(apart**2).sum(-1) / (2 * tolerance**2))
+def _iou(one: Float[np.ndarray, "2 2"], many: Float[np.ndarray, "P 2 2"]) -> np.ndarray:
+    """Intersection over union (P) of boxes given by their corners."""
+    low, high = np.maximum(one[0], many[:, 0]), np.minimum(one[1], many[:, 1])
+    both = np.prod((high - low).clip(0), axis=1)
+    return both / np.maximum(_area(one[None]) + _area(many) - both, 1e-6)
+
+
+def _area(corners: Float[np.ndarray, "P 2 2"]) -> Float[np.ndarray, " P"]:
+    return np.prod(np.ptp(corners, axis=1), axis=1)
