@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # as a script it sees only tools/
 
 from tools.checks.detection import detectors, weights
-from tools.checks.finding import MISSING, OK, Check, Finding, isolated
+from tools.checks.finding import MISSING, Check, Finding, isolated
 from tools.checks.machine import cores, devices, disk, renderer
 from tools.checks.models import assets, bodies
 from tools.checks.packages import packages, python
@@ -59,14 +59,16 @@ def print_report(findings: list[Finding]) -> None:
             print(f"{f.state:8}{f.topic}: {f.name}: {f.detail}{advice}")
         print(verdict(findings))
         return
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("", "", "", "found", "what to do"):
-        table.add_column(title, overflow="fold", no_wrap=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    for _ in range(4):
+        table.add_column(overflow="fold")
     shown = ""
     for f in findings:
-        state = f"[{_COLORS[f.state]}]{f.state}[/]"
         topic = f.topic if f.topic != shown else ""
-        table.add_row(topic, escape(f.name), state, escape(f.detail), escape(f.advice))
+        state = f"[{_COLORS[f.state]}]{f.state}[/]"
+        table.add_row(topic, escape(f.name), state, escape(f.detail))
+        if f.advice:
+            table.add_row("", "", "", f"[bold]-> {escape(f.advice)}[/]")
         shown = f.topic
     console = Console()
     console.print(table)

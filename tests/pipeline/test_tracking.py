@@ -14,6 +14,7 @@ from pipeline.detect import Detected, detect_stage
 from pipeline.remap import select
 from pipeline.stage import Job
 from pipeline.tracking import identify
+from tests.pipeline.crossing import true_people, write_crossing
 from tests.pipeline.walkers import FALSE, Eye, Walker, filmed, idf1, switches
 
 CONFIG = TrackingConfig(max_gap=1.5, min_similarity=0.3)
@@ -185,6 +186,19 @@ def detected(path: Path, folder: Path) -> tuple[Detected, float]:
     runtime = RuntimeConfig("cpu", 1, 16, str(folder), str(folder), str(folder))
     (done,) = detect_stage(BlazePose(), runtime).compute([Job(clip)], lambda: None)
     return done.result, clip.facts().fps or 0.0
+
+
+@pytest.mark.slow
+def test_two_rendered_people_who_cross_keep_their_numbers(tmp_path: Path) -> None:
+    """One walks past behind the other, hidden or not found for half a second."""
+    write_crossing(tmp_path / "crossing.mp4")
+    found, fps = detected(tmp_path / "crossing.mp4", tmp_path)
+    truth = true_people(found)
+    result = identify(found, fps, CONFIG)
+    lost = np.flatnonzero(np.bincount(found.frame[truth == 0], minlength=26) == 0)
+    assert ((lost > 2) & (lost < 24)).sum() >= 3, "the clip tests what it should"
+    assert switches(truth, result.track) == 0
+    assert idf1(truth, result.track) == 1
 
 
 @pytest.mark.slow

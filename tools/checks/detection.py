@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tools.checks.finding import MISSING, NOTE, OK, ROOT, Finding, attempt, settings, sha256
+from tools.checks.finding import MISSING, NOTE, OK, ROOT, Finding, attempt, settings, sha256, shown
 
 _RUN_BLAZEPOSE = """
 import numpy
@@ -18,7 +18,6 @@ from detectors import mmcv_ops
 mmcv_ops.prepare()
 import mmdet.apis, mmpose.apis
 """
-_PUBLISHED = "from detectors.checkpoints import published_url; print(published_url({config!r}))"
 _IMPORT_TARGET = "import importlib; getattr(importlib.import_module({module!r}), {name!r})"
 
 
@@ -33,7 +32,7 @@ def detectors() -> list[Finding]:
             findings.append(_blazepose(path.stem))
         elif "mmpose" in module:
             mmpose = mmpose or attempt(_IMPORT_MMPOSE)
-            findings += _mmpose(path.stem, options, mmpose)
+            findings.append(_mmpose(path.stem, options, mmpose))
         else:
             findings.append(_other(path.stem, options))
     return findings
@@ -44,7 +43,7 @@ def weights() -> list[Finding]:
     folder = _weights_dir()
     files = sorted(path for path in folder.glob("*") if path.suffix in (".pth", ".task"))
     if not files:
-        detail = f"nothing in {folder}"
+        detail = f"nothing in {shown(folder)}"
         return [Finding("weights", "downloaded", NOTE, detail, "fetched or made at the first use")]
     return [_weight(path) for path in files]
 
@@ -57,33 +56,32 @@ def _blazepose(name: str) -> Finding:
     return Finding("detectors", name, MISSING, said, advice, True)
 
 
-def _mmpose(name: str, options: dict[str, Any], imported: tuple[bool, str]) -> list[Finding]:
+def _mmpose(name: str, options: dict[str, Any], imported: tuple[bool, str]) -> Finding:
     if not imported[0]:
         advice = "make setup; until then detector=blazepose"
-        return [Finding("detectors", name, MISSING, imported[1], advice)]
-    lacking = [f for part in ("pose", "person") if (f := _lacking(name, part, options))]
-    return lacking or [Finding("detectors", name, OK, "ready: mmpose imports, weights are there")]
+        return Finding("detectors", name, MISSING, imported[1], advice)
+    from detectors.checkpoints import published_url
 
-
-def _lacking(name: str, part: str, options: dict[str, Any]) -> Finding | None:
-    """Why the weights of one of its two models cannot be used yet, None where they can."""
-    config, own = options.get(f"{part}_config"), options.get(f"{part}_checkpoint")
-    if config is None:
-        return None
-    if own:
-        found = Path(own).is_file()
-        advice = f"name the file: detector.{part}_checkpoint=FILE"
-        return None if found else Finding("detectors", name, MISSING, f"no file at {own}", advice)
-    known, url = attempt(_PUBLISHED.format(config=config))
-    if not known:
-        advice = f"name your file: detector.{part}_checkpoint=FILE"
-        return Finding("detectors", name, MISSING, url, advice)
-    place = _weights_dir() / url.rsplit("/", 1)[1]
-    if place.is_file():
-        return None
-    detail = f"mmpose imports; {part} weights not here yet"
-    advice = f"the first run downloads them; offline: put {url} into {place.parent}/"
-    return Finding("detectors", name, NOTE, detail, advice)
+    absent = []
+    for part in ("pose", "person"):
+        config, own = options.get(f"{part}_config"), options.get(f"{part}_checkpoint")
+        if own and not Path(own).is_file():
+            advice = f"name the file: detector.{part}_checkpoint=FILE"
+            return Finding("detectors", name, MISSING, f"no file at {own}", advice)
+        if not config or own:
+            continue
+        try:
+            url = published_url(config)
+        except FileNotFoundError as error:  # no such config, or nothing is published for it
+            advice = f"name your file: detector.{part}_checkpoint=FILE"
+            return Finding("detectors", name, MISSING, str(error), advice)
+        if not (_weights_dir() / url.rsplit("/", 1)[1]).is_file():
+            absent.append(url)
+    if not absent:
+        return Finding("detectors", name, OK, "ready: mmpose imports, weights are there")
+    detail = f"mmpose imports; {len(absent)} files of weights are not here yet"
+    advice = f"the first run fetches them; offline, put into {shown(_weights_dir())}/: "
+    return Finding("detectors", name, NOTE, detail, advice + " ".join(absent))
 
 
 def _other(name: str, options: dict[str, Any]) -> Finding:
@@ -102,7 +100,7 @@ def _weight(path: Path) -> Finding:
     digest, promised = sha256(path), promised_digest(path.name)
     if promised and not digest.startswith(promised):
         detail = f"damaged or another file: sha256 {digest[:12]}, its name says {promised}"
-        return Finding("weights", path.name, MISSING, detail, f"rm {path}", sha256=digest)
+        return Finding("weights", path.name, MISSING, detail, f"rm {shown(path)}", sha256=digest)
     known = " as its name says" if promised else ""
     size = path.stat().st_size / 1e6
     return Finding(

@@ -47,7 +47,8 @@ def isolated(check: Check) -> list[Finding]:
     except Exception as error:  # whatever is broken here, the rest of the report is wanted
         name = check.__name__.replace("_", " ")
         advice = "make setup; if it stays, this is a bug of the doctor: please report it"
-        return [Finding(name, "the check itself", MISSING, f"{_kind(error)}: {error}", advice)]
+        detail = f"failed with {type(error).__name__}: {error}"
+        return [Finding(name, "check", MISSING, detail, advice)]
 
 
 def attempt(code: str, **environment: str) -> tuple[bool, str]:
@@ -77,11 +78,12 @@ def settings(path: str) -> dict[str, Any]:
     return yaml.safe_load((ROOT / "conf" / path).read_text())
 
 
+def shown(path: Path) -> str:
+    """A path as short as it can be: from the project's folder on where it lies in there."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
 def sha256(path: Path) -> str:
     """Of a file's bytes, hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _kind(error: Exception) -> str:
-    return type(error).__name__

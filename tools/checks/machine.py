@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from tools.checks.finding import MISSING, NOTE, OK, ROOT, Finding, attempt, settings
+from tools.checks.finding import MISSING, NOTE, OK, ROOT, Finding, attempt, settings, shown
 
 _DRAW_GL = "from pipeline.rasterizers import PyrenderRasterizer; PyrenderRasterizer().check()"
 _DRAW_RAYS = """
@@ -83,10 +83,10 @@ def disk() -> list[Finding]:
 def _room(name: str, folder: Path) -> Finding:
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     free = shutil.disk_usage(existing).free
-    detail = f"{free / 1e9:.1f} GB free for {folder}"
+    detail = f"{free / 1e9:.1f} GB free for {shown(folder)}"
     move = f"another place: runtime.{name}=FOLDER"
     if not os.access(existing, os.W_OK):
-        return Finding("machine", name, MISSING, f"{existing} cannot be written", move, True)
+        return Finding("machine", name, MISSING, f"{shown(existing)} cannot be written", move, True)
     if free < _LEAST:
         return Finding("machine", name, MISSING, detail, f"free some (make clean), or {move}", True)
     return Finding(

@@ -1,26 +1,34 @@
 """The bodies, the pose prior and what else the fit and the demo read."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from tools.checks.finding import MISSING, NOTE, OK, ROOT, Finding, attempt, settings, sha256
+from tools.checks.finding import MISSING, NOTE, OK, ROOT, Finding, attempt, settings, sha256, shown
 
 _GENDERS = ("neutral", "female", "male")
 # As SMPL's and SMPLify's downloads name them, and smplx after its conversion.
 _OFFICIAL = {
-    "neutral": ("SMPL_NEUTRAL", "basicModel_neutral_lbs_10_207_0_v1.0.0", "basicmodel_neutral_lbs_10_207_0_v1.1.0"),
-    "female": ("SMPL_FEMALE", "basicModel_f_lbs_10_207_0_v1.0.0", "basicmodel_f_lbs_10_207_0_v1.1.0"),
-    "male": ("SMPL_MALE", "basicmodel_m_lbs_10_207_0_v1.0.0", "basicmodel_m_lbs_10_207_0_v1.1.0"),
-}  # fmt: skip
+    "neutral": ("SMPL_NEUTRAL", "basicmodel_neutral_lbs_10_207_0"),
+    "female": ("SMPL_FEMALE", "basicmodel_f_lbs_10_207_0"),
+    "male": ("SMPL_MALE", "basicmodel_m_lbs_10_207_0"),
+}
 _PLACES = ("models", "models/smpl", "body_models", "body_models/smpl", "data/smpl", "smpl")
-_LOAD_BODY = "from fitting.body_model import load_body_model; load_body_model({path!r})"
+_LOAD_BODIES = """
+from fitting.body_model import load_body_model
+for path in {paths}:
+    load_body_model(path)
+"""
 
 
 def bodies() -> list[Finding]:
     """`<models.bodies>/<gender>.npz`, and SMPL's own files where people usually keep them."""
     folder = ROOT / settings("config.yaml")["models"]["bodies"]
-    findings = [_body(folder / f"{gender}.npz", gender) for gender in _GENDERS]
+    findings = [
+        _file("bodies", gender, folder / f"{gender}.npz", needed=gender == "neutral")
+        for gender in _GENDERS
+    ]
     official = _found_official([folder, *(ROOT / place for place in _PLACES)])
-    return findings + official or findings
+    return _load(findings, folder) + official
 
 
 def assets() -> list[Finding]:
@@ -38,36 +46,48 @@ def assets() -> list[Finding]:
     return [*found, Finding("assets", "demo", state, detail, "" if has_demo else restore, True)]
 
 
-def _body(path: Path, gender: str) -> Finding:
-    """Present and readable; only the neutral one is in the demo."""
-    found = _file("bodies", gender, path, needed=gender == "neutral")
-    if found.state is not OK:
-        return found
-    loads, said = attempt(_LOAD_BODY.format(path=str(path)))
-    if loads:
-        return found
-    return Finding("bodies", gender, MISSING, said, "git checkout -- assets", found.needed)
+def _load(findings: list[Finding], folder: Path) -> list[Finding]:
+    """The same, where the files that are there load as bodies; else which do not and why."""
+    paths = [str(folder / f"{f.name}.npz") for f in findings if f.state == OK]
+    if not paths or attempt(_LOAD_BODIES.format(paths=paths))[0]:
+        return findings
+    tried = []
+    for found in findings:
+        path = folder / f"{found.name}.npz"
+        loads, said = attempt(_LOAD_BODIES.format(paths=[str(path)]))
+        if found.state != OK or loads:
+            tried.append(found)
+        else:
+            advice = "git checkout -- assets"
+            tried.append(replace(found, state=MISSING, detail=said, advice=advice))
+    return tried
 
 
 def _found_official(folders: list[Path]) -> list[Finding]:
     findings = []
     for folder in dict.fromkeys(folders):
-        for gender, stems in _OFFICIAL.items():
-            paths = (folder / f"{stem}{end}" for stem in stems for end in (".npz", ".pkl"))
-            for path in filter(Path.is_file, paths):
-                advice = f"use it as {gender}.npz of a folder of yours: models.bodies=FOLDER"
+        files = [path for path in folder.glob("*") if path.suffix in (".npz", ".pkl")]
+        for path in sorted(files):
+            gender = _gender_of(path.stem)
+            if gender:
+                advice = f"use it as {gender}.npz in a folder of yours: models.bodies=FOLDER"
                 if path.suffix == ".pkl":
-                    advice += " (an .npz without pickles: docs/bodies.md)"
-                findings.append(
-                    Finding("bodies", path.name, NOTE, str(path), advice, sha256=sha256(path))
-                )
+                    advice += "; it has to be an .npz without pickles first (docs/bodies.md)"
+                detail, digest = f"SMPL's own: {shown(path)}", sha256(path)
+                findings.append(Finding("bodies", gender, NOTE, detail, advice, sha256=digest))
     return findings
+
+
+def _gender_of(stem: str) -> str | None:
+    """Of a file of SMPL's or SMPLify's, which differ in capitals and version numbers."""
+    starts = [(start.lower(), gender) for gender, names in _OFFICIAL.items() for start in names]
+    return next((gender for start, gender in starts if stem.lower().startswith(start)), None)
 
 
 def _file(topic: str, name: str, path: Path, needed: bool) -> Finding:
     if not path.is_file():
         advice = "git checkout -- assets, or name yours: models.*=PATH"
-        return Finding(topic, name, MISSING, f"no file at {path}", advice, needed)
+        return Finding(topic, name, MISSING, f"no file at {shown(path)}", advice, needed)
     digest = sha256(path)
     size = path.stat().st_size / 1e6
     detail = f"{path.name}, {size:.1f} MB, sha256 {digest[:12]}"
