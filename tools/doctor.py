@@ -11,7 +11,8 @@ import json
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import groupby
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # as a script it sees only tools/
@@ -43,8 +44,25 @@ def verdict(findings: list[Finding]) -> str:
     """The last line of the report."""
     if demo_runs(findings):
         return "The demo can run: make demo"
-    lacking = [f"{f.topic}: {f.name}" for f in findings if f.needed and f.state == MISSING]
-    return f"The demo cannot run yet, it lacks {'; '.join(lacking)}"
+    lacking: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.needed and finding.state == MISSING:
+            lacking.setdefault(finding.topic, []).append(finding.name)
+    named = [f"{topic} ({', '.join(names)})" for topic, names in lacking.items()]
+    return f"The demo cannot run yet, it lacks {'; '.join(named)}"
+
+
+def merged(findings: list[Finding]) -> list[Finding]:
+    """Neighbours about which the same is to be said, as one."""
+    groups = groupby(findings, lambda f: (f.topic, f.state, f.detail, f.advice))
+    return [_together(list(group)) for _, group in groups]
+
+
+def _together(group: list[Finding]) -> Finding:
+    if len(group) == 1:
+        return group[0]
+    detail = f"{group[0].detail}: {', '.join(f.name for f in group)}"
+    return replace(group[0], name=f"{len(group)} of them", detail=detail)
 
 
 def print_report(findings: list[Finding]) -> None:
@@ -54,7 +72,7 @@ def print_report(findings: list[Finding]) -> None:
         from rich.markup import escape
         from rich.table import Table
     except ImportError:
-        for f in findings:
+        for f in merged(findings):
             advice = f"\n    -> {f.advice}" if f.advice else ""
             print(f"{f.state:8}{f.topic}: {f.name}: {f.detail}{advice}")
         print(verdict(findings))
@@ -63,7 +81,7 @@ def print_report(findings: list[Finding]) -> None:
     for _ in range(4):
         table.add_column(overflow="fold")
     shown = ""
-    for f in findings:
+    for f in merged(findings):
         topic = f.topic if f.topic != shown else ""
         state = f"[{_COLORS[f.state]}]{f.state}[/]"
         table.add_row(topic, escape(f.name), state, escape(f.detail))

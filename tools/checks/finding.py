@@ -45,10 +45,11 @@ def isolated(check: Check) -> list[Finding]:
     try:
         return check()
     except Exception as error:  # whatever is broken here, the rest of the report is wanted
-        name = check.__name__.replace("_", " ")
-        advice = "make setup; if it stays, this is a bug of the doctor: please report it"
+        advice = "make setup"
+        if not isinstance(error, ModuleNotFoundError):
+            advice += "; if it stays, this is a bug of the doctor: please report it"
         detail = f"failed with {type(error).__name__}: {error}"
-        return [Finding(name, "check", MISSING, detail, advice)]
+        return [Finding(check.__name__, "check", MISSING, detail, advice)]
 
 
 def attempt(code: str, **environment: str) -> tuple[bool, str]:

@@ -35,8 +35,10 @@ def renderer() -> list[Finding]:
         drawn = drawn or works
         detail = "draws: render.backend=auto takes it" if works else said
         advice = "" if drawn else f"{_GL}; until then pictures are drawn by ray casting"
+        if not works and "ModuleNotFoundError" in said:
+            advice = "make setup"
         findings.append(
-            Finding("renderer", f"pyrender, {platform}", OK if works else NOTE, detail, advice)
+            Finding("renderer", f"pyrender on {platform}", OK if works else NOTE, detail, advice)
         )
         if works:
             break
