@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detectors.base import Detections
+from detectors.base import Detections, Detector
 from detectors.blazepose import BlazePose
 from pipeline.clips import PeopleChoice, Video
 from pipeline.config import RuntimeConfig, TrackingConfig
@@ -14,7 +14,10 @@ from pipeline.detect import Detected, detect_stage
 from pipeline.remap import select
 from pipeline.stage import Job
 from pipeline.tracking import identify
+from pipeline.videos import write_video
 from tests.pipeline.crossing import true_people, write_crossing
+from tests.pipeline.fake_detector import FakeDetector
+from tests.pipeline.test_shots import scene
 from tests.pipeline.walkers import FALSE, Eye, Walker, filmed, idf1, switches
 
 CONFIG = TrackingConfig(max_gap=1.5, min_similarity=0.3)
@@ -180,12 +183,21 @@ def test_the_main_person_is_the_largest_over_the_whole_clip() -> None:
     assert not chosen.track.any()
 
 
-def detected(path: Path, folder: Path) -> tuple[Detected, float]:
-    """What BlazePose finds in a video, through the real stage."""
+def detected(path: Path, folder: Path, detector: Detector | None = None) -> tuple[Detected, float]:
+    """What a detector (BlazePose) finds in a video, through the real stage."""
     (clip,), _ = Video(str(path)).clips()
     runtime = RuntimeConfig("cpu", 1, 16, str(folder), str(folder), str(folder))
-    (done,) = detect_stage(BlazePose(), runtime).compute([Job(clip)], lambda: None)
+    (done,) = detect_stage(detector or BlazePose(), runtime).compute([Job(clip)], lambda: None)
     return done.result, clip.facts().fps or 0.0
+
+
+def test_the_detect_stage_sees_the_cut_in_the_frames(tmp_path: Path) -> None:
+    """Somebody found at the same place in all frames: another one after the cut."""
+    frames = [scene(seed, size=(128, 96)) for seed in (0, 0, 0, 1, 1, 1, 1)]
+    write_video(tmp_path / "cut.mp4", frames, fps=5)
+    found, fps = detected(tmp_path / "cut.mp4", tmp_path, FakeDetector())
+    assert found.shot.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert identify(found, fps, CONFIG).track.tolist() == [0, 0, 0, 1, 1, 1, 1]
 
 
 @pytest.mark.slow

@@ -170,13 +170,16 @@ def test_weights_are_held_to_the_digest_in_their_name(weights_dir: Path) -> None
     assert wrong.advice.startswith("rm ")
 
 
+NO_GL = {"pyrender on egl": NOTE, "pyrender on osmesa": NOTE}
+
+
 @pytest.mark.parametrize(
     ("lacking", "states", "raycast_needed"),
     [
         ((), {"pyrender on egl": OK, "raycast": OK}, False),
         (("'egl'",), {"pyrender on egl": NOTE, "pyrender on osmesa": OK, "raycast": OK}, False),
-        (("Pyrender",), {"pyrender on egl": NOTE, "pyrender on osmesa": NOTE, "raycast": OK}, True),
-        (("Raster",), {"pyrender on egl": NOTE, "pyrender on osmesa": NOTE, "raycast": MISSING}, True),
+        (("Pyrender",), {**NO_GL, "raycast": OK}, True),
+        (("Raster",), {**NO_GL, "raycast": MISSING}, True),
     ],
 )  # fmt: skip
 def test_renderers(
