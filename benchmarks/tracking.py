@@ -2,9 +2,9 @@
 
     python -m benchmarks.tracking [--seeds 12]
 
-Seven scenes of 6 s at 30, 12 and 5 frames a second: two who cross (one hidden for up to 0.9 s), five
-who go their ways, somebody who leaves and another who enters; with noise, misses, false finds and
-swapped sides. The columns: by joints and boxes, and by boxes alone (all scores 0).
+Seven scenes of 6 s at 30, 12 and 5 frames a second: two who cross (one hidden for up to 0.9 s),
+five who go their ways, somebody who leaves and another who enters; with noise, misses, false finds
+and swapped sides. The columns: by joints and boxes, and by boxes alone (all scores 0).
 """
 
 import argparse

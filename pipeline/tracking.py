@@ -21,7 +21,7 @@ _FPS = 25.0  # where the file does not say
 _JITTER = 0.1  # of a person's size: joints move against the body as a whole
 _DRIFT = 0.3  # of a person's size in 1 s; grows with the square root of time, as a random walk
 _SPEED_WINDOW = 0.5  # s that a speed is measured over
-_DOUBT = 0.8  # factor for who was missed: where one is found for two, it is more likely the other
+_DOUBT = 0.7  # factor for who was missed: where one is found for two, it is more likely the other
 _ESTABLISHED = 3  # frames: who was seen in fewer may be nobody, and chooses after the others
 
 
