@@ -8,7 +8,7 @@ UV_ENV := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") \
           $(if $(PIP_INDEX_URL),UV_DEFAULT_INDEX="$(PIP_INDEX_URL)")
 INSTALL := $(UV_ENV) $(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -r pyproject.toml
 
-.PHONY: setup demo run test slow lint constraints clean
+.PHONY: setup demo run test doctor slow lint constraints clean
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -26,6 +26,10 @@ run: setup
 
 test: setup
 	$(BIN)/python -m pytest $(ARGS)
+
+# Without set-up: what is missing is what it is for.
+doctor:
+	$(or $(wildcard $(BIN)/python),$(PYTHON)) tools/doctor.py $(ARGS)
 
 slow: setup
 	$(INSTALL) --extra test --extra tools

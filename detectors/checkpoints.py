@@ -124,15 +124,21 @@ def _download(url: str, path: Path) -> None:
         raise ConnectionError(f"{received} of {length} bytes came")
 
 
-def _verify(path: Path, name: str) -> None:
+def promised_digest(name: str) -> str | None:
+    """The start of the content's sha256 that OpenMMLab writes into a file's name."""
     promised = _DIGEST.search(name)
+    return promised[1] if promised else None
+
+
+def _verify(path: Path, name: str) -> None:
+    promised = promised_digest(name)
     if promised is None:
         return
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if not digest.startswith(promised[1]):
+    if not digest.startswith(promised):
         raise ValueError(
-            f"{name}: expected content whose sha256 starts with {promised[1]}, got {digest[:8]}: "
+            f"{name}: expected content whose sha256 starts with {promised}, got {digest[:8]}: "
             f"the file is damaged or another one; delete {path} and run again"
         )
 

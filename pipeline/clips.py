@@ -33,7 +33,7 @@ class NoClipsError(Exception):
 
 
 class PeopleChoice(Enum):
-    """Who is fitted: everybody found, or the person with the largest box in each frame."""
+    """Who is fitted: everybody found, or who has the largest boxes, summed over the clip."""
 
     # Lower case because OmegaConf reads enums by name, and these are what the YAML says.
     all = "all"

@@ -40,6 +40,23 @@ class RemapConfig:
 
 
 @dataclass
+class TrackingConfig:
+    """Following the people of a video.
+
+    Args:
+        max_gap: who is not seen for longer than this comes back as somebody else, s.
+        min_similarity: less alike than this to where a person should be is somebody else, 0..1.
+    """
+
+    max_gap: float = MISSING
+    min_similarity: float = MISSING
+
+    def __post_init__(self) -> None:
+        _within("tracking.max_gap", self.max_gap, 0, 60)
+        _within("tracking.min_similarity", self.min_similarity, 0, 1)
+
+
+@dataclass
 class RenderConfig:
     """picture: what is drawn. backend: what draws it. opacity: of the bodies, 0..1."""
 
@@ -100,6 +117,7 @@ class Config:
 
     data: Any = MISSING
     detector: Any = MISSING
+    tracking: TrackingConfig = MISSING
     remap: RemapConfig = MISSING
     fit: FitConfig = MISSING
     render: RenderConfig = MISSING

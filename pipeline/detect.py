@@ -2,15 +2,26 @@
 
 import pickle
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from jaxtyping import Int32
 
 from detectors.base import Detections, Detector, Resources, UnknownClipError
 from pipeline.cache import plain
 from pipeline.config import ConfigError, RuntimeConfig, check_device, existing
 from pipeline.images import ClipError
+from pipeline.shots import Shots
 from pipeline.stage import Done, Job, Stage, Tick, timed
+
+
+@dataclass(frozen=True)
+class Detected(Detections):
+    """What a detector found and, of each row, `shot`: which camera shot of a video it is in."""
+
+    shot: Int32[np.ndarray, " N"]
 
 
 def detect_stage(detector: Detector, runtime: RuntimeConfig) -> Stage:
@@ -42,27 +53,32 @@ def detect_stage(detector: Detector, runtime: RuntimeConfig) -> Stage:
 
     return Stage(
         name="detect",
-        version=1,
+        version=2,
         config={"detector": type(detector).__name__, **options},
         files=files,
         after=(),
-        output=Detections,
+        output=Detected,
         compute=compute,
         nothing=lambda found: None if len(found) else "no person found in it",
     )
 
 
-def _detect(detector: Detector, resources: Resources, job: Job, tick: Tick) -> Detections:
+def _detect(detector: Detector, resources: Resources, job: Job, tick: Tick) -> Detected:
+    shots = Shots()
+
     def frames() -> Iterator[Any]:
         for frame in job.clip.frames():
+            if job.clip.video:
+                shots.see(frame)
             yield frame
             tick()
 
     try:
-        return detector.detect(frames(), resources, job.clip.path.name)
+        found = detector.detect(frames(), resources, job.clip.path.name)
     except UnknownClipError as error:
         raise ClipError(f"nobody is known in it: {error}") from error
     # What detectors raise for weights that are absent, damaged or would run code, and for inputs
     # that they do not know.
     except (OSError, ValueError, pickle.UnpicklingError) as error:
         raise ConfigError(f"detector: {error}") from error
+    return Detected(**vars(found), shot=shots.of(found.frame))

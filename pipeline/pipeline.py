@@ -27,7 +27,7 @@ def stages_of(config: Config) -> list[Stage]:
     """The stages in order; what a stage needs is named here and nowhere else."""
     stages = [
         detect_stage(config.detector, config.runtime),
-        remap_stage(config.remap, config.data.people),
+        remap_stage(config.remap, config.data.people, config.tracking),
         fit_stage(config.fit, config.models, config.runtime),
     ]
     if config.render.picture is not Picture.none:

@@ -1,6 +1,7 @@
 """Stage 2: the detector's joints, by name, -> the 14 joints of LSP, and points of face and feet."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import chain
 
 import numpy as np
@@ -8,25 +9,27 @@ import numpy as np
 from detectors.base import Detections
 from fitting.joints import EXTRA, LSP_14, Keypoints
 from pipeline.clips import PeopleChoice
-from pipeline.config import RemapConfig
+from pipeline.config import RemapConfig, TrackingConfig
 from pipeline.joint_tables import Recipe, columns_of, recipes_of
 from pipeline.stage import Done, Job, Stage, Tick, timed
+from pipeline.tracking import identify
 
 
-def remap_stage(config: RemapConfig, people: PeopleChoice) -> Stage:
-    """The stage that names the 14 joints, drops doubtful ones and chooses the people."""
+def remap_stage(config: RemapConfig, people: PeopleChoice, tracking: TrackingConfig) -> Stage:
+    """The stage that follows and chooses people, names the 14 joints and drops doubtful ones."""
 
     def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
         def one(job: Job) -> Keypoints:
-            found = select(job.results["detect"].load(), people)
-            return to_lsp(found, job.clip.facts().image_size, config.min_confidence)
+            facts = job.clip.facts()
+            found = select(identify(job.results["detect"].load(), facts.fps, tracking), people)
+            return to_lsp(found, facts.image_size, config.min_confidence)
 
         return timed(jobs, one)
 
     return Stage(
         name="remap",
-        version=4,
-        config={"min_confidence": config.min_confidence, "people": people.name},
+        version=5,
+        config={**asdict(config), "people": people.name, "tracking": asdict(tracking)},
         files={},
         after=("detect",),
         output=Keypoints,
@@ -62,15 +65,13 @@ def to_lsp(found: Detections, image_size: tuple[int, int], min_confidence: float
 
 
 def select(found: Detections, people: PeopleChoice) -> Detections:
-    """Everybody, or in each frame the person with the largest box."""
+    """Everybody, or the person whose boxes are largest, summed over the frames of the clip."""
     if people is PeopleChoice.all or not len(found):
         return found
-    width, height = (found.boxes[:, 2:] - found.boxes[:, :2]).T
-    order = np.lexsort((-width * height, found.frame))  # by frame, then the largest first
-    _, first = np.unique(found.frame[order], return_index=True)
-    rows = order[first]
+    areas = np.prod(found.boxes[:, 2:] - found.boxes[:, :2], axis=1)
+    rows = found.track == np.bincount(found.track, areas).argmax()
     return Detections(
-        found.frame[rows], np.zeros(len(rows), np.int32), found.boxes[rows],
+        found.frame[rows], np.zeros(rows.sum(), np.int32), found.boxes[rows],
         found.keypoints[rows], found.scores[rows], found.joint_names,
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from fitting.camera import Camera
 from fitting.joints import Keypoints
 from fitting.progress import Trail
 from fitting.result import FitResult
+from pipeline.detect import Detected
 from pipeline.render import PictureFile
 
 WIDTH, HEIGHT = 96, 128
@@ -71,15 +72,16 @@ def photo(shade: int) -> Image:
     return np.full((HEIGHT, WIDTH, 3), shade, np.uint8)
 
 
-def detections(n: int) -> Detections:
+def detections(n: int) -> Detected:
     rng = np.random.default_rng(n)
-    return Detections(
+    return Detected(
         frame=np.arange(n, dtype=np.int32),
         track=np.zeros(n, np.int32),
         boxes=rng.normal(size=(n, 4)).astype(np.float32),
         keypoints=rng.normal(size=(n, 14, 2)).astype(np.float32),
         scores=rng.uniform(size=(n, 14)).astype(np.float32),
         joint_names=LSP_14,
+        shot=np.zeros(n, np.int32),
     )
 
 

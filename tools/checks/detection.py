@@ -1,0 +1,112 @@
+"""Which detectors of conf/detector can run here and now, and the weights they need."""
+
+from pathlib import Path
+from typing import Any
+
+from tools.checks.finding import MISSING, NOTE, OK, ROOT, Finding, attempt, settings, sha256, shown
+
+_RUN_BLAZEPOSE = """
+import numpy
+from pathlib import Path
+from detectors.base import Resources
+from detectors.blazepose import BlazePose
+frame = numpy.zeros((64, 64, 3), numpy.uint8)
+BlazePose().detect([frame], Resources(weights_dir=Path({folder!r})), "black")
+"""
+_IMPORT_MMPOSE = """
+from detectors import mmcv_ops
+mmcv_ops.prepare()
+import mmdet.apis, mmpose.apis
+"""
+_IMPORT_TARGET = "import importlib; getattr(importlib.import_module({module!r}), {name!r})"
+
+
+def detectors() -> list[Finding]:
+    """Every file of conf/detector: ready, ready with a file of yours, or what it lacks."""
+    findings = []
+    mmpose: tuple[bool, str] | None = None
+    for path in sorted((ROOT / "conf/detector").glob("*.yaml")):
+        options = settings(f"detector/{path.name}")
+        module = options["_target_"].split(".")[1]
+        if module == "blazepose":
+            findings.append(_blazepose(path.stem))
+        elif "mmpose" in module:
+            mmpose = mmpose or attempt(_IMPORT_MMPOSE)
+            findings.append(_mmpose(path.stem, options, mmpose))
+        else:
+            findings.append(_other(path.stem, options))
+    return findings
+
+
+def weights() -> list[Finding]:
+    """The files in runtime.weights_dir, checked against the digest that their name promises."""
+    folder = _weights_dir()
+    files = sorted(path for path in folder.glob("*") if path.suffix in (".pth", ".task"))
+    if not files:
+        detail = f"nothing in {shown(folder)}"
+        return [Finding("weights", "downloaded", NOTE, detail, "fetched or made at the first use")]
+    return [_weight(path) for path in files]
+
+
+def _blazepose(name: str) -> Finding:
+    ran, said = attempt(_RUN_BLAZEPOSE.format(folder=str(_weights_dir())))
+    if ran:
+        return Finding("detectors", name, OK, "runs; its weights come with mediapipe", "", True)
+    advice = "make setup (mediapipe 0.10.21 is the last release with the weights)"
+    return Finding("detectors", name, MISSING, said, advice, True)
+
+
+def _mmpose(name: str, options: dict[str, Any], imported: tuple[bool, str]) -> Finding:
+    if not imported[0]:
+        advice = "make setup; until then detector=blazepose"
+        return Finding("detectors", name, MISSING, imported[1], advice)
+    from detectors.checkpoints import published_url
+
+    absent = []
+    for part in ("pose", "person"):
+        config, own = options.get(f"{part}_config"), options.get(f"{part}_checkpoint")
+        if own and not Path(own).is_file():
+            advice = f"name the file: detector.{part}_checkpoint=FILE"
+            return Finding("detectors", name, MISSING, f"no file at {own}", advice)
+        if not config or own:
+            continue
+        try:
+            url = published_url(config)
+        except FileNotFoundError as error:  # no such config, or nothing is published for it
+            advice = f"name your file: detector.{part}_checkpoint=FILE"
+            return Finding("detectors", name, MISSING, str(error), advice)
+        if not (_weights_dir() / url.rsplit("/", 1)[1]).is_file():
+            absent.append(url)
+    if not absent:
+        return Finding("detectors", name, OK, "ready: mmpose imports, weights are there")
+    detail = f"mmpose imports; {len(absent)} files of weights are not here yet"
+    advice = f"the first run fetches them; offline, put into {shown(_weights_dir())}/: "
+    return Finding("detectors", name, NOTE, detail, advice + " ".join(absent))
+
+
+def _other(name: str, options: dict[str, Any]) -> Finding:
+    module, _, kind = options["_target_"].rpartition(".")
+    imported, said = attempt(_IMPORT_TARGET.format(module=module, name=kind))
+    if not imported:
+        return Finding("detectors", name, MISSING, said, "make setup")
+    asked = [f"detector.{key}=..." for key, value in options.items() if value == "???"]
+    needs = f"runs with a file of yours: {' '.join(asked)}" if asked else "ready"
+    return Finding("detectors", name, OK, needs)
+
+
+def _weight(path: Path) -> Finding:
+    from detectors.checkpoints import promised_digest
+
+    digest, promised = sha256(path), promised_digest(path.name)
+    if promised and not digest.startswith(promised):
+        detail = f"damaged or another file: sha256 {digest[:12]}, its name says {promised}"
+        return Finding("weights", path.name, MISSING, detail, f"rm {shown(path)}", sha256=digest)
+    known = " as its name says" if promised else ""
+    size = path.stat().st_size / 1e6
+    return Finding(
+        "weights", path.name, OK, f"{size:.1f} MB, sha256 {digest[:12]}{known}", sha256=digest
+    )
+
+
+def _weights_dir() -> Path:
+    return ROOT / settings("config.yaml")["runtime"]["weights_dir"]

@@ -1,0 +1,90 @@
+"""What a check finds, and how checks try things out without being taken down by them."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+OK, NOTE, MISSING = "ok", "note", "missing"
+_TIMEOUT = 120.0  # s: a first import of torch from a slow disk
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's report.
+
+    Args:
+        topic: what it belongs to, e.g. `detectors`.
+        name: what was looked at.
+        state: `ok`, `note` (works, but know this) or `missing` (absent or broken).
+        detail: what was found.
+        advice: what to do about it; empty where nothing is to be done.
+        needed: the demo cannot run without it.
+        sha256: of the file, where it is one.
+    """
+
+    topic: str
+    name: str
+    state: str
+    detail: str
+    advice: str = ""
+    needed: bool = False
+    sha256: str = ""
+
+
+Check = Callable[[], list[Finding]]
+
+
+def isolated(check: Check) -> list[Finding]:
+    """The findings of a check; one that fails is a finding itself and stops no other."""
+    try:
+        return check()
+    except Exception as error:  # whatever is broken here, the rest of the report is wanted
+        advice = "make setup"
+        if not isinstance(error, ModuleNotFoundError):
+            advice += "; if it stays, this is a bug of the doctor: please report it"
+        detail = f"failed with {type(error).__name__}: {error}"
+        return [Finding(check.__name__, "check", MISSING, detail, advice)]
+
+
+def attempt(code: str, **environment: str) -> tuple[bool, str]:
+    """Run Python code in a process of its own, from the project's folder.
+
+    Returns:
+        Whether it succeeded; its last line of output, or of its error.
+    """
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    try:
+        done = subprocess.run(
+            command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=_TIMEOUT
+        )
+    except subprocess.TimeoutExpired:
+        return False, f"no answer in {_TIMEOUT:.0f} s"
+    said = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
+    if done.returncode < 0:
+        return False, f"crashed by signal {-done.returncode}"
+    return done.returncode == 0, said[-1] if said else ""
+
+
+def settings(path: str) -> dict[str, Any]:
+    """A file of conf/ as it is written."""
+    import yaml
+
+    return yaml.safe_load((ROOT / "conf" / path).read_text())
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be: from the project's folder on where it lies in there."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def sha256(path: Path) -> str:
+    """Of a file's bytes, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

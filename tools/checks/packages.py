@@ -1,0 +1,75 @@
+"""Python and the packages of pyproject.toml against the versions that constraints.txt pins."""
+
+import re
+import sys
+from collections.abc import Iterable
+from importlib import metadata
+
+from tools.checks.finding import MISSING, NOTE, OK, ROOT, Finding
+
+# The demo detects with BlazePose and can draw without OpenGL.
+_NOT_FOR_THE_DEMO = {
+    "mmpose", "mmdet", "mmcv-lite", "mmengine", "setuptools", "torchvision", "pyrender", "pyopengl",
+}  # fmt: skip
+_INSTALLED_BY = {"test": "make setup", "tools": "make slow", "dev": "make lint"}
+
+
+def python() -> list[Finding]:
+    """The interpreter: 3.11 and nothing else."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    fits = sys.version_info[:2] == (3, 11)
+    advice = "" if fits else "install Python 3.11, then: rm -rf .venv && make setup"
+    detail = f"{version} at {sys.executable}"
+    return [Finding("python", "version", OK if fits else MISSING, detail, advice, needed=True)]
+
+
+def packages() -> list[Finding]:
+    """One line for all that are as pinned, one for each that is not."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pins = _pins((ROOT / "constraints.txt").read_text())
+    findings, good = _compared(project["dependencies"], pins, "make setup", optional=False)
+    for extra, names in project["optional-dependencies"].items():
+        more, also = _compared(names, pins, _INSTALLED_BY.get(extra, "make setup"), optional=True)
+        findings, good = findings + more, good + also
+    first = Finding("packages", f"{len(good)} as pinned", OK, ", ".join(good))
+    return [first, *findings] if good else findings
+
+
+def _compared(
+    requirements: Iterable[str], pins: dict[str, str], command: str, optional: bool
+) -> tuple[list[Finding], list[str]]:
+    """What is missing or of another version; and the others as `name version`."""
+    findings, good = [], []
+    for requirement in requirements:
+        name = _plain(re.split(r"[<>=!~\[; ]", requirement)[0])
+        needed = not optional and name not in _NOT_FOR_THE_DEMO
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            state = NOTE if optional else MISSING
+            use = ", only for developing" if optional else ""
+            findings.append(
+                Finding("packages", name, state, f"not installed{use}", command, needed)
+            )
+            continue
+        pin = pins.get(name)
+        if pin and version.split("+")[0] != pin:
+            detail = f"{version}, tested with {pin}"
+            findings.append(
+                Finding("packages", name, NOTE, detail, "touch pyproject.toml && make setup")
+            )
+        else:
+            good.append(f"{name} {version}")
+    return findings, good
+
+
+def _pins(text: str) -> dict[str, str]:
+    lines = (line.split("#")[0].strip() for line in text.splitlines())
+    return {_plain(name): pin for name, _, pin in (line.partition("==") for line in lines) if pin}
+
+
+def _plain(name: str) -> str:
+    """As PEP 503 compares names."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
