@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 WEIGHT = 3.0
 FACING = [np.pi, 0.0, 0.0]
 LEFT_SHOULDER, LEFT_ELBOW, RIGHT_SHOULDER, RIGHT_ELBOW = (slice(s, s + 3) for s in (45, 51, 48, 54))
-IN_BELLY = ([0.19, 0.27, -1.37], [0.85, -0.97, -0.14])  # left shoulder and elbow
+IN_BELLY = ([0.77, 0.0, -1.14], [0.02, -2.01, -0.08])  # left shoulder and elbow
 
 
 @pytest.fixture(scope="module")
@@ -145,14 +145,15 @@ def test_a_batch_is_its_rows(term, kinematics, poses, betas):
         at = slice(row, row + 1)
         alone = term(posed(kinematics, poses[at], betas[at]), betas[at], WEIGHT)
         for name in ("cost", "gradient", "hessian"):
-            torch.testing.assert_close(getattr(alone, name)[0], getattr(together, name)[row])
+            one, all_rows = getattr(alone, name)[0], getattr(together, name)
+            np.testing.assert_allclose(one, all_rows[row], rtol=1e-9, atol=1e-9)
 
 
 def test_turning_the_whole_body_changes_nothing(term, kinematics, poses, betas):
     one = term(posed(kinematics, poses, betas), betas, WEIGHT)
     other = term(posed(kinematics, poses, betas, root=[0.3, -1.9, 0.8]), betas, WEIGHT)
     for name in ("cost", "gradient", "hessian"):
-        torch.testing.assert_close(getattr(one, name), getattr(other, name))
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-7, atol=1e-7)
 
 
 def test_by_fewer_joints_it_is_the_same_cut_down(capsules, term, kinematics, poses, betas):
@@ -161,9 +162,9 @@ def test_by_fewer_joints_it_is_the_same_cut_down(capsules, term, kinematics, pos
     few = Interpenetration(capsules, kinematics.parents, joints=joints)
     body = posed(kinematics, poses, betas)
     found, whole = few(body, betas, WEIGHT), term(body, betas, WEIGHT)
-    torch.testing.assert_close(found.cost, whole.cost)
-    torch.testing.assert_close(found.gradient, whole.gradient[:, entries])
-    torch.testing.assert_close(found.hessian, whole.hessian[:, entries][:, :, entries])
+    np.testing.assert_allclose(found.cost, whole.cost, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found.gradient, whole.gradient[:, entries], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found.hessian, whole.hessian[:, entries][:, :, entries], rtol=1e-9, atol=1e-9)
 
 
 def test_more_betas_than_the_capsules_follow_are_refused(capsules, kinematics):
@@ -175,7 +176,7 @@ def test_more_betas_than_the_capsules_follow_are_refused(capsules, kinematics):
 
 
 def weights(e_sp: float) -> Weights:
-    return Weights(100, pose_prior=7, bending=0.75, shape=20, depth=100, interpenetration=e_sp)
+    return Weights(100, pose_prior=2, bending=0.2, shape=20, depth=100, interpenetration=e_sp)
 
 
 def state(pose: torch.Tensor) -> torch.Tensor:
@@ -267,7 +268,7 @@ def test_a_hand_in_the_belly_is_pushed_out(body, prior, capsules, model, poses, 
         found = minimize(solved, start.to(precision), 200, 1e-6).x.double()
         ends[e_sp] = found, *belly_to_hand(capsules, model, found)
         pixels = (observed(model, found).xy - exact.observations.xy).norm(dim=-1)
-        assert pixels.max() < 12  # px of about 330: the image is not contradicted
+        assert pixels.max() < 5  # px of about 330: the image is not contradicted
     _, inside, radius = ends[0.0]
     assert inside < radius, "without the term the hand stays inside"
     _, outside, same = ends[1000.0]
