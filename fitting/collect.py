@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -56,7 +57,10 @@ def placeholder(
 
 
 def with_rows(result: FitResult, rows: np.ndarray, fitted: Fitted) -> FitResult:
-    """The placeholder with the fitted rows written in."""
+    """The placeholder with the fitted rows written in.
+
+    Rows with a number that is not finite stay placeholders, and their status says so.
+    """
     model, seen, last = fitted.model, fitted.seen, fitted.trail[-1]
     root, pose, betas, transl = model.split(last.x)
     points = model.pose(last.x).points + transl[:, None]
@@ -73,16 +77,27 @@ def with_rows(result: FitResult, rows: np.ndarray, fitted: Fitted) -> FitResult:
         "betas": betas, "global_orient": vector_from_quaternion(root), "body_pose": pose,
         "transl": transl,
     }  # fmt: skip
+    sound = _finite(*params.values(), *new.values())
+    params, new = ({n: t.cpu().numpy()[sound] for n, t in part.items()} for part in (params, new))
+    status = result.status.copy()
+    status[rows] = Status.NONFINITE
+    result, rows = replace(result, status=status), rows[sound]
     return replace(
         result,
         params=BodyParams(
-            **{n: _insert(getattr(result.params, n), rows, t) for n, t in params.items()}
+            **{n: _insert(getattr(result.params, n), rows, a) for n, a in params.items()}
         ),
-        **{n: _insert(getattr(result, n), rows, t) for n, t in new.items()},
+        **{n: _insert(getattr(result, n), rows, a) for n, a in new.items()},
     )
 
 
-def _insert(array: np.ndarray, rows: np.ndarray, values: Tensor) -> np.ndarray:
+def _finite(*columns: Tensor) -> np.ndarray:
+    """Rows (N,) in which every column is finite."""
+    finite = [column.isfinite().reshape(len(column), -1).all(1) for column in columns]
+    return torch.stack(finite).all(0).cpu().numpy()
+
+
+def _insert(array: np.ndarray, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
     whole = array.copy()
-    whole[rows] = values.cpu().numpy()
+    whole[rows] = values
     return whole
