@@ -4,7 +4,8 @@ Written from the terms' definitions, not from fitting.residuals: half the sum of
 objective's cost, or one of the two is wrong (tests/fitting/test_against_scipy.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -12,9 +13,11 @@ from jaxtyping import Float
 from scipy.optimize import OptimizeResult, least_squares
 from torch import Tensor
 
+from fitting import Assets, Camera, FitConfig, Keypoints, smplify
 from fitting.fit_config import Kernel
 from fitting.joints import HIPS
-from fitting.objective import Objective
+from fitting.levenberg_marquardt import Solution, minimize
+from fitting.objective import Model, Objective
 
 _STEP = 1e-6  # of the central differences
 
@@ -87,10 +90,55 @@ class ScipyProblem:
         plus, minus = both.chunk(2)
         return ((plus - minus) / (2 * _STEP)).T.numpy()
 
-    def solve(self, tolerance: float = 1e-12) -> OptimizeResult:
+    def solve(self, tolerance: float = 1e-10) -> OptimizeResult:
         """MINPACK's Levenberg-Marquardt, from the start."""
         return least_squares(
             lambda step: self.residuals(step[None])[0].numpy(),
             np.zeros(self.objective.unknowns.size), self.jacobian, method="lm",
             xtol=tolerance, ftol=tolerance, gtol=tolerance, max_nfev=2000,
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A stage's problem as fit() poses it, in double precision, and where it starts.
+
+    Args:
+        objective, start: one row a person, of the person's first start.
+        ours: where fit() itself ended.
+        limits: the stage's max_iterations and tolerance.
+    """
+
+    objective: Objective
+    start: Float[Tensor, "B S"]
+    ours: Float[Tensor, "B S"]
+    limits: tuple[int, float]
+
+    def row(self, row: int) -> tuple[Objective, Float[Tensor, "1 S"]]:
+        at = torch.tensor([row])
+        return self.objective.select(at), self.start[at]
+
+
+def last_search_stage(
+    keypoints: Keypoints, camera: Camera, assets: Assets, config: FitConfig
+) -> Posed:
+    """Run a fit and keep what its last stage before the choice was given.
+
+    Interpenetration is off: its spheres are no part of the residuals here.
+    """
+    calls = []
+
+    def spy(problem: Objective, x: Tensor, *limits: float) -> Solution:
+        solution = minimize(problem, x, *limits)  # pyright: ignore[reportArgumentType]
+        calls.append((problem, x, solution, limits))
+        return solution
+
+    config = replace(config, interpenetration=False)
+    with patch.object(smplify, "minimize", spy):
+        smplify.fit(keypoints, camera, assets, config)
+    problem, x, solution, limits = calls[len(config.stages)]  # the first call is the camera's
+    first = torch.arange(len(keypoints)) * max(config.starts, 1)
+    exact = Model(assets, config.n_betas, extras=problem.model.kinematics.n_points > 14)
+    seen = problem.observations[first].to(torch.float64)
+    objective = Objective(exact, problem.unknowns, seen, problem.weights)
+    return Posed(objective, x[first].double(), solution.x[first].double(), limits)
