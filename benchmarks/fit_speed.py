@@ -135,7 +135,17 @@ def show(found: list[dict]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    titles = ("preset", "E_sp", "threads", "batch", "ms", "CPU ms", "iterations", "loaded", "peak MB")
+    titles = (
+        "preset",
+        "E_sp",
+        "threads",
+        "batch",
+        "ms",
+        "CPU ms",
+        "iterations",
+        "loaded",
+        "peak MB",
+    )
     table = Table(*titles, box=None)
     for row in found:
         table.add_row(

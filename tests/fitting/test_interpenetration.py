@@ -164,7 +164,9 @@ def test_by_fewer_joints_it_is_the_same_cut_down(capsules, term, kinematics, pos
     found, whole = few(body, betas, WEIGHT), term(body, betas, WEIGHT)
     np.testing.assert_allclose(found.cost, whole.cost, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(found.gradient, whole.gradient[:, entries], rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(found.hessian, whole.hessian[:, entries][:, :, entries], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        found.hessian, whole.hessian[:, entries][:, :, entries], rtol=1e-9, atol=1e-9
+    )
 
 
 def test_more_betas_than_the_capsules_follow_are_refused(capsules, kinematics):
@@ -262,9 +264,7 @@ def test_a_hand_in_the_belly_is_pushed_out(body, prior, capsules, model, poses, 
     lower = Model(Assets(body, prior, capsules=capsules), dtype=precision)
     for e_sp in (0.0, 1000.0):
         exact = objective_of(model, start, e_sp)
-        solved = Objective(
-            lower, exact.unknowns, exact.observations.to(precision), weights(e_sp)
-        )
+        solved = Objective(lower, exact.unknowns, exact.observations.to(precision), weights(e_sp))
         found = minimize(solved, start.to(precision), 200, 1e-6).x.double()
         ends[e_sp] = found, *belly_to_hand(capsules, model, found)
         pixels = (observed(model, found).xy - exact.observations.xy).norm(dim=-1)
