@@ -70,7 +70,9 @@ def strange(xy: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray, float, fl
 
 
 def rows(cases: list[tuple]) -> tuple[Keypoints, Camera]:
-    xy, confidence, focal, middle = (np.array(column, np.float64) for column in zip(*cases, strict=True))
+    xy, confidence, focal, middle = (
+        np.array(column, np.float64) for column in zip(*cases, strict=True)
+    )
     n = len(cases)
     keypoints = Keypoints(
         np.zeros(n, np.int32), np.arange(n, dtype=np.int32), xy.astype(np.float32),
