@@ -1,6 +1,7 @@
 """What others take for the same or a like problem, on the same machine in the same minute.
 
-    python -m benchmarks.yardsticks PRESET      one stage by scipy and by ours, from the same starts
+    python -m benchmarks.yardsticks PRESET [PEOPLE] [key=value ...]
+                                                one stage by scipy and by ours, from the same starts
     python -m benchmarks.yardsticks smplfitter  vertices in 3-D to parameters, by PyPI's smplfitter
 
 scipy.optimize.least_squares (MINPACK) gets the residuals of the last stage before the choice and
@@ -25,6 +26,7 @@ import numpy as np
 from benchmarks.fit_speed import config_of, people
 
 PEOPLE = 8
+TOGETHER = 64
 BATCHES = (1, 64, 256)
 REPEATS = 3
 
@@ -40,18 +42,22 @@ def seconds(run: Callable[[], object]) -> tuple[float, float]:
     return statistics.median(wall), statistics.median(cpu)
 
 
-def by_scipy(preset: str) -> dict:
-    """A stage of a preset, solved by scipy and by ours: CPU ms per person, and who ends lower."""
+def by_scipy(preset: str, count: int = PEOPLE, settings: tuple[str, ...] = ()) -> dict:
+    """A stage of a preset, solved by scipy and by ours: CPU ms per person, and who ends lower.
+
+    Where both are in one minimum is told by ours solved to the end from where fit() stopped.
+    """
     import torch
 
     from benchmarks.scipy_yardstick import ScipyProblem, last_search_stage
     from fitting.levenberg_marquardt import minimize
 
     torch.set_num_threads(1)
-    assets, cases = people(64)
-    posed = last_search_stage(cases.keypoints, cases.camera, assets, config_of(preset))
-    scipys, alone, apart = [], [], []
-    for row in range(PEOPLE):
+    assets, cases = people(max(count, TOGETHER))
+    config = config_of(preset, settings)
+    posed = last_search_stage(cases.keypoints, cases.camera, assets, config)
+    scipys, alone, apart, same = [], [], [], []
+    for row in range(count):
         one, start = posed.row(row)
         begin = time.process_time()
         found = ScipyProblem(one, start).solve()
@@ -59,17 +65,30 @@ def by_scipy(preset: str) -> dict:
         begin = time.process_time()
         minimize(one, start, *posed.limits)
         alone.append(time.process_time() - begin)
-        apart.append(one.linearize(posed.ours[[row]]).cost.item() / found.cost - 1)
-    _, together = seconds(lambda: minimize(posed.objective, posed.start, *posed.limits))
-    batched = together / len(posed.start)
+        ours = posed.ours[[row]]
+        apart.append(one.linearize(ours).cost.item() / found.cost - 1)
+        same.append(abs(minimize(one, ours, 2000, 1e-10).cost.item() / found.cost - 1) < 1e-3)
+    batch = posed.objective.select(torch.arange(TOGETHER)), posed.start[:TOGETHER]
+    batched = seconds(lambda: minimize(*batch, *posed.limits))[1] / TOGETHER
+    above, same = np.array(apart), np.array(same)
     return {
         "yardstick": "scipy.optimize.least_squares",
         "preset": preset,
+        "settings": settings,
+        "people": count,
         "scipy_cpu_ms": round(1000 * statistics.median(scipys), 1),
         "ours_alone_cpu_ms": round(1000 * statistics.median(alone), 1),
-        f"ours_of_{len(posed.start)}_cpu_ms": round(1000 * batched, 2),
+        f"ours_of_{TOGETHER}_cpu_ms": round(1000 * batched, 2),
         "ratio": round(statistics.median(scipys) / batched),
-        "ours_above_scipy_percent": [round(100 * float(a), 4) for a in np.sort(apart)],
+        "in_one_minimum": int(same.sum()),
+        "ours_above_scipy_percent": {
+            str(q): round(100 * float(np.quantile(above, q)), 4) for q in (0, 0.5, 0.9, 0.95, 1)
+        },
+        "above_by_0.1_percent": {
+            "in_one_minimum": int((above[same] > 1e-3).sum()),
+            "in_another": int((above[~same] > 1e-3).sum()),
+            "scipy_in_another": int((above[~same] < -1e-3).sum()),
+        },
     }
 
 
@@ -109,6 +128,15 @@ def _write_smpl(body, folder: Path) -> None:
     np.save(folder / "kid_template.npy", np.zeros_like(body.v_template))
 
 
+def main() -> None:
+    name, *rest = sys.argv[1:]
+    settings = tuple(word for word in rest if "=" in word)
+    counts = [int(word) for word in rest if "=" not in word]
+    if name == "smplfitter":
+        print(json.dumps(by_smplfitter()))
+    else:
+        print(json.dumps(by_scipy(name, *(counts or [PEOPLE]), settings)))
+
+
 if __name__ == "__main__":
-    asked = sys.argv[1]
-    print(json.dumps(by_smplfitter() if asked == "smplfitter" else by_scipy(asked)))
+    main()

@@ -69,6 +69,5 @@ def test_scipy_ends_no_lower(pose, name, people):
     Two solvers on two ways down need not end in the same of several minima.
     """
     apart, same = compare(pose(name, people))
-    print(f"{name}: {100 * np.quantile(apart, [0, 0.5, 0.95, 1])} %, {same.sum()} in one minimum")
     assert apart[same].max() < SHORT_OF
     assert ((apart > SHORT_OF) & ~same).mean() <= 0.02
