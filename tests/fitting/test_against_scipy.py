@@ -11,9 +11,9 @@ from fitting.retrieval import PoseLibrary, load_pose_library
 from pipeline.synthetic import draw_cases, load_errors
 from tests.conftest import ROOT
 
-# Relative decrease that ends the stage: smplify's own. Presets that end the search at 1e-3 do so to
-# compare starts, and stay up to half a percent above the minimum.
-TOLERANCE = 1e-4
+# The solver is asked to go to the end. The presets' stages stop earlier, and how far above the minimum
+# that leaves them is measured, not tested: python -m benchmarks.yardsticks PRESET 200
+TOLERANCE, MAX_ITERATIONS = 1e-6, 500
 SHORT_OF = 1e-3
 
 
@@ -29,7 +29,7 @@ def pose(body, prior, preset):
         cases = draw_cases(people, body, drawn, errors, seed=7)
         config = preset(name)
         for stage in config.stages:
-            stage.tolerance = TOLERANCE
+            stage.tolerance, stage.max_iterations = TOLERANCE, MAX_ITERATIONS
         return last_search_stage(cases.keypoints, cases.camera, assets, config)
 
     return posed
