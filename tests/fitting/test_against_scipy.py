@@ -28,8 +28,8 @@ def pose(body, prior, preset):
     def posed(name: str, people: int) -> Posed:
         cases = draw_cases(people, body, drawn, errors, seed=7)
         config = preset(name)
-        for stage in config.stages:
-            stage.tolerance, stage.max_iterations = TOLERANCE, MAX_ITERATIONS
+        last = config.stages[-1]
+        last.tolerance, last.max_iterations = TOLERANCE, MAX_ITERATIONS
         return last_search_stage(cases.keypoints, cases.camera, assets, config)
 
     return posed
@@ -70,4 +70,4 @@ def test_scipy_ends_no_lower(pose, name, people):
     """
     apart, same = compare(pose(name, people))
     assert apart[same].max() < SHORT_OF
-    assert ((apart > SHORT_OF) & ~same).mean() <= 0.02
+    assert ((apart > SHORT_OF) & ~same).sum() <= max(1, 0.03 * people)
