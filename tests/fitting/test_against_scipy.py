@@ -11,8 +11,8 @@ from fitting.retrieval import PoseLibrary, load_pose_library
 from pipeline.synthetic import draw_cases, load_errors
 from tests.conftest import ROOT
 
-# The solver is asked to go to the end. The presets' stages stop earlier, and how far above the minimum
-# that leaves them is measured, not tested: python -m benchmarks.yardsticks PRESET 200
+# The solver is asked to go to the end. The presets' stages stop earlier, and how far above the
+# minimum that leaves them is measured, not tested: python -m benchmarks.yardsticks PRESET 200
 TOLERANCE, MAX_ITERATIONS = 1e-6, 500
 SHORT_OF = 1e-3
 
