@@ -20,9 +20,10 @@ _FIELDS = ("names", "joint", "axis", "center", "radius", "length")
 _THINNED = ("upper_arm", "thigh")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Capsules:
-    """Capsules that each follow one joint; n = n_betas, all sizes linear in [1, betas].
+    """Capsules that each follow one joint; n = n_betas, all sizes linear in [1, betas]. Two are the
+    same when they are one object.
 
     Args:
         names: `left_forearm`, `belly`, ...

@@ -35,12 +35,13 @@ class Consensus:
         self, model: Model, starts: Starts, value: Float[Tensor, " R"], temperature: float
     ) -> None:
         people, person = int(starts.person.max()) + 1, starts.person
+        value = torch.where(value.isfinite(), value, torch.inf)  # no say for a start that is lost
         least = value.new_full((people,), torch.inf).scatter_reduce(0, person, value, "amin")
-        share = torch.exp(-(value - least[person]) / max(temperature, 1e-6))
+        share = torch.exp(-(value - least[person]) / max(temperature, 1e-6)).nan_to_num(0.0)
         total = value.new_zeros(people).index_add(0, person, share)
-        share = (share / total[person])[:, None, None]
+        share = (share / total[person].clamp_min(1e-30))[:, None, None]
         joints = model.pose(starts.x).points[:, :14]
-        joints = joints - joints[:, HIPS].mean(1, keepdim=True)
+        joints = torch.where(share > 0, joints - joints[:, HIPS].mean(1, keepdim=True), 0.0)
         mean = joints.new_zeros(people, 14, 3).index_add(0, person, share * joints)
         apart = share * (joints - mean[person]) ** 2
         self.joints: Float[Tensor, "P 14 3"] = mean

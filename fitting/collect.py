@@ -71,7 +71,10 @@ def placeholder(
 
 
 def with_rows(result: FitResult, rows: np.ndarray, fitted: Fitted) -> FitResult:
-    """The placeholder with the fitted rows written in."""
+    """The placeholder with the fitted rows written in.
+
+    Rows with a number that is not finite stay placeholders, and their status says so.
+    """
     model, seen, last = fitted.model, fitted.seen, fitted.trail[-1]
     transl = model.split(last.x)[-1]
     points = model.pose(last.x).points + transl[:, None]
@@ -87,12 +90,20 @@ def with_rows(result: FitResult, rows: np.ndarray, fitted: Fitted) -> FitResult:
         "stage_terms": fitted.terms, "stage_on": fitted.on.expand(len(rows), -1, -1),
     }  # fmt: skip
     states = torch.stack([after.x for after in fitted.trail], 1)
+    params = _params(model, last.x)
     steps = {f"stage_{n}": t for n, t in _params(model, states).items()}
+    sound = _finite(*params.values(), *steps.values(), *new.values())
+    status = result.status.copy()
+    status[rows] = Status.NONFINITE
+    result, rows = replace(result, status=status), rows[sound]
+    params, steps, new = (
+        {n: t.cpu().numpy()[sound] for n, t in part.items()} for part in (params, steps, new)
+    )
     return replace(
         result,
-        params=_filled(result.params, rows, _params(model, last.x)),
+        params=_filled(result.params, rows, params),
         trail=_filled(result.trail, rows, steps),
-        **{n: _insert(getattr(result, n), rows, t) for n, t in new.items()},
+        **{n: _insert(getattr(result, n), rows, a) for n, a in new.items()},
     )
 
 
@@ -104,12 +115,20 @@ def _params(model: Model, x: Float[Tensor, "*b S"]) -> dict[str, Tensor]:
     return {"betas": betas, "global_orient": orient, "body_pose": pose, "transl": transl}
 
 
-def _filled(noun: Noun, rows: np.ndarray, values: dict[str, Tensor]) -> Noun:
+def _filled(noun: Noun, rows: np.ndarray, values: dict[str, np.ndarray]) -> Noun:
     """A noun all of whose fields are given for some rows."""
-    return type(noun)(**{n: _insert(getattr(noun, n), rows, t) for n, t in values.items()})
+    return type(noun)(**{n: _insert(getattr(noun, n), rows, a) for n, a in values.items()})
 
 
-def _insert(array: np.ndarray, rows: np.ndarray, values: Tensor) -> np.ndarray:
+def _finite(*columns: Tensor) -> np.ndarray:
+    """Rows (N,) in which every column is finite."""
+    finite = [column.isfinite().reshape(len(column), -1).all(1) for column in columns]
+    return torch.stack(finite).all(0).cpu().numpy()
+
+
+def _insert(array: np.ndarray, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
     whole = array.copy()
-    whole[rows] = values.cpu().numpy()
+    if whole.dtype == np.float32:  # of a camera that no photo has, places can be too far for it
+        values = values.clip(*np.finfo(np.float32).max * np.array([-1.0, 1.0]))
+    whole[rows] = values
     return whole

@@ -108,6 +108,7 @@ def enough_to_fit(
 ) -> Bool[np.ndarray, " N"]:
     """Rows with at least MIN_JOINTS joints that are not all in one place."""
     seen = confidence > 0
+    xy = xy.astype(np.float64)  # the extent of float32's largest numbers is no float32
     low = np.where(seen[..., None], xy, np.inf).min(1)
     high = np.where(seen[..., None], xy, -np.inf).max(1)
     with np.errstate(invalid="ignore"):

@@ -17,6 +17,7 @@ the Hessian for two joints needs the matrix of the inner one alone.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -236,6 +237,15 @@ class Interpenetration:
         axes = world[:, self._parents[joints]] @ left[:, joints]
         moments = hat(posed.joints[rows][:, joints]) @ axes
         return torch.cat([axes, moments], 2).mT
+
+
+@lru_cache(maxsize=32)
+def contacts_of(
+    capsules: Capsules, parents: tuple[int, ...], n_betas: int, device: str | torch.device,
+    dtype: torch.dtype, joints: tuple[int, ...],
+) -> Interpenetration:  # fmt: skip
+    """The same as Interpenetration, made once: every stage of every fit asks for it."""
+    return Interpenetration(capsules, np.array(parents), n_betas, device, dtype, joints)
 
 
 def _add_limb(

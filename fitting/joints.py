@@ -39,7 +39,8 @@ class Keypoints(Rows):
         frame: index of the frame within its clip.
         track: identity of the person within its clip.
         xy: px of the upright image, x right, y down, pixel centres at integers.
-        confidence: weight of each joint, 0..1; 0 means missing and is the only way to say so.
+        confidence: weight of each joint, 0..1; 0 means missing. A point with a number that is not
+            finite is missing, too, and gets confidence 0.
         extra_xy, extra_confidence: the same of the points EXTRA; all missing when not given.
 
     Raises:
@@ -68,7 +69,9 @@ class Keypoints(Rows):
                 raise ValueError(f"Keypoints.{name}: expected shape {shape}, got {found}")
         for xy, confidence in (("xy", "confidence"), ("extra_xy", "extra_confidence")):
             sure = getattr(self, confidence)
+            known = np.isfinite(getattr(self, xy)).all(-1) & np.isfinite(sure)
+            if not known.all():
+                sure = np.where(known, sure, np.float32(0))
+                object.__setattr__(self, confidence, sure)
             if not ((sure >= 0) & (sure <= 1)).all():
                 raise ValueError(f"Keypoints.{confidence}: expected 0..1 (0 = missing), got others")
-            if not np.isfinite(getattr(self, xy)[sure > 0]).all():
-                raise ValueError(f"Keypoints.{xy}: NaN or infinity in a point whose confidence > 0")

@@ -11,11 +11,11 @@ from torch import Tensor
 from fitting.assets import Assets
 from fitting.camera import project
 from fitting.fit_config import Kernel
-from fitting.interpenetration import Interpenetration
+from fitting.interpenetration import Interpenetration, contacts_of
 from fitting.kinematics import Kinematics, Posed
 from fitting.levenberg_marquardt import Linearization
 from fitting.point_jacobian import PointJacobian
-from fitting.priors import MaxMixture
+from fitting.priors import MaxMixture, mixture_over
 from fitting.progress import TERMS
 from fitting.residuals import (
     BENDING,
@@ -98,8 +98,8 @@ class Objective:
     def prior(self) -> MaxMixture:
         """Over the entries of body_pose that are free."""
         kinematics = self.model.kinematics
-        entries = self.unknowns.pose_entries
-        return MaxMixture(self.model.prior, kinematics.device, kinematics.dtype, entries)
+        entries = tuple(self.unknowns.pose_entries)
+        return mixture_over(entries, self.model.prior, kinematics.device, kinematics.dtype)
 
     @cached_property
     def contacts(self) -> Interpenetration | None:
@@ -107,9 +107,9 @@ class Objective:
         model, kinematics = self.model, self.model.kinematics
         if not (self.weights.interpenetration and self.unknowns.joints and model.capsules):
             return None
-        return Interpenetration(
-            model.capsules, kinematics.parents, kinematics.n_betas, str(kinematics.device),
-            kinematics.dtype, self.unknowns.joints,
+        return contacts_of(
+            model.capsules, tuple(kinematics.parents.tolist()), kinematics.n_betas,
+            kinematics.device, kinematics.dtype, self.unknowns.joints,
         )  # fmt: skip
 
     @cached_property

@@ -23,7 +23,7 @@ class PointJacobian:
         device, dtype = kinematics.device, kinematics.dtype
         self.kinematics, self.unknowns = kinematics, unknowns
         turned = list(unknowns.turned)
-        self.turned = torch.as_tensor(turned, device=device)
+        self.turned = torch.as_tensor(turned, dtype=torch.long, device=device)
         self.parents = torch.as_tensor(kinematics.parents[turned].clip(0), device=device)
         point, place = np.nonzero(kinematics.weights_of_places)
         weight = kinematics.weights_of_places[point, place]

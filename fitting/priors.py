@@ -1,6 +1,7 @@
 """The pose prior: a mixture of Gaussians over body_pose, of which the likeliest one counts."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,9 @@ from fitting.model_files import check_axes, read_arrays
 N_POSE = 69
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PosePrior:
-    """A Gaussian mixture over body_pose (rad).
+    """A Gaussian mixture over body_pose (rad); two are the same when they are one object.
 
     Raises:
         ValueError: shapes disagree, a covariance is not positive definite, weights do not sum to 1.
@@ -67,19 +68,22 @@ class MaxMixture:
         self, prior: PosePrior, device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float64, entries: list[int] | None = None,
     ) -> None:  # fmt: skip
-        def tensor(a: np.ndarray) -> Tensor:
+        def tensor(a: np.ndarray | Tensor) -> Tensor:
             return torch.as_tensor(a, dtype=dtype, device=device)
 
         kept = list(range(N_POSE)) if entries is None else entries
         rest = sorted(set(range(N_POSE)) - set(kept))
-        half_log_det = 0.5 * np.linalg.slogdet(prior.covars)[1]
-        offset = -np.log(prior.weights) + half_log_det - half_log_det.min()
-        precisions = np.linalg.inv(prior.covars[:, kept][:, :, kept])
+        # By torch, which keeps to the threads it is given: numpy's take all cores, and on a busy
+        # machine such small matrices then wait a hundred times as long as they take.
+        covars = torch.as_tensor(prior.covars)
+        half_log_det = 0.5 * torch.linalg.slogdet(covars)[1]
+        offset = half_log_det - half_log_det.min() - torch.as_tensor(prior.weights).log()
+        precisions = torch.linalg.inv(covars[:, kept][:, :, kept])
         self.entries = torch.as_tensor(kept, device=device)
         self.rest = torch.as_tensor(rest, dtype=torch.long, device=device)
         self.means, self.rest_means = tensor(prior.means[:, kept]), tensor(prior.means[:, rest])
         self.precisions, self.offset = tensor(precisions), tensor(offset)
-        self.regression = tensor(prior.covars[:, rest][:, :, kept] @ precisions)
+        self.regression = tensor(covars[:, rest][:, :, kept] @ precisions)
 
     def __call__(
         self, body_pose: Float[Tensor, "B 69"]
@@ -100,6 +104,14 @@ class MaxMixture:
         whole = body_pose.clone()
         whole[:, self.rest] = self.rest_means[component] + shift
         return whole
+
+
+@lru_cache(maxsize=32)
+def mixture_over(
+    entries: tuple[int, ...], prior: PosePrior, device: torch.device, dtype: torch.dtype
+) -> MaxMixture:
+    """The same as MaxMixture, made once: every stage of every fit asks for it."""
+    return MaxMixture(prior, device, dtype, list(entries))
 
 
 def load_pose_prior(path: str | Path) -> PosePrior:

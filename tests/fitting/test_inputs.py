@@ -33,14 +33,23 @@ def keypoints(**changes):
     [
         ({"xy": np.zeros((2, 13, 2))}, r"xy: expected shape \(2, 14, 2\), got \(2, 13, 2\)"),
         ({"confidence": np.full((2, 14), 1.5)}, r"confidence: expected 0\.\.1"),
-        ({"confidence": np.full((2, 14), np.nan)}, r"confidence: expected 0\.\.1"),
-        ({"xy": np.full((2, 14, 2), np.nan)}, "xy: NaN or infinity"),
+        ({"confidence": np.full((2, 14), -0.1)}, r"confidence: expected 0\.\.1"),
         ({"track": np.zeros(3, np.int32)}, r"track: expected shape \(2,\), got \(3,\)"),
     ],
 )
 def test_keypoints_say_what_is_wrong(changes, message):
     with pytest.raises(ValueError, match=message):
         keypoints(**changes)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_point_that_is_no_number_is_missing(value):
+    xy, sure = np.ones((2, 14, 2), np.float32), np.ones((2, 14), np.float32)
+    xy[0, 3, 1], sure[1, 5] = value, value
+    found = keypoints(xy=xy, confidence=sure)
+    assert found.confidence[0, 3] == found.confidence[1, 5] == 0
+    assert found.confidence.sum() == 26
+    assert sure[0, 3] == 1, "the caller's array is left alone"
 
 
 def test_a_camera_needs_a_positive_focal_length():

@@ -55,6 +55,7 @@ UNKNOWNS = {
     "all": lambda k: Unknowns(True, tuple(range(1, 24)), k.n_betas, True),
     "what moves points": lambda k: Unknowns(True, k.movers, k.n_betas, True),
     "camera": lambda k: Unknowns(True, (), 0, True),
+    "shape and place": lambda k: Unknowns(False, (), k.n_betas, True),
     "legs and betas": lambda k: Unknowns(False, (1, 2, 4, 5), k.n_betas, False),
 }
 
