@@ -35,22 +35,42 @@ def smplify_stages(**changes: object) -> list[str]:
     return overrides
 
 
+BLAZEPOSE = ["data.errors=assets/detector_errors.npz"]
+UNCALIBRATED = ["fit.confidence_sigma=[]", "fit.reference_torso=96", "fit.robust_sigma=100"]
+MEAN_POSE = ["fit.starts=0", "fit.side_view_threshold=50"]
 ROWS: dict[str, list[str]] = {
-    "multistart": [],
-    "multistart, true focal length": [TRUE_CAMERA],
-    "multistart, 4 starts": ["fit.starts=4"],
-    "multistart, 1 start": ["fit.starts=1"],
-    "smplify_release (f = 5000 px)": ["fit=smplify_release"],
-    "smplify_release (f = diagonal)": ["fit=smplify_release", "fit.focal_length=auto"],
+    "lifted": [],
+    "lifted, true focal length": [TRUE_CAMERA],
+    "lifted, BlazePose's errors": BLAZEPOSE,
+    "lifted, 3-D term off": ["fit.stages.0.joints_3d=0"],
+    "lifted, 8 starts": ["fit.starts=8"],
+    "lifted, interpenetration off": ["fit.interpenetration=false"],
+    "lifted, joints below 0.3 dropped": ["remap.min_confidence=0.3"],
+    "multistart": ["fit=multistart"],
+    "multistart, BlazePose's errors": ["fit=multistart", *BLAZEPOSE],
+    "multistart, no consensus": ["fit=multistart", "fit.choice.temperature=0", "fit.refine=[]"],
+    "multistart, 1 start": ["fit=multistart", "fit.starts=1"],
     "smplify": ["fit=smplify"],
+    "smplify, BlazePose's errors": ["fit=smplify", *BLAZEPOSE],
     "smplify, true focal length": ["fit=smplify", TRUE_CAMERA],
-    "smplify, one start unless side view": ["fit=smplify", "fit.side_view_threshold=25"],
+    "smplify, f = 5000 px": ["fit=smplify", "fit.focal_length='5000'"],
+    "smplify, from the prior's mean, both ways round": ["fit=smplify", *MEAN_POSE],
+    "smplify, joints weigh their confidence": ["fit=smplify", *UNCALIBRATED],
     "smplify, hips and neck left out": [
         "fit=smplify", "+fit.joint_weights={left_hip: 0, right_hip: 0, neck: 0}",
     ],
     "smplify, translation frozen": smplify_stages(free=FROZEN, depth=0),
     "smplify, release's shape weights": smplify_stages(shape=[100, 50, 10, 5]),
-    "smplify, full bending term at last": ["fit=smplify", "fit.stages.3.bending=3.03"],
+    "smplify, full bending term at last": ["fit=smplify", "fit.stages.3.bending=2.22"],
+    "smplify, release's prior weights": smplify_stages(
+        pose_prior=[404, 404, 57.4, 4.78], bending=[128.07, 128.07, 18.2, 1.52]
+    ),
+    "smplify, interpenetration off": ["fit=smplify", "fit.interpenetration=false"],
+    "smplify_release (f = 5000 px)": ["fit=smplify_release"],
+    "smplify_release (f = diagonal)": ["fit=smplify_release", "fit.focal_length=auto"],
+    "smplify_release (f = 5000 px), from the prior's mean": [
+        "fit=smplify_release", "fit.camera.pose=mean",
+    ],
 }  # fmt: skip
 
 

@@ -96,11 +96,13 @@ def _person(rows: FitResult, steps: tuple[str, ...]) -> dict[str, Any]:
     names, counts = np.unique([Status(s).name.lower() for s in rows.status], return_counts=True)
     fitted = rows[rows.fitted]
     error = float(fitted.reprojection_error.mean()) if len(fitted) else None
+    expected = 1000 * float(fitted.expected_error.mean()) if len(fitted) else 0.0  # 0: not told
     return {
         "track": int(rows.track[0]),
         "frames": len(rows),
         "status": dict(zip(names.tolist(), counts.tolist(), strict=True)),
         "reprojection_error_px": None if error is None else round(error, 3),
+        "expected_error_mm": round(expected, 1) if expected else None,
         "focal_length_px": round(float(rows.camera.focal_length[0]), 2),
         "terms": _terms(fitted, steps) if len(fitted) else {},
     }

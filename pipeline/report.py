@@ -41,7 +41,7 @@ def print_summary(summary: dict[str, Any], folder: Path) -> None:
     """The table of what was fitted, and below it why the others were skipped."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("input", overflow="fold")  # cut short, names could not be told apart
-    for title in ("people", "error px", "seconds", "cached", ""):
+    for title in ("people", "error px", "3-D mm", "seconds", "cached", ""):
         table.add_column(title, no_wrap=True, justify="right" if title else "left")
     fitted = [entry for entry in summary["inputs"] if entry["status"] == "fitted"]
     for entry in fitted[:_MOST_ROWS]:
@@ -77,22 +77,28 @@ def print_metrics(metrics: dict[str, Any]) -> None:
 
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:
-    """Name; people; range of their errors; seconds of this run; stages from the cache; doubts."""
-    errors = [p["reprojection_error_px"] for p in entry["people"]]
-    known = [f"{e:.1f}" for e in sorted(e for e in errors if e is not None)]
+    """Name; people; ranges of their errors in the image and of those expected in space; seconds of
+    this run; stages from the cache; doubts."""
     cached = [stage for stage, hit in entry["cached"].items() if hit]
     seconds = sum(s for stage, s in entry["seconds"].items() if stage not in cached)
     doubts = {name for p in entry["people"] for name in p["status"]} - _GOOD
     return (
         escape(entry["name"]),
-        str(len(errors)),
-        "-".join(dict.fromkeys([*known[:1], *known[-1:]])),
+        str(len(entry["people"])),
+        _range([p["reprojection_error_px"] for p in entry["people"]], 1),
+        _range([p["expected_error_mm"] for p in entry["people"]], 0),
         f"{seconds:.2f}",
         "all"
         if len(cached) == len(entry["cached"])
         else f"{len(cached)} of {len(entry['cached'])}",
         ", ".join(sorted(doubts)),
     )
+
+
+def _range(values: list[float | None], digits: int) -> str:
+    """The least and the largest of those that are known."""
+    known = [f"{value:.{digits}f}" for value in sorted(v for v in values if v is not None)]
+    return "-".join(dict.fromkeys([*known[:1], *known[-1:]]))
 
 
 def log_to_console() -> None:

@@ -14,7 +14,15 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from fitting import BodyModel, FitConfig, PosePrior, load_body_model, load_pose_prior
+from fitting import (
+    Assets,
+    BodyModel,
+    FitConfig,
+    PosePrior,
+    load_assets,
+    load_body_model,
+    load_pose_prior,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,6 +44,12 @@ def body() -> BodyModel:
 @pytest.fixture(scope="session")
 def prior() -> PosePrior:
     return load_pose_prior(ROOT / "assets/pose_prior.npz")
+
+
+@pytest.fixture(scope="session")
+def assets() -> Assets:
+    """All that any preset asks for, of the neutral body."""
+    return load_assets(ROOT / "assets")
 
 
 @pytest.fixture(scope="session")

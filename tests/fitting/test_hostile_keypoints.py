@@ -143,7 +143,7 @@ def test_a_strange_row_disturbs_nobody_where_bodies_keep_out_of_themselves(
     from fitting.capsules import load_capsules
 
     assets = Assets(body, prior, capsules=load_capsules(ROOT / "assets/bodies/neutral.npz"))
-    config = preset("smplify", interpenetration=True)
+    config = preset("smplify", starts=0)
     config = replace(config, stages=[replace(s, interpenetration=100.0) for s in config.stages])
     cases, good = strange(person), (person, np.ones(14), FOCAL, MIDDLE)
     result = fit(*rows([*cases.values(), good]), assets, config)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fitting import Assets, BodyParams, Camera, Keypoints, Status, fit
+from fitting import BodyParams, Camera, Keypoints, Status, fit
 from fitting.camera import project
 from fitting.joints import LSP_14
 from fitting.kinematics import Kinematics
@@ -73,16 +73,16 @@ def aligned_error(found, truth):
     return np.array(errors)
 
 
-def test_clean_joints_are_reproduced(body, prior, preset):
+def test_clean_joints_are_reproduced(body, prior, assets, preset):
     params = people(prior, n=12)
     keypoints, camera, joints = seen(body, params)
-    result = fit(keypoints, camera, Assets(body, prior), preset("smplify"))
+    result = fit(keypoints, camera, assets, preset("smplify"))
     assert np.median(result.reprojection_error) < 3  # px; the priors pull a little to the mean
     assert np.median(aligned_error(result.joints, joints)) < 0.05
     assert result.fitted.all()
 
 
-def test_without_priors_it_ends_on_the_points_themselves(body, prior, preset):
+def test_without_priors_it_ends_on_the_points_themselves(body, prior, assets, preset):
     """With the priors all but off, what is left is the data: below 1 px."""
     params = people(prior, n=8, spread=0.2)
     keypoints, camera, _ = seen(body, params)
@@ -92,14 +92,14 @@ def test_without_priors_it_ends_on_the_points_themselves(body, prior, preset):
         max_iterations=300, tolerance=1e-9,
     )  # fmt: skip
     config = replace(config, stages=[*config.stages, weak])
-    result = fit(keypoints, camera, Assets(body, prior), config)
+    result = fit(keypoints, camera, assets, config)
     assert np.median(result.reprojection_error) < 1
 
 
 @pytest.mark.parametrize("roll", [0.0, 1.2, np.pi, -2.0])
-def test_people_lying_or_upside_down_are_found_that_way(body, prior, preset, roll):
+def test_people_lying_or_upside_down_are_found_that_way(body, prior, assets, preset, roll):
     keypoints, camera, joints = seen(body, people(prior, n=4, roll=roll))
-    result = fit(keypoints, camera, Assets(body, prior), preset("smplify"))
+    result = fit(keypoints, camera, assets, preset("smplify"))
     truth = joints[:, LSP_14.index("neck")] - joints[:, [2, 3]].mean(1)
     found = result.joints[:, LSP_14.index("neck")] - result.joints[:, [2, 3]].mean(1)
     cosine = (truth * found).sum(1) / np.linalg.norm(truth, axis=1) / np.linalg.norm(found, axis=1)
@@ -107,9 +107,9 @@ def test_people_lying_or_upside_down_are_found_that_way(body, prior, preset, rol
 
 
 @pytest.mark.parametrize("yaw", [0.0, np.pi])
-def test_front_and_back_are_told_apart(body, prior, preset, yaw):
+def test_front_and_back_are_told_apart(body, prior, assets, preset, yaw):
     keypoints, camera, joints = seen(body, people(prior, n=4, yaw=yaw))
-    result = fit(keypoints, camera, Assets(body, prior), preset("smplify"))
+    result = fit(keypoints, camera, assets, preset("smplify"))
 
     def left_to_right(points):
         return points[:, LSP_14.index("left_shoulder")] - points[:, LSP_14.index("right_shoulder")]
@@ -118,23 +118,23 @@ def test_front_and_back_are_told_apart(body, prior, preset, yaw):
     assert (agreement > 0).all()
 
 
-def test_side_view_runs_both_ways_and_keeps_the_better(body, prior, preset):
+def test_side_view_runs_both_ways_and_keeps_the_better(body, prior, assets, preset):
     keypoints, camera, _ = seen(body, people(prior, n=8, yaw=np.pi / 2))
-    once = fit(keypoints, camera, Assets(body, prior), preset("smplify", side_view_threshold=0))
-    both = fit(keypoints, camera, Assets(body, prior), preset("smplify", side_view_threshold=1000))
+    once = fit(keypoints, camera, assets, preset("smplify", starts=0, side_view_threshold=0))
+    both = fit(keypoints, camera, assets, preset("smplify", starts=0, side_view_threshold=1000))
     assert (once.hypothesis == 0).all()
     assert (both.hypothesis == 1).any()
     same = both.hypothesis == 0
     assert np.allclose(once.joints[same], both.joints[same], atol=1e-6)
 
 
-def test_a_row_does_not_depend_on_its_batch_mates(body, prior, preset, problem):
+def test_a_row_does_not_depend_on_its_batch_mates(body, prior, assets, preset, problem):
     keypoints, camera, _ = problem
     config = preset("smplify")
-    together = fit(keypoints, camera, Assets(body, prior), config)
+    together = fit(keypoints, camera, assets, config)
     for row in range(len(keypoints)):
         rows = slice(row, row + 1)
-        alone = fit(keypoints[rows], camera[rows], Assets(body, prior), config)
+        alone = fit(keypoints[rows], camera[rows], assets, config)
         assert np.allclose(alone.joints[0], together.joints[row], atol=1e-7)
         assert alone.status[0] == together.status[row]
 
@@ -142,37 +142,37 @@ def test_a_row_does_not_depend_on_its_batch_mates(body, prior, preset, problem):
 @settings(max_examples=5, deadline=None)
 @given(shift=st.tuples(st.floats(-3000, 3000), st.floats(-3000, 3000)))
 def test_shifting_keypoints_and_centre_together_changes_nothing(
-    body, prior, preset, problem, shift
+    body, prior, assets, preset, problem, shift
 ):
     keypoints, camera, _ = problem
     config = preset("smplify")
     rows = slice(0, 2)
-    plain = fit(keypoints[rows], camera[rows], Assets(body, prior), config)
+    plain = fit(keypoints[rows], camera[rows], assets, config)
     moved = replace(keypoints, xy=(keypoints.xy + np.array(shift, np.float32)))
     other = replace(camera, center=camera.center + np.array(shift, np.float32))
-    shifted = fit(moved[rows], other[rows], Assets(body, prior), config)
+    shifted = fit(moved[rows], other[rows], assets, config)
     assert np.allclose(plain.joints, shifted.joints, atol=5e-3)  # float32 pixels far out
 
 
-def test_the_size_of_the_photo_changes_nothing(body, prior, preset, problem):
+def test_the_size_of_the_photo_changes_nothing(body, prior, assets, preset, problem):
     keypoints, camera, _ = problem
     config = preset("smplify")
-    plain = fit(keypoints, camera, Assets(body, prior), config)
+    plain = fit(keypoints, camera, assets, config)
     larger = replace(keypoints, xy=keypoints.xy * 7)
     wider = replace(camera, focal_length=camera.focal_length * 7, center=camera.center * 7)
-    scaled = fit(larger, wider, Assets(body, prior), config)
+    scaled = fit(larger, wider, assets, config)
     assert np.allclose(plain.joints, scaled.joints, atol=1e-4)
     assert np.allclose(7 * plain.reprojection_error, scaled.reprojection_error, rtol=1e-3)
 
 
-def test_a_missing_joint_has_no_influence(body, prior, preset, problem):
+def test_a_missing_joint_has_no_influence(body, prior, assets, preset, problem):
     keypoints, camera, _ = problem
     results = []
     for place in (0.0, 1e4, np.nan):
         xy, confidence = keypoints.xy.copy(), keypoints.confidence.copy()
         xy[:, 0], confidence[:, 0] = place, 0
         changed = replace(keypoints, xy=xy, confidence=confidence)
-        results.append(fit(changed, camera, Assets(body, prior), preset("smplify")))
+        results.append(fit(changed, camera, assets, preset("smplify")))
     for other in results[1:]:
         assert np.array_equal(results[0].joints, other.joints)
         assert np.array_equal(results[0].reprojection_error, other.reprojection_error)
@@ -188,46 +188,44 @@ def bad_rows(keypoints):
     return replace(keypoints, xy=xy, confidence=confidence)
 
 
-def test_rows_that_cannot_be_fitted_say_so_and_disturb_nobody(body, prior, preset, problem):
+def test_rows_that_cannot_be_fitted_say_so_and_disturb_nobody(body, prior, assets, preset, problem):
     keypoints, camera, _ = problem
     config = preset("smplify")
-    result = fit(bad_rows(keypoints), camera, Assets(body, prior), config)
+    result = fit(bad_rows(keypoints), camera, assets, config)
     assert [Status(s).name for s in result.status[:3]] == ["SKIPPED"] * 3
     assert result.fitted[3:].all()
     for name in ("joints", "reprojection_error", "cost"):
         assert np.isfinite(getattr(result, name)).all()
-    good = fit(keypoints, camera, Assets(body, prior), config)
+    good = fit(keypoints, camera, assets, config)
     assert np.allclose(result.joints[5], good.joints[5], atol=1e-7)
 
 
-def test_nobody_is_a_result_too(body, prior, preset, problem):
+def test_nobody_is_a_result_too(body, prior, assets, preset, problem):
     keypoints, camera, _ = problem
-    result = fit(keypoints[:0], camera[:0], Assets(body, prior), preset("smplify"))
+    result = fit(keypoints[:0], camera[:0], assets, preset("smplify"))
     assert len(result) == 0
 
 
-def test_the_release_preset_freezes_the_translation(body, prior, preset, problem):
+def test_the_release_preset_freezes_the_translation(body, prior, assets, preset, problem):
     keypoints, camera, _ = problem
     config = preset("smplify_release", focal_length="auto")
-    camera_only = fit(
-        keypoints, camera, Assets(body, prior), replace(config, stages=config.stages[:1])
-    )
-    whole = fit(keypoints, camera, Assets(body, prior), config)
+    camera_only = fit(keypoints, camera, assets, replace(config, stages=config.stages[:1]))
+    whole = fit(keypoints, camera, assets, config)
     assert np.allclose(camera_only.params.transl, whole.params.transl, atol=1e-9)
     assert not np.allclose(camera_only.params.body_pose, whole.params.body_pose, atol=1e-3)
 
 
-def test_the_callers_arrays_are_left_alone(body, prior, preset, problem):
+def test_the_callers_arrays_are_left_alone(body, prior, assets, preset, problem):
     keypoints, camera, _ = problem
     before = keypoints.xy.copy(), camera.center.copy()
-    fit(keypoints, camera, Assets(body, prior), preset("smplify"))
+    fit(keypoints, camera, assets, preset("smplify"))
     assert np.array_equal(before[0], keypoints.xy)
     assert np.array_equal(before[1], camera.center)
 
 
-def test_vertices_lie_where_the_joints_are(body, prior, preset, problem):
+def test_vertices_lie_where_the_joints_are(body, prior, assets, preset, problem):
     keypoints, camera, _ = problem
-    result = fit(keypoints, camera, Assets(body, prior), preset("smplify"))
+    result = fit(keypoints, camera, assets, preset("smplify"))
     vertices = body.vertices(result.params)
     head_top = LSP_14.index("head_top")
     assert np.abs(vertices[:, body.head_top] - result.joints[:, head_top]).max() < 1e-6

@@ -39,6 +39,7 @@ def two_people() -> FitResult:
         frame=np.array([0, 0, 1, 1], np.int32),
         track=np.array([0, 1, 0, 1], np.int32),
         reprojection_error=np.array([2.0, 5.0, 4.0, 999.0]),
+        expected_error=np.array([0.03, 0.0, 0.05, 0.0]),
         status=np.array([Status.CONVERGED, Status.STALLED, 1, Status.SKIPPED], np.int32),
     )
 
@@ -82,7 +83,8 @@ def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
                 "people": [
                     {
                         "track": 0, "frames": 2, "status": {"converged": 1, "max_iterations": 1},
-                        "reprojection_error_px": 3.0, "focal_length_px": 160.0,
+                        "reprojection_error_px": 3.0, "expected_error_mm": 40.0,
+                        "focal_length_px": 160.0,
                         "terms": {
                             "start": first, "camera": off, "1": off, "2": off, "3": off,
                             "3 (2)": last,
@@ -90,7 +92,8 @@ def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
                     },
                     {
                         "track": 1, "frames": 2, "status": {"skipped": 1, "stalled": 1},
-                        "reprojection_error_px": 5.0, "focal_length_px": 160.0,
+                        "reprojection_error_px": 5.0, "expected_error_mm": None,
+                        "focal_length_px": 160.0,
                         "terms": dict.fromkeys(STEPS, off),
                     },
                 ],
@@ -199,7 +202,12 @@ def printed(summary: dict[str, Any], monkeypatch: pytest.MonkeyPatch, width: int
 def entry(name: str, *errors: float | None, cached: int = 0, **status: int) -> dict[str, Any]:
     stages = ("detect", "remap", "fit", "render")
     people = [
-        {"reprojection_error_px": error, "status": status or {"converged": 1}} for error in errors
+        {
+            "reprojection_error_px": error,
+            "expected_error_mm": error and 20 * error,
+            "status": status or {"converged": 1},
+        }
+        for error in errors
     ]
     return {
         "name": name, "status": "fitted", "people": people,
@@ -236,9 +244,9 @@ def test_long_names_can_be_told_apart_in_a_table_of_80_columns(
     lines = text.splitlines()
     joined = text.replace("\n", "").replace(" ", "")
     first = next(line for line in lines if "3.1" in line).split()
-    assert first[-4:] == ["1", "3.1", "0.00", "all"]
+    assert first[-5:] == ["1", "3.1", "63", "0.00", "all"]
     second = next(line for line in lines if "2.0-10.0" in line).split()
-    assert second[-8:] == [*second[-8:-7], "4", "2.0-10.0", "1.50", "1", "of", "4", "stalled"]
+    assert second[-8:] == ["4", "2.0-10.0", "40-200", "1.50", "1", "of", "4", "stalled"]
     assert "…" not in text
     assert "00 1" in text or "001" in joined
     assert "[bold]x" in text
