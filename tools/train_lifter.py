@@ -44,7 +44,7 @@ from tools.train_pose_prior import (
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH, BLOCKS, DROPOUT = 512, 2, 0.0
-BATCH, STEPS, RATE = 256, 12_000, 3e-3
+BATCH, STEPS, RATE = 256, 30_000, 3e-3
 AT_ONCE = 16  # batches drawn together: small tensors are slow
 PEOPLE = 60_000  # bodies in as many poses, made once
 POSE_NOISE = 0.06  # rad, on every angle
