@@ -1,7 +1,6 @@
 import json
 import pickle
 import re
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from detectors.checkpoints import find_config, is_local, promised_digest, publis
 from detectors.mmpose_topdown import MMPoseTopDown, _as_detections, _joint_names
 from detectors.skeletons import COCO_17, HALPE_26, LSP_14, WHOLEBODY_133
 from tests.conftest import ROOT
+from tests.detectors.random_weights import random_checkpoint
 from tools.checks.finding import settings
 
 HALPE_CONFIG = "body_2d_keypoint/rtmpose/body8/rtmpose-m_8xb512-700e_body8-halpe26-256x192.py"
@@ -215,30 +215,6 @@ def test_boxes_of_a_file_skeleton_of_ones_own_and_flip_test(tmp_path):
     assert np.abs(flipped.scores - plain.scores).max() > 1e-4
     same = found(person_boxes=str(boxes), flip_test=False)
     assert np.array_equal(same.keypoints, plain.keypoints), "as the config says"
-
-
-def random_checkpoint(config: str, path: Path) -> str:
-    from detectors import mmcv_ops
-    from detectors.checkpoints import find_config
-
-    mmcv_ops.prepare()
-    import torch
-    from mmengine.config import Config
-
-    torch.manual_seed(0)
-    with warnings.catch_warnings():  # deprecations inside mmengine, mmpose and mmdet
-        warnings.simplefilter("ignore")
-        from mmengine.registry import MODELS, init_default_scope
-
-        settings = Config.fromfile(find_config(config))
-        settings.model.backbone.init_cfg = None
-        init_default_scope(settings.default_scope)
-        model = MODELS.build(settings.model)
-    for name, weights in model.named_parameters():
-        if name.endswith("bias") and ("rtm_cls" in name or "rtm_reg" in name):
-            weights.data.fill_(3)  # boxes of some size, scored well
-    torch.save({"state_dict": model.state_dict()}, path)
-    return str(path)
 
 
 @pytest.mark.slow
