@@ -2,9 +2,10 @@
 
     python -m benchmarks.detectors [--threads 1] [--only rtmpose_halpe26 blazepose]
 
-mmpose's models have random weights, which take as long as any; what their person detector would
-then find means nothing, so that it is timed alone, per picture, and the pose models per person, each
-filling its picture. BlazePose is timed on the project's own pictures; it chooses its threads itself.
+mmpose's models have random weights, which take as long as any. What their person detector would
+then find means nothing, so that it is timed alone, per picture, and the pose models per person,
+each filling its picture. BlazePose is timed on the project's own pictures; it chooses its threads
+itself.
 """
 
 import argparse

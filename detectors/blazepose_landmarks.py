@@ -96,7 +96,8 @@ class LandmarkNet:
         self._graph = mediapipe.CalculatorGraph(graph_config=_GRAPH)
 
         def keep(name: str, packet: Any) -> None:
-            marks = packet_getter.get_proto(packet).landmark
+            proto: Any = packet_getter.get_proto(packet)
+            marks = proto.landmark
             self._found[name] = np.array([(mark.x, mark.y, mark.visibility) for mark in marks])
 
         for name in ("landmarks", "alignment"):
@@ -128,13 +129,14 @@ class LandmarkNet:
         Args:
             mirror: look at the mirrored picture; what is returned is mirrored back.
         """
-        from mediapipe.framework.formats.rect_pb2 import NormalizedRect
+        from mediapipe.framework.formats import rect_pb2
         from mediapipe.python import packet_creator
 
         last = picture.side - 1
         x, turn = (last - region.x, -region.turn) if mirror else (region.x, region.turn)
         # mediapipe's 0..1 spans the whole pixels' area; our pixel centres are at integers.
-        rect = NormalizedRect(
+        messages: Any = rect_pb2  # its classes are made when it is imported
+        rect = messages.NormalizedRect(
             x_center=(x + 0.5) / picture.side, y_center=(region.y + 0.5) / picture.side,
             width=region.side / picture.side, height=region.side / picture.side, rotation=turn,
         )  # fmt: skip

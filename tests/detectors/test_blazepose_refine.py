@@ -100,15 +100,15 @@ def test_who_fills_the_picture_is_seen_though_nobody_was_found(yoga, shared):
 
 def test_mean_leans_to_what_is_seen_and_apart_is_in_sizes():
     a = np.column_stack([np.arange(33.0), np.arange(33.0), np.full(33, 0.9)])
-    b = a + (3, 0, 0)
+    b = a + np.array([3, 0, 0])
     b[:, 2] = 0.0
     assert np.abs(_mean(a, b)[:, :2] - a[:, :2]).max() < 0.01
     assert _mean(a, b)[0, 2] == pytest.approx(0.45)
     assert _apart(a, a) == 0
     assert _apart(a, b) == pytest.approx(3 / 32)
-    assert _apart(a, a + (1000, 0, 0)) == pytest.approx(0.3)
+    assert _apart(a, a + np.array([1000, 0, 0])) == pytest.approx(0.3)
     assert overlap(a, a) == pytest.approx(1)
-    assert overlap(a, a + (100, 0, 0)) == 0
+    assert overlap(a, a + np.array([100, 0, 0])) == 0
 
 
 def test_refining_moves_nobody_onto_somebody_else(yoga, tmp_path):
