@@ -77,7 +77,8 @@ def mmpose(name: str, detector: MMPoseTopDown, resources: Resources, folder: Pat
             detector, checkpoint=weights, person_boxes="whole_image", flip_test=flip,
         )  # fmt: skip
         one, many = (
-            milliseconds(pose, frames, replace(resources, batch_size=size)) for size in (1, BATCH)
+            milliseconds(pose, frames[:count], replace(resources, batch_size=size))
+            for count, size in ((BATCH // 4, 1), (BATCH, BATCH))
         )
         yield f"{name} detector.flip_test={str(flip).lower()}, a person", one, many
 
