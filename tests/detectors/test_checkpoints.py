@@ -1,7 +1,11 @@
 import hashlib
+import os
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +17,28 @@ HALPE = "body_2d_keypoint/rtmpose/body8/rtmpose-m_8xb512-700e_body8-halpe26-256x
 
 
 class _Quiet(SimpleHTTPRequestHandler):
+    ranges = True  # whether a part of a file can be had
+
     def log_message(self, *arguments):
         """Say nothing."""
+
+    def send_head(self):
+        asked = self.headers.get("Range") if self.ranges else None
+        if asked is None:
+            return super().send_head()
+        file = Path(self.translate_path(self.path)).open("rb")  # noqa: SIM115 the caller closes it
+        size = os.fstat(file.fileno()).st_size
+        start = int(asked.removeprefix("bytes=").removesuffix("-"))
+        if start >= size:
+            file.close()
+            self.send_error(416)
+            return None
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+        self.send_header("Content-Length", str(size - start))
+        self.end_headers()
+        file.seek(start)
+        return file
 
 
 @pytest.fixture
@@ -65,21 +89,78 @@ def test_without_network_the_error_says_what_to_do(tmp_path):
     assert list((tmp_path / "weights").iterdir()) == []
 
 
-def test_download_cut_short_leaves_nothing(server, tmp_path, monkeypatch):
+def cut_short(monkeypatch, size):
+    monkeypatch.setattr(_Quiet, "copyfile", lambda self, source, out: out.write(source.read(size)))
+
+
+@pytest.mark.parametrize("ranges", [True, False], ids=["resumed", "server without ranges"])
+def test_download_cut_short_goes_on_where_it_stopped(server, tmp_path, monkeypatch, ranges):
+    folder, address = server
+    name, half = f"model-{DIGEST}.pth", len(CONTENT) // 2
+    (folder / name).write_bytes(CONTENT)
+    monkeypatch.setattr(_Quiet, "ranges", ranges)
+    weights = tmp_path / "weights"
+    with monkeypatch.context() as broken:
+        cut_short(broken, half)
+        with pytest.raises(ConnectionError, match=f"{half} of {len(CONTENT)} bytes came") as caught:
+            checkpoints.fetch(f"{address}/{name}", weights)
+    assert f"{half} bytes are kept" in str(caught.value)
+    (part,) = weights.iterdir()
+    assert part.read_bytes() == CONTENT[:half]
+    sent = []
+    with monkeypatch.context() as counted:
+        counted.setattr(
+            _Quiet, "copyfile", lambda self, source, out: sent.append(out.write(source.read()))
+        )
+        path = checkpoints.fetch(f"{address}/{name}", weights)
+    assert sent == [len(CONTENT) - half if ranges else len(CONTENT)]
+    assert list(weights.iterdir()) == [path]
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_part_that_is_of_another_file_is_refused_and_removed(server, tmp_path):
     folder, address = server
     name = f"model-{DIGEST}.pth"
     (folder / name).write_bytes(CONTENT)
-    monkeypatch.setattr(
-        _Quiet, "copyfile", lambda self, source, out: out.write(source.read(len(CONTENT) // 2))
-    )
-    with pytest.raises(ConnectionError, match=f"{len(CONTENT) // 2} of {len(CONTENT)} bytes came"):
-        checkpoints.fetch(f"{address}/{name}", tmp_path / "weights")
-    assert list((tmp_path / "weights").iterdir()) == []
+    (tmp_path / f"{name}.part").write_bytes(b"x" * 10)
+    with pytest.raises(ValueError, match=f"starts with {DIGEST}, got .* it was removed: run again"):
+        checkpoints.fetch(f"{address}/{name}", tmp_path)
+    assert checkpoints.fetch(f"{address}/{name}", tmp_path).read_bytes() == CONTENT
 
 
-def test_file_absent_on_the_server_is_a_failed_download(server, tmp_path):
-    with pytest.raises(ConnectionError, match="404"):
-        checkpoints.fetch(f"{server[1]}/model-{DIGEST}.pth", tmp_path)
+@pytest.mark.parametrize("extra", [b"", b"more"], ids=["complete", "too long"])
+def test_a_part_beyond_the_end_starts_anew(server, tmp_path, extra):
+    folder, address = server
+    name = f"model-{DIGEST}.pth"
+    (folder / name).write_bytes(CONTENT)
+    (tmp_path / f"{name}.part").write_bytes(CONTENT + extra)
+    assert checkpoints.fetch(f"{address}/{name}", tmp_path).read_bytes() == CONTENT
+    assert [path.name for path in tmp_path.glob("*.p*")] == [name]
+
+
+def test_two_runs_at_once_share_one_download(server, tmp_path, monkeypatch):
+    folder, address = server
+    name = f"model-{DIGEST}.pth"
+    (folder / name).write_bytes(CONTENT)
+    sent = []
+
+    def slowly(self, source, out):
+        time.sleep(0.3)
+        sent.append(out.write(source.read()))
+
+    monkeypatch.setattr(_Quiet, "copyfile", slowly)
+    with ThreadPoolExecutor(2) as both:
+        fetched = [both.submit(checkpoints.fetch, f"{address}/{name}", tmp_path) for _ in range(2)]
+        assert {one.result().read_bytes() for one in fetched} == {CONTENT}
+    assert sent == [len(CONTENT)]
+    assert [path.name for path in tmp_path.glob("*.p*")] == [name]
+
+
+def test_a_name_that_ends_in_a_date_promises_nothing():
+    """RTMW's do; a date is hexadecimal, too."""
+    date, digest = "20231122", "0b80dee4"
+    assert checkpoints.promised_digest(f"rtmw-dw-l-m_270e-256x192-{date}.pth") is None
+    assert checkpoints.promised_digest(f"rtmw-x_270e-256x192-{digest}_{date}.pth") == digest
 
 
 @pytest.mark.parametrize(
@@ -111,6 +192,10 @@ def test_own_files(tmp_path):
     assert checkpoints.is_local(config)
     found = checkpoints.find_checkpoint(str(tmp_path / "mine.pth"), config, tmp_path)
     assert found == tmp_path / "mine.pth"
+    (tmp_path / "copy-0123abcd.pth").write_bytes(CONTENT)
+    with pytest.raises(ValueError, match=f"starts with 0123abcd, got {DIGEST}"):
+        checkpoints.find_checkpoint(str(tmp_path / "copy-0123abcd.pth"), config, tmp_path)
+    assert (tmp_path / "copy-0123abcd.pth").exists(), "a user's file is not removed"
     with pytest.raises(FileNotFoundError, match="name the file of its checkpoint"):
         checkpoints.find_checkpoint(None, config, tmp_path)
     with pytest.raises(FileNotFoundError, match=r"expected a checkpoint at .*absent\.pth"):

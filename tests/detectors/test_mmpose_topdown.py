@@ -1,13 +1,18 @@
+import json
 import pickle
-import warnings
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from detectors.base import Resources
+from detectors.checkpoints import find_config, is_local, promised_digest, published_url
 from detectors.mmpose_topdown import MMPoseTopDown, _as_detections, _joint_names
-from detectors.skeletons import COCO_17, HALPE_26, LSP_14
+from detectors.skeletons import COCO_17, HALPE_26, LSP_14, WHOLEBODY_133
+from tests.conftest import ROOT
+from tests.detectors.random_weights import random_checkpoint
+from tools.checks.finding import settings
 
 HALPE_CONFIG = "body_2d_keypoint/rtmpose/body8/rtmpose-m_8xb512-700e_body8-halpe26-256x192.py"
 
@@ -27,12 +32,12 @@ def test_files_are_the_users_own(tmp_path):
     assert MMPoseTopDown(HALPE_CONFIG).files() == {}
     detector = MMPoseTopDown(str(config), "weights.pth", person_checkpoint="person.pth")
     assert detector.files() == {
-        "pose_config": config.resolve(),
-        "pose_checkpoint": Path("weights.pth"),
+        "config": config.resolve(),
+        "checkpoint": Path("weights.pth"),
         "person_checkpoint": Path("person.pth"),
     }
     detector.person_boxes = "whole_image"
-    assert set(detector.files()) == {"pose_config", "pose_checkpoint"}
+    assert set(detector.files()) == {"config", "checkpoint"}
 
 
 @pytest.mark.parametrize(("data_set", "ours"), [("halpe26", HALPE_26), ("coco", COCO_17)])
@@ -117,21 +122,24 @@ class _Touch:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("preset", "joints"), [("rtmpose_halpe26", HALPE_26), ("rtmpose_coco17", COCO_17)]
+    ("preset", "joints"),
+    [
+        ("rtmpose_halpe26", HALPE_26),
+        ("rtmpose_t_halpe26", HALPE_26),
+        ("rtmpose_coco17", COCO_17),
+        ("hrnet_w32_coco17", COCO_17),
+        ("rtmw_m_wholebody133", WHOLEBODY_133),
+    ],
 )
 def test_shipped_configs_run_from_picture_to_joints(preset, joints, tmp_path, capfd):
     """With random weights: says nothing of accuracy, only that both networks and the way between
     them fit together."""
-    from omegaconf import OmegaConf
-
-    options = OmegaConf.load(Path(__file__).parents[2] / "conf/detector" / f"{preset}.yaml")
-    assert options.pop("_target_") == "detectors.mmpose_topdown.MMPoseTopDown"
-    for part in ("pose", "person"):
-        options[f"{part}_checkpoint"] = random_checkpoint(
-            options[f"{part}_config"], tmp_path / f"{part}.pth"
-        )
-    detector = MMPoseTopDown(**{**options, "max_people": 3})
+    options = preset_options(preset)
+    options["checkpoint"] = random_checkpoint(options["config"], tmp_path / "pose.pth")
+    person = random_checkpoint(options["person_config"], tmp_path / "person.pth")
+    detector = MMPoseTopDown(**{**options, "person_checkpoint": person, "max_people": 3})
     capfd.readouterr()
     frames = np.random.default_rng(0).integers(0, 255, (2, 120, 90, 3), np.uint8)
     found = detector.detect(frames, Resources(batch_size=4), "x")
@@ -141,28 +149,72 @@ def test_shipped_configs_run_from_picture_to_joints(preset, joints, tmp_path, ca
     assert (found.boxes[:, 2:] > found.boxes[:, :2]).all()
 
 
-def random_checkpoint(config: str, path: Path) -> str:
-    from detectors import mmcv_ops
-    from detectors.checkpoints import find_config
+def preset_options(preset: str) -> dict:
+    """A preset's options as run.py hands them over."""
+    options = settings(f"detector/{preset}.yaml")
+    assert options.pop("_target_") == "detectors.mmpose_topdown.MMPoseTopDown"
+    return options | {"stride": 1}
 
-    mmcv_ops.prepare()
-    import torch
+
+MMPOSE_PRESETS = sorted(
+    path.stem
+    for path in (ROOT / "conf/detector").glob("*.yaml")
+    if "mmpose_topdown" in settings(f"detector/{path.name}")["_target_"] and path.stem != "mmpose"
+)
+
+
+@pytest.mark.parametrize("preset", MMPOSE_PRESETS)
+def test_presets_name_configs_of_the_wheel_and_published_weights(preset):
+    """RTMW's m and l have no digest in their names: nothing is known of their content."""
+    options = preset_options(preset)
+    for config in (options["config"], options["person_config"]):
+        assert not is_local(config)
+        url = published_url(config)
+        assert url.startswith("https://download.openmmlab.com/mmpose/v1/")
+        assert (promised_digest(url) is None) == preset.startswith("rtmw")
+        if preset.startswith("rtmw"):
+            break
+    text = find_config(options["config"]).read_text()
+    joints = int(re.search(r"(\d+)$", preset)[1])
+    assert re.search(rf"(out_channels|num_keypoints)\s*=\s*{joints}\b", text)
+    assert ("mmpretrain" in text) == preset.startswith("vitpose")
+
+
+@pytest.mark.slow
+def test_a_model_whose_package_is_absent_says_which(tmp_path):
+    options = preset_options("vitpose_s_coco17") | {"person_boxes": "whole_image"}
+    with pytest.raises(ValueError, match=r"expected the package mmpretrain, .* pip install"):
+        MMPoseTopDown(**options).detect([np.zeros((9, 9, 3), np.uint8)], Resources(), "x")
+
+
+@pytest.mark.slow
+def test_boxes_of_a_file_skeleton_of_ones_own_and_flip_test(tmp_path):
+    """A model of five joints that nobody has heard of, with random weights."""
     from mmengine.config import Config
 
-    torch.manual_seed(0)
-    with warnings.catch_warnings():  # deprecations inside mmengine, mmpose and mmdet
-        warnings.simplefilter("ignore")
-        from mmengine.registry import MODELS, init_default_scope
+    from tests.detectors import tiny_pose_model
 
-        settings = Config.fromfile(find_config(config))
-        settings.model.backbone.init_cfg = None
-        init_default_scope(settings.default_scope)
-        model = MODELS.build(settings.model)
-    for name, weights in model.named_parameters():
-        if name.endswith("bias") and ("rtm_cls" in name or "rtm_reg" in name):
-            weights.data.fill_(3)  # boxes of some size, scored well
-    torch.save({"state_dict": model.state_dict()}, path)
-    return str(path)
+    names = ("left_shoulder", "right_shoulder", "left_hip", "right_hip", "tail")
+    config = Config(tiny_pose_model.config(tmp_path / "x.json", tmp_path, 1, names))
+    config.dump(tmp_path / "tiny.py")
+    weights = random_checkpoint(str(tmp_path / "tiny.py"), tmp_path / "tiny.pth")
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps({"a.mp4": {"0": [[5, 5, 60, 90], [20, 9, 80, 99]], "4": []}}))
+    frames = np.random.default_rng(0).integers(0, 255, (3, 120, 90, 3), np.uint8)
+
+    def found(**options):
+        detector = MMPoseTopDown(str(tmp_path / "tiny.py"), weights, **options)
+        return detector.detect(iter(frames), Resources(batch_size=2), "a.mp4")
+
+    plain = found(person_boxes=str(boxes), stride=2)
+    assert plain.joint_names == names
+    assert plain.frame.tolist() == [0, 0]
+    assert plain.boxes.tolist() == [[5, 5, 60, 90], [20, 9, 80, 99]]
+    assert len(found(person_boxes=str(boxes), max_people=1)) == 1
+    flipped = found(person_boxes=str(boxes), flip_test=True)
+    assert np.abs(flipped.scores - plain.scores).max() > 1e-4
+    same = found(person_boxes=str(boxes), flip_test=False)
+    assert np.array_equal(same.keypoints, plain.keypoints), "as the config says"
 
 
 @pytest.mark.slow

@@ -38,7 +38,7 @@ def write_annotations(path: Path, images: list[Path], joints: np.ndarray) -> Non
     )
 
 
-def config(annotations: Path, work_dir: Path, epochs: int) -> dict:
+def config(annotations: Path, work_dir: Path, epochs: int, names: tuple[str, ...] = LSP_14) -> dict:
     codec = {"type": "MSRAHeatmap", "input_size": INPUT, "heatmap_size": HEATMAP, "sigma": 1.5}
     first = [
         {"type": "LoadImage"}, {"type": "GetBBoxCenterScale"},
@@ -46,7 +46,7 @@ def config(annotations: Path, work_dir: Path, epochs: int) -> dict:
     ]  # fmt: skip
     dataset = {
         "type": "CocoDataset", "data_root": "", "data_mode": "topdown",
-        "ann_file": str(annotations), "metainfo": metainfo(),
+        "ann_file": str(annotations), "metainfo": metainfo(names),
         "pipeline": [
             *first, {"type": "GenerateTarget", "encoder": codec}, {"type": "PackPoseInputs"},
         ],
@@ -61,7 +61,7 @@ def config(annotations: Path, work_dir: Path, epochs: int) -> dict:
         "work_dir": str(work_dir),
         "log_level": "WARNING",
         "randomness": {"seed": 0},
-        "model": model(codec),
+        "model": model(codec, len(names)),
         "train_dataloader": loader,
         "test_dataloader": {
             **loader, "dataset": {**dataset, "pipeline": [*first, {"type": "PackPoseInputs"}]},
@@ -75,7 +75,7 @@ def config(annotations: Path, work_dir: Path, epochs: int) -> dict:
     }  # fmt: skip
 
 
-def model(codec: dict) -> dict:
+def model(codec: dict, joints: int) -> dict:
     return {
         "type": "TopdownPoseEstimator",
         "data_preprocessor": {
@@ -84,7 +84,7 @@ def model(codec: dict) -> dict:
         },
         "backbone": {"type": "ResNet", "depth": 18},
         "head": {
-            "type": "HeatmapHead", "in_channels": 512, "out_channels": 14,
+            "type": "HeatmapHead", "in_channels": 512, "out_channels": joints,
             "deconv_out_channels": (64, 64, 64), "deconv_kernel_sizes": (4, 4, 4),
             "loss": {"type": "KeypointMSELoss", "use_target_weight": True}, "decoder": codec,
         },
@@ -92,7 +92,7 @@ def model(codec: dict) -> dict:
     }  # fmt: skip
 
 
-def metainfo() -> dict:
+def metainfo(names: tuple[str, ...]) -> dict:
     def other_side(name: str) -> str:
         swaps = {"left": "right", "right": "left"}
         side, _, rest = name.partition("_")
@@ -100,11 +100,11 @@ def metainfo() -> dict:
 
     joints = {
         i: {"name": n, "id": i, "color": [0, 0, 0], "type": "", "swap": other_side(n)}
-        for i, n in enumerate(LSP_14)
+        for i, n in enumerate(names)
     }
     return {
         "dataset_name": "lsp", "paper_info": {}, "keypoint_info": joints, "skeleton_info": {},
-        "joint_weights": [1.0] * 14, "sigmas": [0.05] * 14,
+        "joint_weights": [1.0] * len(names), "sigmas": [0.05] * len(names),
     }  # fmt: skip
 
 

@@ -210,8 +210,8 @@ def test_missing_files_of_a_detector_are_named_before_any_work(tmp_path: Path) -
     with pytest.raises(ConfigError, match=r"^detector\.path: no file at /nowhere\.mat"):
         pipeline.run(options)
     pose = "body_2d_keypoint/rtmpose/body8/rtmpose-m_8xb256-420e_body8-256x192.py"
-    options.detector = MMPoseTopDown(pose, pose_checkpoint="/nowhere.pth")
-    with pytest.raises(ConfigError, match=r"^detector\.pose_checkpoint: no file at /nowhere\.pth"):
+    options.detector = MMPoseTopDown(pose, checkpoint="/nowhere.pth")
+    with pytest.raises(ConfigError, match=r"^detector\.checkpoint: no file at /nowhere\.pth"):
         pipeline.run(options)
     options.detector = MMPoseTopDown("nowhere.py")
     with pytest.raises(ConfigError, match=r"^detector: expected the mmpose config nowhere\.py"):

@@ -131,6 +131,8 @@ def test_detectors_and_what_each_needs(weights_dir: Path, monkeypatch: pytest.Mo
     ], "one line each"
     assert named(findings, "blazepose").state == OK
     assert "detector.path=" in named(findings, "keypoint_file").detail
+    assert "detector.config=" in named(findings, "mmpose").detail
+    assert "mmpretrain" in named(findings, "vitpose_s_coco17").detail
     rtmpose = named(findings, "rtmpose_halpe26")
     assert rtmpose.state == NOTE
     urls = [word for word in rtmpose.advice.split() if word.startswith("https://")]

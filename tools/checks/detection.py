@@ -60,20 +60,27 @@ def _mmpose(name: str, options: dict[str, Any], imported: tuple[bool, str]) -> F
     if not imported[0]:
         advice = "make setup; until then detector=blazepose"
         return Finding("detectors", name, MISSING, imported[1], advice)
-    from detectors.checkpoints import published_url
+    if options["config"] == "???":
+        detail = "runs with a model of yours: detector.config=CONFIG detector.checkpoint=FILE"
+        return Finding("detectors", name, OK, detail)
+    from detectors.checkpoints import find_config, published_url
+    from detectors.mmpose_models import install_line, missing_package
 
     absent = []
-    for part in ("pose", "person"):
-        config, own = options.get(f"{part}_config"), options.get(f"{part}_checkpoint")
+    for prefix in ("", "person_"):
+        config, own = options[f"{prefix}config"], options[f"{prefix}checkpoint"]
         if own and not Path(own).is_file():
-            advice = f"name the file: detector.{part}_checkpoint=FILE"
+            advice = f"name the file: detector.{prefix}checkpoint=FILE"
             return Finding("detectors", name, MISSING, f"no file at {own}", advice)
-        if not config or own:
-            continue
         try:
+            if package := missing_package(find_config(config).read_text()):
+                detail, advice = f"needs the package {package}", install_line(package)
+                return Finding("detectors", name, NOTE, detail, advice)
+            if own:
+                continue
             url = published_url(config)
         except FileNotFoundError as error:  # no such config, or nothing is published for it
-            advice = f"name your file: detector.{part}_checkpoint=FILE"
+            advice = f"name your file: detector.{prefix}checkpoint=FILE"
             return Finding("detectors", name, MISSING, str(error), advice)
         if not (_weights_dir() / url.rsplit("/", 1)[1]).is_file():
             absent.append(url)

@@ -73,10 +73,16 @@ def attempt(code: str, **environment: str) -> tuple[bool, str]:
 
 
 def settings(path: str) -> dict[str, Any]:
-    """A file of conf/ as it is written."""
+    """A file of conf/, with those of its folder that its defaults list names filled in."""
     import yaml
 
-    return yaml.safe_load((ROOT / "conf" / path).read_text())
+    file = ROOT / "conf" / path
+    own = yaml.safe_load(file.read_text())
+    bases = [name for name in own.pop("defaults", ()) if isinstance(name, str) and name != "_self_"]
+    values: dict[str, Any] = {}
+    for name in bases:
+        values |= settings(f"{file.parent.name}/{name}.yaml")
+    return values | own
 
 
 def shown(path: Path) -> str:

@@ -1,0 +1,123 @@
+"""A second look at the people whom BlazePose's finder saw: each in its own region, and mirrored.
+
+The finder places a region only roughly; landmarks of a region made from earlier landmarks are
+better (BlazePose's video mode does the same). The network is not symmetric: how far what it sees in
+the mirrored picture lies from what it sees in the plain one tells how sure it is. On 250 LSP train
+photos PCK@0.2 is .97 where they agree within 0.02 of the person's size, .66 where they are 0.04 to
+0.08 apart, .07 beyond 0.15.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectors.base import Image
+from detectors.blazepose_landmarks import LandmarkNet, Person, Picture, Region
+from detectors.skeletons import BLAZEPOSE_33
+
+_COMPARED = [
+    BLAZEPOSE_33.index(name)
+    for name in (
+        "nose", "left_ear", "right_ear",
+        *(
+            f"{side}_{joint}"
+            for side in ("left", "right")
+            for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+        ),
+    )
+]  # fmt: skip
+_TURNS = (0.0, 0.5 * math.pi, math.pi, 1.5 * math.pi)
+_AROUND = 1.3  # of a region that is tried anew, around the person or the picture
+_FAR = 0.3  # of the person's size; joints farther apart count as this far
+_FIRST_IS_BETTER_BY = 0.03  # of the person's size; another turn has to agree better by more
+_GHOST = 0.12  # of the person's size; who was not found and agrees less is nobody
+_SAME = 0.3  # intersection over union; overlapping less, it is another person
+_LEAST_SEEN = 0.02
+
+
+@dataclass(frozen=True)
+class _View:
+    """A person, and how far its landmarks lie from those in the mirrored picture, of its size."""
+
+    person: Person
+    apart: float
+
+
+class Refiner:
+    """Looks again.
+
+    Args:
+        passes: regions that follow each other, 1 or more.
+        doubt: where plain and mirrored disagree by more than this, regions of other turns are
+            tried and the one that agrees best is taken; of the person's size.
+    """
+
+    def __init__(self, passes: int, doubt: float) -> None:
+        self._net = LandmarkNet()
+        self._passes = passes
+        self._doubt = doubt
+
+    def people(self, frame: Image, found: list[Person]) -> list[Person]:
+        """The people of a frame, seen again; where nobody was found, who fills the frame."""
+        picture = self._net.picture(frame)
+        if found:
+            return [self._person(picture, person) for person in found]
+        height, width = frame.shape[:2]
+        view = self._look(picture, _upright(np.array([[0, 0], [width - 1, height - 1]])))
+        return [view.person] if view and view.apart <= _GHOST else []
+
+    def _person(self, picture: Picture, before: Person) -> Person:
+        """Somebody seen again, or as before where the network sees nobody or somebody else."""
+        first = self._look(picture, Region.about(before))
+        views = [(first.apart - _FIRST_IS_BETTER_BY, first)] if first else []
+        if first is None or first.apart > self._doubt:
+            for turn in _TURNS:
+                if view := self._look(picture, _upright(before, turn)):
+                    views.append((view.apart, view))
+        same = [one for one in views if overlap(one[1].person, before) >= _SAME]
+        return min(same, key=lambda one: one[0])[1].person if same else before
+
+    def _look(self, picture: Picture, region: Region) -> _View | None:
+        person = None
+        for _ in range(self._passes):
+            found = self._net.find(picture, region)
+            if found is None:
+                return None
+            person, region = found
+        mirrored = self._net.find(picture, region, mirror=True)
+        if person is None or mirrored is None:
+            return None
+        return _View(_mean(person, mirrored[0]), _apart(person, mirrored[0]))
+
+
+def overlap(a: Person, b: Person) -> float:
+    """Intersection over union of the boxes, not of the joints: those of a left/right swap lie far
+    apart."""
+    low = np.maximum(a[:, :2].min(axis=0), b[:, :2].min(axis=0))
+    high = np.minimum(a[:, :2].max(axis=0), b[:, :2].max(axis=0))
+    inside = np.prod((high - low).clip(0))
+    both = np.prod(np.ptp(a[:, :2], axis=0)) + np.prod(np.ptp(b[:, :2], axis=0)) - inside
+    return float(inside / max(both, 1e-6))
+
+
+def _upright(points: np.ndarray, turn: float = 0.0) -> Region:
+    """Around the box of some points, for a person whose head is up in it, or turned from that."""
+    low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    x, y = (low + high) / 2
+    return Region(float(x), float(y), _AROUND * max(float((high - low).max()), 1.0), turn)
+
+
+def _mean(a: Person, b: Person) -> Person:
+    """Each landmark between its two places, nearer to the one that is seen better."""
+    weights = np.stack([a[:, 2], b[:, 2]]).clip(_LEAST_SEEN, 1) ** 2
+    weights = (weights / weights.sum(axis=0))[..., None]
+    xy = weights[0] * a[:, :2] + weights[1] * b[:, :2]
+    return np.column_stack([xy, (a[:, 2] + b[:, 2]) / 2])
+
+
+def _apart(a: Person, b: Person) -> float:
+    """Mean distance of the compared landmarks, of the person's size."""
+    size = math.sqrt(max(float(np.prod(np.ptp(a[:, :2], axis=0))), 1.0))
+    distance = np.linalg.norm(a[_COMPARED, :2] - b[_COMPARED, :2], axis=1) / size
+    return float(np.minimum(distance, _FAR).mean())
