@@ -1,9 +1,9 @@
 """Results of the stages on disk: one npz per clip and stage, named by what it was computed from."""
 
 import hashlib
+import io
 import json
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
+
+from pipeline.whole_files import replacing
 
 _log = logging.getLogger(__name__)
 _PROVENANCE = "provenance"
@@ -89,8 +91,8 @@ class Cache:
         path = self._path(stage, clip, key)
         arrays = to_arrays(result) | {_PROVENANCE: np.array(json.dumps(provenance))}
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays)
+        with replacing(path) as temporary:
+            temporary.write_bytes(npz_bytes(arrays))
         return Artefact(path, key, provenance, type(result), cached=False)
 
     def _path(self, stage: str, clip: str, key: str) -> Path:
@@ -115,15 +117,11 @@ def check(archive: Any) -> None:
         raise ValueError(f"{damaged} does not match its checksum")
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path that takes the place of `path` if the block succeeds, else vanishes."""
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def npz_bytes(arrays: dict[str, np.ndarray]) -> memoryview:
+    """The arrays as an npz in memory: zipfile itself, on a full disk, prints while it is freed."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]  (numpy's stub)
+    return buffer.getbuffer()
 
 
 def plain(value: Any) -> Any:

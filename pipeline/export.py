@@ -10,9 +10,10 @@ from fitting.joints import LSP_14
 from fitting.progress import TERMS, step_names
 from fitting.result import FitResult
 from fitting.status import Status
-from pipeline.cache import check, opened, replacing, to_arrays
+from pipeline.cache import check, npz_bytes, opened, to_arrays
 from pipeline.clips import Skipped
 from pipeline.stage import Job
+from pipeline.whole_files import replacing
 
 CONVENTION = (
     "camera frame: OpenCV axes (x right, y down, z forward), metres, radians; smplx parameter "
@@ -138,8 +139,8 @@ def _write_parameters(path: Path, job: Job, result: FitResult) -> None:
         "convention": np.array(CONVENTION),
         **{name: np.array(text) for name, text in identity.items()},
     }
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)
+    with replacing(path) as temporary:
+        temporary.write_bytes(npz_bytes(arrays))
 
 
 def _is_from(path: Path, identity: dict[str, str]) -> bool:

@@ -1,5 +1,6 @@
 """Decode photos as people send them: any mode, any orientation, broken files refused by reason."""
 
+import stat
 import threading
 import warnings
 from collections.abc import Iterator
@@ -91,12 +92,7 @@ def _opened(path: Path) -> Iterator[Pillow.Image]:
     check_readable(path)
     try:
         with _pillow_settings(), Pillow.open(path, formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise ClipError(
-                    f"{path}: {width} x {height} px is too large, expected at most "
-                    f"{MAX_PIXELS // 10**6} megapixels: scale it down"
-                )
+            check_size(path, *image.size)
             yield image
     except (ClipError, MemoryError):  # short of memory is no fault of the file's
         raise
@@ -128,9 +124,22 @@ def _pillow_settings() -> Iterator[None]:
             Pillow.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
+def check_size(path: Path, width: int, height: int) -> None:
+    """Raise ClipError where a picture would take more memory than a run should."""
+    if width * height > MAX_PIXELS:
+        raise ClipError(
+            f"{path}: {width} x {height} px is too large, expected at most "
+            f"{MAX_PIXELS // 10**6} megapixels: scale it down"
+        )
+
+
 def check_readable(path: Path) -> None:
     """Raise ClipError unless the path is a file with something in it that may be read."""
     try:
+        # Before it is opened: a pipe would wait for its other end, a device may never end.
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise ClipError(f"{path}: a pipe or device, expected a file: copy it into one")
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:

@@ -7,9 +7,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from fitting.fit_config import Gender
-from pipeline.cache import digest, replacing
+from pipeline.cache import digest
 from pipeline.clips import NoClipsError
 from pipeline.pck import Annotation
+from pipeline.whole_files import replacing
 
 COUNT = 2000
 _IMAGE = re.compile(r"im\d{4}\.jpg")

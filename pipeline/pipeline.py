@@ -1,6 +1,7 @@
 """detect -> remap -> fit -> render: the whole run."""
 
 import logging
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from pipeline.render import render_stage
 from pipeline.report import print_metrics, print_summary, progress_bars
 from pipeline.run_report import write_report
 from pipeline.stage import Job, Stage, by_settings, run_stage
+from pipeline.whole_files import sweep
+
+RELEASE = "release"  # folder in the outputs, of runtime.release_layout
 
 _log = logging.getLogger(__name__)
 
@@ -58,10 +62,11 @@ def run(config: Config) -> dict[str, Any]:
             "replace them: name another folder"
         )
     _report(skipped)
+    _sweep(config.runtime)
     jobs, stopped, dropped = through(stages, clips, config.runtime)
     summary = export(jobs, skipped + dropped, folder)
     if config.runtime.release_layout:
-        write_release_layout(jobs, folder / "release")
+        write_release_layout(jobs, folder / RELEASE)
     print_summary(summary, folder)
     if isinstance(config.data, KnowsTruth):
         evaluation = config.data.evaluate(jobs + stopped, config)
@@ -94,6 +99,14 @@ def through(
             _report(dropped)
             skipped += dropped
     return jobs, stopped, skipped
+
+
+def _sweep(runtime: RuntimeConfig) -> None:
+    """Remove what earlier runs that were killed left half written."""
+    folder = Path(runtime.output_dir)
+    sweep(Path(runtime.cache_dir), deep=True)
+    for place in (folder, folder / RELEASE, Path(tempfile.gettempdir())):
+        sweep(place)
 
 
 def _report(skipped: list[Skipped]) -> None:

@@ -1,0 +1,79 @@
+"""Files that are there whole or not at all, and what killed runs left half written."""
+
+import fcntl
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_LITTER = re.compile(r"\.~.+\.[0-9a-f]{16}(\.\w+)?")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path that takes the place of `path` if the block succeeds, else vanishes.
+
+    Raises:
+        OSError: as the block does, with the name of the file where it had none (a full disk).
+    """
+    with scratch(path) as temporary:
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        except OSError as error:
+            if error.errno is None or error.filename not in (None, str(temporary)):
+                raise
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+
+
+@contextmanager
+def scratch(path: Path) -> Iterator[Path]:
+    """A new file beside `path`, of the same suffix, that `sweep` lets be and that then vanishes."""
+    temporary, handle = _locked(path)
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def sweep(folder: Path, deep: bool = False) -> None:
+    """Remove what processes that are gone left in a folder; what a live one writes is locked.
+
+    The lock ends with the process, however it ends; a process number could be another's by now, or
+    that of a process in another container.
+    """
+    for place, inner, names in os.walk(folder):
+        for name in filter(_LITTER.fullmatch, names):
+            _remove_unlocked(os.path.join(place, name))
+        if not deep:
+            inner.clear()
+
+
+def _locked(path: Path) -> tuple[Path, int]:
+    """An empty file of ours, and the handle that holds its lock."""
+    while True:
+        name = f".~{path.stem}.{secrets.token_hex(8)}{path.suffix}"
+        temporary = path.with_name(name)
+        handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        with suppress(OSError):  # a file system without locks: `sweep` removes nothing there
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return temporary, handle
+        os.close(handle)  # swept in the moment between
+
+
+def _remove_unlocked(path: str) -> None:
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return  # gone by now, or somebody else's
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(path)
+    except OSError:
+        pass  # being written, or already removed by another run
+    finally:
+        os.close(handle)
