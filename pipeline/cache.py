@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
-from pipeline.whole_files import replacing
+from pipeline.whole_files import lock, replacing, settle, write_all
 
 _log = logging.getLogger(__name__)
 _PROVENANCE = "provenance"
@@ -60,6 +60,16 @@ class Artefact:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """A result to be stored for a clip under a key, and where it came from."""
+
+    clip: str
+    key: str
+    result: Any
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Cache:
     """Whole files or none: each is written beside its place and moved there when complete."""
 
@@ -83,17 +93,51 @@ class Cache:
             _log.warning("%s: damaged (%s); computing it again", path, error)
         return None
 
+    def stored(self, stage: str, keys: dict[str, str]) -> set[str]:
+        """Of clips and their keys, the clips that a file is there for, damaged or not.
+
+        What is stored together (`store_all`) is there together, whatever other processes do.
+        """
+        folder = self.root / stage
+        if not folder.is_dir():
+            return set()
+        with lock(folder):
+            settle(folder)
+            return {clip for clip, key in keys.items() if self._path(stage, clip, key).is_file()}
+
     def store(
         self, stage: str, clip: str, key: str, result: Any, provenance: dict[str, Any]
     ) -> Artefact:
         """Write a result; `provenance` is whatever JSON tells where it came from."""
-        provenance = {"key": key, **provenance}
-        path = self._path(stage, clip, key)
-        arrays = to_arrays(result) | {_PROVENANCE: np.array(json.dumps(provenance))}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_bytes(npz_bytes(arrays))
-        return Artefact(path, key, provenance, type(result), cached=False)
+        artefact, content = self._packed(stage, Entry(clip, key, result, provenance))
+        artefact.path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(artefact.path) as temporary:
+            temporary.write_bytes(content)
+        return artefact
+
+    def store_all(self, stage: str, entries: list[Entry]) -> list[Artefact]:
+        """Write results that were computed together: all, or where it is killed or fails, none."""
+        if len(entries) == 1:
+            (one,) = entries
+            return [self.store(stage, one.clip, one.key, one.result, one.provenance)]
+        packed = [self._packed(stage, entry) for entry in entries]
+        (self.root / stage).mkdir(parents=True, exist_ok=True)
+        write_all(self.root / stage, {item.path.name: bytes(data) for item, data in packed})
+        return [artefact for artefact, _ in packed]
+
+    def unsaved(self, stage: str, entry: Entry) -> Artefact:
+        """A result of this run that the next one must not find."""
+        provenance = {"key": entry.key, **entry.provenance}
+        path = self._path(stage, entry.clip, entry.key)
+        arrays = to_arrays(entry.result)
+        return Artefact(path, entry.key, provenance, type(entry.result), False, arrays)
+
+    def _packed(self, stage: str, entry: Entry) -> tuple[Artefact, memoryview]:
+        provenance = {"key": entry.key, **entry.provenance}
+        arrays = to_arrays(entry.result) | {_PROVENANCE: np.array(json.dumps(provenance))}
+        path = self._path(stage, entry.clip, entry.key)
+        artefact = Artefact(path, entry.key, provenance, type(entry.result), cached=False)
+        return artefact, npz_bytes(arrays)
 
     def _path(self, stage: str, clip: str, key: str) -> Path:
         return self.root / stage / f"{clip}-{key[:12]}.npz"

@@ -38,6 +38,11 @@ class ClipError(Exception):
     """A file that cannot be decoded; its text is one sentence for the user, with the path."""
 
 
+class UnreachableError(ClipError):
+    """A file that cannot be reached now, or has changed since the run began: that says nothing
+    about its contents, so it is not remembered."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a file says about itself before its pixels are decoded.
@@ -133,25 +138,40 @@ def check_size(path: Path, width: int, height: int) -> None:
         )
 
 
-def check_readable(path: Path) -> None:
-    """Raise ClipError unless the path is a file with something in it that may be read."""
+Stamp = tuple[int, int, int]
+
+
+def check_readable(path: Path, stamp: Stamp | None = None) -> Stamp:
+    """Raise ClipError unless the path is a file with something in it that may be read.
+
+    Args:
+        path: the file.
+        stamp: of an earlier call, where it must still be the same file.
+
+    Returns:
+        Number, size and time of change (ns), which differ once it is written to.
+    """
     try:
+        facts = path.stat()
         # Before it is opened: a pipe would wait for its other end, a device may never end.
-        mode = path.stat().st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        if not (stat.S_ISREG(facts.st_mode) or stat.S_ISDIR(facts.st_mode)):
             raise ClipError(f"{path}: a pipe or device, expected a file: copy it into one")
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:
-        raise ClipError(f"{path}: no such file: check the path") from None
+        raise UnreachableError(f"{path}: no such file: check the path") from None
     except IsADirectoryError:
-        raise ClipError(f"{path}: a folder, expected a file: rename or remove it") from None
+        raise UnreachableError(f"{path}: a folder, expected a file: rename or remove it") from None
     except PermissionError:
-        raise ClipError(f"{path}: may not be read: change its permissions") from None
+        raise UnreachableError(f"{path}: may not be read: change its permissions") from None
     except OSError as error:
-        raise ClipError(f"{path}: cannot be read ({error.strerror}): check the disk") from error
+        raise UnreachableError(f"{path}: cannot be read ({error.strerror}): check it") from error
+    now = facts.st_ino, facts.st_size, facts.st_mtime_ns
+    if stamp is not None and now != stamp:
+        raise UnreachableError(f"{path}: it has changed since the run began: run again")
     if empty:
         raise ClipError(f"{path}: the file is empty, 0 bytes: copy or export it again")
+    return now
 
 
 def _exif(image: Pillow.Image) -> tuple[int, float | None]:

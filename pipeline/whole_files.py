@@ -1,13 +1,18 @@
 """Files that are there whole or not at all, and what killed runs left half written."""
 
 import fcntl
+import io
+import logging
 import os
 import re
 import secrets
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+_log = logging.getLogger(__name__)
 _LITTER = re.compile(r"\.~.+\.[0-9a-f]{16}(\.\w+)?")
 
 
@@ -50,6 +55,54 @@ def sweep(folder: Path, deep: bool = False) -> None:
             _remove_unlocked(os.path.join(place, name))
         if not deep:
             inner.clear()
+
+
+def write_all(folder: Path, files: dict[str, bytes]) -> None:
+    """Write files into a folder: whoever looks under `lock`, after `settle`, sees all or none.
+
+    They are first written as one parcel and then dealt out; who is killed at that has left the
+    parcel.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    with lock(folder):
+        parcel = folder / f".parcel.{secrets.token_hex(8)}.zip"
+        with replacing(parcel) as temporary:
+            temporary.write_bytes(buffer.getbuffer())
+        _deal_out(parcel)
+
+
+def settle(folder: Path) -> None:
+    """Deal out the parcels that killed processes left in a folder, which is under `lock`."""
+    for parcel in folder.glob(".parcel.*.zip"):
+        try:
+            _deal_out(parcel)
+        except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
+            _log.warning("%s: damaged (%s); what was in it is computed again", parcel, error)
+            parcel.unlink()
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """One process at a time; on file systems without locks, any number of them."""
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _deal_out(parcel: Path) -> None:
+    with zipfile.ZipFile(parcel) as archive:
+        for member in archive.namelist():
+            content = archive.read(member)
+            with replacing(parcel.with_name(Path(member).name)) as temporary:
+                temporary.write_bytes(content)
+    parcel.unlink()
 
 
 def _locked(path: Path) -> tuple[Path, int]:

@@ -13,7 +13,7 @@ from pipeline.videos import write_video
 from tests.pipeline.fake_detector import photo
 from tests.pipeline.test_run import config
 
-PEOPLE_OF_VIDEO = 5
+PEOPLE_OF_VIDEO = 3
 
 
 @dataclass

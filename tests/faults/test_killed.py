@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,34 @@ def whole_files(cache: Path) -> dict[Path, tuple[int, int]]:
 
 def litter(folder: Path) -> list[Path]:
     return [path for path in folder.rglob(".*") if path.is_file()]
+
+
+def test_a_batch_is_in_the_cache_as_a_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after each single write in turn."""
+    write_both(tmp_path / "in", 3)
+    calm = started(cheap(tmp_path / "in", tmp_path / "calm"), tmp_path / "log.txt").wait()
+    assert calm.code == 0, calm.said
+    replace, dealt = os.replace, 0
+    for nth in range(9, 15):
+        place, count = tmp_path / str(nth), [0]
+
+        def killed(source: Path, target: Path, nth: int = nth, count: list[int] = count) -> None:
+            replace(source, target)
+            count[0] += 1
+            if count[0] == nth:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", killed)
+            assert started(cheap(tmp_path / "in", place), tmp_path / "log.txt").wait().code == -9
+        dealt += len(list((place / "cache/fit").glob("[!.]*"))) in (1, 2)
+        ended = started(cheap(tmp_path / "in", place), tmp_path / "log.txt").wait()
+        assert ended.code == 0, ended.said
+        assert parameters(place / "output") == parameters(tmp_path / "calm/output")
+        assert litter(place) == []
+    assert dealt >= 2, "it was killed while it dealt out"
 
 
 class Torture:

@@ -35,8 +35,9 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("code", SAID)
-@pytest.mark.parametrize("nth", [2, 9, 18])
+@pytest.mark.parametrize(
+    ("code", "nth"), [(errno.ENOSPC, 2), (errno.EDQUOT, 8), (errno.EROFS, 12), (errno.ENOSPC, 20)]
+)
 def test_a_write_that_fails(
     code: int, nth: int, calm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,10 +64,11 @@ def test_a_write_that_fails(
 
 def resumes(calm: Path, folder: Path, kept: dict[Path, Any]) -> None:
     """The same run again, with room: it goes on from what was kept."""
-    assert litter(folder) == []
+    assert [path for path in litter(folder) if ".parcel." not in path.name] == []
     ended = started(cheap(calm / "in", folder), folder / "log.txt").wait()
     assert ended.code == 0, ended.said
     assert "damaged" not in ended.said
+    assert litter(folder) == []
     assert kept.items() <= whole_files(folder / "cache").items()
     assert parameters(folder / "output") == parameters(calm / "output")
 
@@ -88,7 +90,7 @@ def mounted(folder: Path, options: str) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("kilobytes", [24, 64, 200])
+@pytest.mark.parametrize("kilobytes", [24, 90])
 def test_a_disk_that_is_really_full(kilobytes: int, calm: Path, tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", f"size={kilobytes}k") as disk:
         ended = started(cheap(calm / "in", disk), tmp_path / "log.txt").wait()
@@ -105,7 +107,9 @@ def test_a_disk_that_is_really_full(kilobytes: int, calm: Path, tmp_path: Path) 
 
 def test_a_read_only_disk(calm: Path, tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "ro") as disk:
-        ended = started(cheap(calm / "in", disk), tmp_path / "log.txt").wait()
+        config = cheap(calm / "in", disk)
+        config.runtime.weights_dir = str(tmp_path / "weights")
+        ended = started(config, tmp_path / "log.txt").wait()
         assert ended.code == 1
         assert "Read-only file system" in ended.said
         assert "name a folder that can be written to" in ended.said
@@ -121,15 +125,16 @@ def noise(frames: int) -> Iterator[np.ndarray]:
 def test_a_video_that_does_not_fit_is_an_error_not_a_short_video(
     frames: int, tmp_path: Path
 ) -> None:
-    with mounted(tmp_path / "disk", "size=16k") as disk:
-        with pytest.raises(OSError, match="a video cannot be written: .*No space left"):
-            encode(disk / "a.mp4", noise(frames), 5)
+    message = r"a video cannot be written: .*No space left"
+    with mounted(tmp_path / "disk", "size=16k") as disk, pytest.raises(OSError, match=message):
+        encode(disk / "a.mp4", noise(frames), 5)
 
 
 def test_room_for_temporary_files_is_needed_too(
     calm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with mounted(tmp_path / "disk", "size=4k") as disk, monkeypatch.context() as patch:
+        (disk / "filling").write_bytes(bytes(4096))
         patch.setattr("tempfile.tempdir", str(disk))
         ended = started(cheap(calm / "in", tmp_path), tmp_path / "log.txt").wait()
     assert ended.code == 1, ended.said
