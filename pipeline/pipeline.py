@@ -1,6 +1,7 @@
 """detect -> remap -> fit -> render: the whole run."""
 
 import logging
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -56,7 +57,8 @@ def run(config: Config) -> dict[str, Any]:
     stages = stages_of(config)  # before anything is read: they check what their settings name
     folder = Path(config.runtime.output_dir)
     clips, skipped = config.data.clips()
-    if any(clip.path.parent.resolve() == folder.resolve() for clip in clips):
+    # Unlike resolve(), realpath() has no objection to links that lead in a circle.
+    if any(os.path.realpath(clip.path.parent) == os.path.realpath(folder) for clip in clips):
         raise ConfigError(
             f"runtime.output_dir: {folder} holds the inputs, and pictures of the same names would "
             "replace them: name another folder"

@@ -1,5 +1,6 @@
 """Pictures and a video in one run, with a detector and a fit that take next to no time."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from PIL import Image as Pillow
 
-from pipeline.clips import Found, PeopleChoice, Photos, Video
+from pipeline.clips import Found, NoClipsError, PeopleChoice, Photos, Video
 from pipeline.config import Config
 from pipeline.videos import write_video
 from tests.pipeline.fake_detector import photo
@@ -24,8 +25,13 @@ class Both:
     people: PeopleChoice = PeopleChoice.all
 
     def clips(self) -> Found:
-        photos, videos = Photos(self.path).clips(), Video(self.path).clips()
-        return photos[0] + videos[0], []
+        clips, skipped = [], {}
+        for kind in (Photos, Video):
+            with suppress(NoClipsError):
+                found, refused = kind(self.path).clips()
+                clips += found
+                skipped |= {skip.path: skip for skip in refused if "use data=" not in skip.reason}
+        return clips, list(skipped.values())
 
 
 def write_both(folder: Path, pictures: int) -> None:
