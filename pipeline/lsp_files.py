@@ -1,6 +1,7 @@
 """The Leeds Sports Pose data set on a user's disk, in the layouts that people have."""
 
 import logging
+import math
 import re
 import zipfile
 import zlib
@@ -98,10 +99,13 @@ def read_annotation(path: Path) -> Annotation:
     Raises:
         NoClipsError: it is no such file; says what was expected and what came.
     """
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
 
     try:
-        joints = loadmat(path).get("joints")
+        claimed = {name: shape for name, shape, _ in whosmat(path)}.get("joints", ())
+        if math.prod(claimed) > 3 * 14 * 10 * COUNT:
+            raise ValueError(f"it claims an array of shape {claimed}")
+        joints = loadmat(path, variable_names=["joints"]).get("joints")
     # A damaged file can raise nearly anything: MatReadError, zlib.error, NotImplementedError, ...
     except Exception as error:
         raise NoClipsError(f"{path}: not LSP's joints.mat ({error})") from error

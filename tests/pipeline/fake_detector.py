@@ -52,7 +52,7 @@ class FakeDetector:
         if self.broken:
             raise ConnectionError("could not download weights.pth: put it in weights")
         resources.weights_dir.mkdir(parents=True, exist_ok=True)
-        with (resources.weights_dir / "calls.txt").open("a") as file:
+        with (resources.weights_dir / "calls.txt").open("a", errors="surrogateescape") as file:
             file.write(f"{clip_name}\n")
         return Detections.from_frames([self._people(frame) for frame in frames], LSP_14)
 
