@@ -61,5 +61,18 @@ def finish(work: Callable[[], dict[str, Any]]) -> None:
         sys.exit(NOTHING_FITTED)
 
 
+def start() -> None:
+    """Run; where Hydra refuses the command line, say what it probably meant."""
+    try:
+        main()
+    except SystemExit as error:
+        if error.code == 1:  # Hydra's; ours is a text, or another number
+            from pipeline.mistakes import explained
+
+            text = explained(sys.argv[1:])
+            sys.exit(f"error: {text}" if text else 1)
+        raise
+
+
 if __name__ == "__main__":
-    main()
+    start()
