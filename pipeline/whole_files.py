@@ -99,8 +99,10 @@ def lock(folder: Path) -> Iterator[None]:
 def _deal_out(parcel: Path) -> None:
     with zipfile.ZipFile(parcel) as archive:
         for member in archive.namelist():
-            content = archive.read(member)
-            with replacing(parcel.with_name(Path(member).name)) as temporary:
+            content, path = archive.read(member), parcel.with_name(Path(member).name)
+            if path.is_file() and path.read_bytes() == content:
+                continue  # dealt out before the process was killed
+            with replacing(path) as temporary:
                 temporary.write_bytes(content)
     parcel.unlink()
 

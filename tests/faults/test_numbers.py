@@ -70,7 +70,7 @@ def check(folder: Path, people: int, choice: str, seed: int) -> None:
         assert entry["status"] == "skipped" or entry["people"][0]["status"]
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "null", "-1e400"])
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
 def test_bad_numbers_in_json(number: str, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     Pillow.fromarray(photo(90)).save(tmp_path / "in/a.png")

@@ -35,7 +35,7 @@ def together(folder: Path, pictures: int, processes: int, rounds: int) -> float:
 
 @pytest.mark.parametrize("processes", [2, 4])
 def test_processes_at_once(processes: int, tmp_path: Path) -> None:
-    together(tmp_path, pictures=2, processes=processes, rounds=1)
+    together(tmp_path, pictures=1, processes=processes, rounds=1)
 
 
 @pytest.mark.torture
