@@ -19,6 +19,7 @@ MAX_PIXELS = 200_000_000  # 600 MB as RGB; the largest phone sensor is just belo
 # By name, because Pillow would also try EPS, which runs Ghostscript on the file. JPEG covers MPO.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
+_ROWS_AT_ONCE = 256
 _ORIENTATION, _EXIF_IFD, _FOCAL_35MM = 0x0112, 0x8769, 0xA405  # EXIF 2.32, tables 4 and 8
 _UPRIGHT = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -87,8 +88,9 @@ def read_photo(path: Path) -> Image:
         orientation, _ = _exif(image)
         pixels = _rgb(image)
         if orientation in _UPRIGHT:
-            pixels = np.asarray(Pillow.fromarray(pixels).transpose(_UPRIGHT[orientation]))
-    return np.array(pixels, order="C")  # a copy: Pillow's own buffer is read-only, torch minds
+            turned = Pillow.fromarray(pixels).transpose(_UPRIGHT[orientation])
+            pixels = np.array(turned)  # a copy: Pillow's own buffer is read-only, torch minds
+    return pixels
 
 
 @contextmanager
@@ -193,12 +195,20 @@ def _rgb(image: Pillow.Image) -> Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         grey = _eight_bits(np.asarray(image))
         return np.repeat(grey[:, :, None], 3, axis=2)
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, _ROWS_AT_ONCE):  # the whole in each mode takes gigabytes
+        bottom = min(top + _ROWS_AT_ONCE, height)
+        pixels[top:bottom] = np.asarray(_on_white(image.crop((0, top, width, bottom))))
+    return pixels
+
+
+def _on_white(image: Pillow.Image) -> Pillow.Image:
+    """As RGB, because a person cut out of a background is meant to be seen on paper."""
     if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
-        # White, because a person cut out of a background is meant to be seen on paper.
         image = image.convert("RGBA")
-        white = Pillow.new("RGBA", image.size, "white")
-        image = Pillow.alpha_composite(white, image)
-    return np.asarray(image.convert("RGB"))
+        image = Pillow.alpha_composite(Pillow.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
 
 
 def _eight_bits(grey: np.ndarray) -> np.ndarray:
