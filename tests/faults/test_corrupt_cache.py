@@ -99,21 +99,21 @@ def test_a_run_over_a_damaged_cache(
 
 @pytest.mark.torture
 @pytest.mark.timeout(1800)
-def test_a_run_over_a_damaged_cache_20_times(tmp_path: Path, tell: Callable[[str], None]) -> None:
+def test_a_run_over_a_damaged_cache_10_times(tmp_path: Path, tell: Callable[[str], None]) -> None:
     """With animations, and any kind of damage to about half of the files."""
     write_both(tmp_path / "in", 2)
     config = cheap(tmp_path / "in", tmp_path, "runtime.show=true")
     pipeline.run(config)
     shutil.copytree(tmp_path / "output", tmp_path / "expected")
     rng, damaged = np.random.default_rng(3), 0
-    for _ in range(20):
+    for _ in range(10):
         for path in (tmp_path / "cache").rglob("*.npz"):
             if rng.integers(2):
                 path.write_bytes(KINDS[rng.integers(len(KINDS))](path.read_bytes(), rng))
                 damaged += 1
         assert pipeline.run(config)["fitted"] == 3
         same_people(tmp_path / "expected", tmp_path / "output")
-    tell(f"{damaged} damaged files in 20 runs")
+    tell(f"{damaged} damaged files in 10 runs")
 
 
 def same_people(expected: Path, got: Path) -> None:

@@ -1,6 +1,7 @@
 """Files made to do harm: nothing in them is executed, nothing is written where it should not be."""
 
 import os
+import pickle
 import socket
 import subprocess
 import zipfile
@@ -14,6 +15,7 @@ from hydra import compose, initialize_config_dir
 from scipy.io import savemat
 from yaml.constructor import ConstructorError
 
+from detectors import mmcv_ops
 from detectors.base import Resources
 from detectors.keypoint_file import KeypointFile
 from fitting import load_body_model, load_lifter, load_pose_prior
@@ -258,3 +260,13 @@ def test_a_video_whose_size_changes(tmp_path: Path) -> None:
     assert ended.code in (0, 2), ended.said
     sizes = {frame.shape for frame in VideoReader().frames(tmp_path / "in/grows.mp4")}
     assert len(sizes) == 1
+
+
+def test_a_checkpoint_runs_nothing(tmp_path: Path) -> None:
+    """As mmengine loads it: torch's own default, with what mmcv_ops allows beside it."""
+    import torch
+
+    torch.save({"state_dict": {}, "meta": Trap(tmp_path / "sprung")}, tmp_path / "evil.pth")
+    with mmcv_ops.checkpoint_globals(), pytest.raises(pickle.UnpicklingError, match="Path|touch"):
+        torch.load(tmp_path / "evil.pth", map_location="cpu")
+    assert not (tmp_path / "sprung").exists()
