@@ -20,4 +20,4 @@ def everything_imported(tmp_path_factory: pytest.TempPathFactory) -> None:
 def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Says a measured figure on the terminal, for docs/reliability.md."""
     writer = request.config.get_terminal_writer()
-    return lambda text: writer.line(f"\n{request.node.name}: {text}")
+    return lambda text: writer.write(f"\n{request.node.name}: {text}\n", flush=True)

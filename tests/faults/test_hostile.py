@@ -267,6 +267,6 @@ def test_a_checkpoint_runs_nothing(tmp_path: Path) -> None:
     import torch
 
     torch.save({"state_dict": {}, "meta": Trap(tmp_path / "sprung")}, tmp_path / "evil.pth")
-    with mmcv_ops.checkpoint_globals(), pytest.raises(pickle.UnpicklingError, match="Path|touch"):
+    with mmcv_ops.checkpoint_globals(), pytest.raises(pickle.UnpicklingError, match=r"Path|touch"):
         torch.load(tmp_path / "evil.pth", map_location="cpu")
     assert not (tmp_path / "sprung").exists()
