@@ -8,7 +8,7 @@ UV_ENV := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") \
           $(if $(PIP_INDEX_URL),UV_DEFAULT_INDEX="$(PIP_INDEX_URL)")
 INSTALL := $(UV_ENV) $(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -r pyproject.toml
 
-.PHONY: setup demo run test doctor slow lint constraints clean
+.PHONY: setup demo run test doctor slow torture lint constraints audit clean
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -35,13 +35,22 @@ slow: setup
 	$(INSTALL) --extra test --extra tools
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
+# Faults and hostile input in great number: docs/reliability.md.
+torture: setup
+	$(INSTALL) --extra test --extra tools
+	$(BIN)/python -m pytest -m torture $(ARGS)
+
 lint: setup
 	$(INSTALL) --extra test --extra dev
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/basedpyright && $(BIN)/lint-imports
 
 constraints: setup
 	$(INSTALL) --extra test --extra tools --extra dev
-	$(BIN)/uv pip freeze --python $(BIN)/python | grep -viE '^(nvidia|cuda|triton)' | sed 's/+cpu$$//'
+	$(BIN)/uv pip freeze --python $(BIN)/python | grep -viE '^(nvidia|cuda|triton|pip=)' | sed 's/+cpu$$//'
+
+# Known vulnerabilities of what is pinned; asks the package index, so it is no test.
+audit: setup
+	$(UV_ENV) $(BIN)/uv tool run pip-audit==2.10.1 -r constraints.txt --no-deps --disable-pip
 
 clean:
 	rm -rf cache outputs

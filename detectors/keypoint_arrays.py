@@ -1,5 +1,6 @@
 """Keypoint files of arrays: LSP's joints.mat, SMPLify's est_joints.npz, and our own npz."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from detectors.base import UnknownClipError
 from detectors.keypoint_rows import Find, Seen, by_name, number_of, people_of
 from detectors.skeletons import LSP_14
 
+_MAX_UNPACKED = 300_000_000  # bytes; a million people in the joints of SMPL have 200 MB
 _OURS = ("image", "keypoints", "scores", "joint_names")
 
 
@@ -21,10 +23,12 @@ def lsp_mat(path: Path) -> Find:
     Raises:
         ValueError: another shape, or not a MATLAB file.
     """
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
 
     try:
-        content = loadmat(path)
+        claimed = {name: math.prod(shape) for name, shape, _ in whosmat(path)}
+        _check_size(8 * claimed.get("joints", 0))
+        content = loadmat(path, variable_names=["joints"])
     # A damaged file can raise nearly anything in scipy.
     except Exception as error:
         raise ValueError(f"{path}: not a MATLAB 5 file, or damaged: {error}") from error
@@ -77,10 +81,17 @@ def npz_arrays(path: Path) -> dict[str, np.ndarray]:
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            _check_size(sum(member.file_size for member in archive.zip.infolist()))
             return {name: archive[name] for name in archive}
     # A flipped byte can raise nearly anything: BadZipFile, NotImplementedError, ...
     except Exception as error:
         raise ValueError(f"{path}: not an npz of arrays, or damaged: {error}") from error
+
+
+def _check_size(unpacked: int) -> None:
+    """A file of a few kilobytes can claim any size."""
+    if unpacked > _MAX_UNPACKED:
+        raise ValueError(f"it unpacks to {unpacked} bytes, expected at most {_MAX_UNPACKED}")
 
 
 def _named(path: Path, arrays: dict[str, Any]) -> Find:

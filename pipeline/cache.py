@@ -1,9 +1,9 @@
 """Results of the stages on disk: one npz per clip and stage, named by what it was computed from."""
 
 import hashlib
+import io
 import json
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
+
+from pipeline.whole_files import lock, replacing, settle, write_all
 
 _log = logging.getLogger(__name__)
 _PROVENANCE = "provenance"
@@ -58,6 +60,16 @@ class Artefact:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """A result to be stored for a clip under a key, and where it came from."""
+
+    clip: str
+    key: str
+    result: Any
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Cache:
     """Whole files or none: each is written beside its place and moved there when complete."""
 
@@ -81,17 +93,51 @@ class Cache:
             _log.warning("%s: damaged (%s); computing it again", path, error)
         return None
 
+    def stored(self, stage: str, keys: dict[str, str]) -> set[str]:
+        """Of clips and their keys, the clips that a file is there for, damaged or not.
+
+        What is stored together (`store_all`) is there together, whatever other processes do.
+        """
+        folder = self.root / stage
+        if not folder.is_dir():
+            return set()
+        with lock(folder):
+            settle(folder)
+            return {clip for clip, key in keys.items() if self._path(stage, clip, key).is_file()}
+
     def store(
         self, stage: str, clip: str, key: str, result: Any, provenance: dict[str, Any]
     ) -> Artefact:
         """Write a result; `provenance` is whatever JSON tells where it came from."""
-        provenance = {"key": key, **provenance}
-        path = self._path(stage, clip, key)
-        arrays = to_arrays(result) | {_PROVENANCE: np.array(json.dumps(provenance))}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays)
-        return Artefact(path, key, provenance, type(result), cached=False)
+        artefact, content = self._packed(stage, Entry(clip, key, result, provenance))
+        artefact.path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(artefact.path) as temporary:
+            temporary.write_bytes(content)
+        return artefact
+
+    def store_all(self, stage: str, entries: list[Entry]) -> list[Artefact]:
+        """Write results that were computed together: all, or where it is killed or fails, none."""
+        if len(entries) == 1:
+            (one,) = entries
+            return [self.store(stage, one.clip, one.key, one.result, one.provenance)]
+        packed = [self._packed(stage, entry) for entry in entries]
+        (self.root / stage).mkdir(parents=True, exist_ok=True)
+        write_all(self.root / stage, {item.path.name: bytes(data) for item, data in packed})
+        return [artefact for artefact, _ in packed]
+
+    def unsaved(self, stage: str, entry: Entry) -> Artefact:
+        """A result of this run that the next one must not find."""
+        provenance = {"key": entry.key, **entry.provenance}
+        path = self._path(stage, entry.clip, entry.key)
+        arrays = to_arrays(entry.result)
+        return Artefact(path, entry.key, provenance, type(entry.result), False, arrays)
+
+    def _packed(self, stage: str, entry: Entry) -> tuple[Artefact, memoryview]:
+        provenance = {"key": entry.key, **entry.provenance}
+        arrays = to_arrays(entry.result) | {_PROVENANCE: np.array(json.dumps(provenance))}
+        path = self._path(stage, entry.clip, entry.key)
+        artefact = Artefact(path, entry.key, provenance, type(entry.result), cached=False)
+        return artefact, npz_bytes(arrays)
 
     def _path(self, stage: str, clip: str, key: str) -> Path:
         return self.root / stage / f"{clip}-{key[:12]}.npz"
@@ -115,15 +161,11 @@ def check(archive: Any) -> None:
         raise ValueError(f"{damaged} does not match its checksum")
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path that takes the place of `path` if the block succeeds, else vanishes."""
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def npz_bytes(arrays: dict[str, np.ndarray]) -> memoryview:
+    """The arrays as an npz in memory: zipfile itself, on a full disk, prints while it is freed."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]  (numpy's stub)
+    return buffer.getbuffer()
 
 
 def plain(value: Any) -> Any:

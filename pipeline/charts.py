@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.cache import replacing
 from pipeline.evaluate import Chart, Table
+from pipeline.whole_files import replacing
 
 _COLORS = ("#2b6cb0", "#dd6b20", "#2f855a", "#805ad5")
 _WIDTH = 0.8  # of a group of bars

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from detectors.base import Image
 from fitting.fit_config import Gender
-from pipeline.images import ClipError, Facts, check_readable, photo_facts, read_photo
+from pipeline.images import ClipError, Facts, Stamp, check_readable, photo_facts, read_photo
 from pipeline.videos import VideoReader
 
 PHOTO_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
@@ -51,6 +51,7 @@ class Clip:
         video: which frames are read; None for a photo.
         gender: of the person in it, where the data says so; else fit.gender.
         fit_scale: it is fitted as if it had been enlarged so many times.
+        stamp: of the file that the key is of; None where none is looked at.
     """
 
     name: str
@@ -59,33 +60,49 @@ class Clip:
     video: VideoReader | None = None
     gender: Gender | None = None
     fit_scale: float = 1.0
+    stamp: Stamp | None = None
 
     def facts(self) -> Facts:
         """Size, length, frame rate and focal length, from the header.
 
         Raises:
-            ClipError: the file cannot be read as what it should be.
+            ClipError: the file cannot be read as what it should be, or has changed.
         """
-        return self.video.facts(self.path) if self.video else photo_facts(self.path)
+        facts = self.video.facts(self.path) if self.video else photo_facts(self.path)
+        self._check_unchanged()
+        return facts
 
     def frames(self) -> Iterator[Image]:
         """Decode: RGB, upright, one frame in memory at a time.
 
         Raises:
-            ClipError: the file cannot be read as what it should be.
+            ClipError: the file cannot be read as what it should be, or has changed.
         """
-        if self.video:
-            yield from self.video.frames(self.path)
-        else:
-            yield read_photo(self.path)
+        try:
+            if self.video:
+                yield from self.video.frames(self.path)
+            else:
+                yield read_photo(self.path)
+        except ClipError:  # being written when it was read, it may be whole in the next run
+            self._check_unchanged()
+            raise
+        self._check_unchanged()
+
+    def _check_unchanged(self) -> None:
+        if self.stamp:
+            check_readable(self.path, self.stamp)
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that was found and not taken; `reason` is one sentence that names it."""
+    """A file that was found and not taken; `reason` is one sentence that names it.
+
+    `lasting` is False where the reason is not in its contents, so that it is tried again.
+    """
 
     path: Path
     reason: str
+    lasting: bool = True
 
 
 Found = tuple[list[Clip], list[Skipped]]
@@ -203,18 +220,21 @@ def _natural(path: Path) -> tuple:
 
 def open_files(paths: list[Path], skipped: list[Skipped], video: VideoReader | None) -> Found:
     """Hash and name each file; one that cannot be read is passed over with the others."""
-    keys, skipped = {}, list(skipped)
+    keys, stamps, skipped = {}, {}, list(skipped)
     for path in paths:
         try:
+            stamps[path] = check_readable(path)
             keys[path] = _key(path, video)
+            check_readable(path, stamps[path])
         except ClipError as error:
+            keys.pop(path, None)
             skipped.append(Skipped(path, str(error)))
     names = _names(keys)
-    return [Clip(names[path], path, key, video) for path, key in keys.items()], skipped
+    clips = [Clip(names[path], path, key, video, stamp=stamps[path]) for path, key in keys.items()]
+    return clips, skipped
 
 
 def _key(path: Path, video: VideoReader | None) -> str:
-    check_readable(path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     options = asdict(video) if video else None

@@ -17,6 +17,7 @@ from pipeline.overlay import draw_keypoints
 from pipeline.render import render_stage
 from pipeline.report import progress_bars
 from pipeline.stage import Job, run_stage
+from pipeline.whole_files import replacing
 
 EACH, _ACROSS = 25, 5
 _TILE = (312, 236)  # px, of which _CAPTION at the bottom
@@ -71,7 +72,8 @@ def write_contact_sheets(
             if name in by_name
         ]
         sheets[kind] = folder / f"{kind}.jpg"
-        _sheet(tiles).save(sheets[kind], quality=88)
+        with replacing(sheets[kind]) as temporary:
+            _sheet(tiles).save(temporary, quality=88)
     return sheets
 
 

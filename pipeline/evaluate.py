@@ -10,10 +10,10 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float
 
-from pipeline.cache import replacing
 from pipeline.config import Config
 from pipeline.metrics import bootstrap_interval
 from pipeline.stage import Job
+from pipeline.whole_files import replacing
 
 METRICS, PER_CASE = "metrics.json", "per_case.csv"
 

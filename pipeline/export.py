@@ -10,9 +10,11 @@ from fitting.joints import LSP_14
 from fitting.progress import TERMS, step_names
 from fitting.result import FitResult
 from fitting.status import Status
-from pipeline.cache import check, opened, replacing, to_arrays
+from pipeline.cache import check, npz_bytes, opened, to_arrays
 from pipeline.clips import Skipped
+from pipeline.images import ClipError
 from pipeline.stage import Job
+from pipeline.whole_files import replacing
 
 CONVENTION = (
     "camera frame: OpenCV axes (x right, y down, z forward), metres, radians; smplx parameter "
@@ -28,10 +30,16 @@ def export(jobs: list[Job], skipped: list[Skipped], folder: Path) -> dict[str, A
         The summary as it is in summary.json.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    inputs = [_export_job(job, folder) for job in jobs]
+    inputs, skipped = [], list(skipped)
+    for job in jobs:
+        try:
+            inputs.append(_export_job(job, folder))
+        except ClipError as error:  # gone since it was fitted
+            skipped.append(Skipped(job.clip.path, str(error)))
+    fitted = len(inputs)
     inputs += _skipped_entries(skipped, {entry["name"] for entry in inputs})
     summary = {
-        "fitted": len(jobs),
+        "fitted": fitted,
         "skipped": len(skipped),
         "people": sum(len(entry.get("people", [])) for entry in inputs),
         "seconds_computing": _seconds_computing(jobs),
@@ -140,8 +148,8 @@ def _write_parameters(path: Path, job: Job, result: FitResult) -> None:
         "convention": np.array(CONVENTION),
         **{name: np.array(text) for name, text in identity.items()},
     }
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)
+    with replacing(path) as temporary:
+        temporary.write_bytes(npz_bytes(arrays))
 
 
 def _is_from(path: Path, identity: dict[str, str]) -> bool:

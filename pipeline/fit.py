@@ -16,7 +16,7 @@ from fitting.fit_config import FitConfig, Gender
 from fitting.joints import Keypoints
 from fitting.result import FitResult
 from pipeline.cache import plain
-from pipeline.clips import Clip
+from pipeline.clips import Clip, Skipped
 from pipeline.config import (
     ConfigError,
     ModelsConfig,
@@ -25,7 +25,8 @@ from pipeline.config import (
     existing,
     project_path,
 )
-from pipeline.stage import Done, Job, Stage, Tick
+from pipeline.images import Facts
+from pipeline.stage import Done, Job, Stage, Tick, timed
 
 if TYPE_CHECKING:
     from fitting.assets import Assets
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 Model = TypeVar("Model")
+Case = tuple[Job, Keypoints, Facts]
 Solve = Callable[[Keypoints, Camera], FitResult]
 
 
@@ -76,8 +78,14 @@ def _fit_stage(
         raise ConfigError(f"fit.{error}") from error
 
     def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
-        solve = _solver(config, models, runtime)
-        for group in _groups(jobs, runtime.batch_size):
+        solve, facts = _solver(config, models, runtime), {}
+        for done in timed(jobs, lambda job: job.clip.facts()):
+            if isinstance(done.result, Skipped):
+                yield done
+            else:
+                facts[done.job.clip.name] = done.result
+        readable = [job for job in jobs if job.clip.name in facts]
+        for group in _groups(readable, facts, runtime.batch_size):
             yield from _fit_group(group, solve, config, runtime, scale)
 
     enlarged = {"scale": scale} if scale != 1 else {}
@@ -177,12 +185,12 @@ def _nobody(result: FitResult) -> str | None:
     return None if result.fitted.any() else "nobody in it shows enough joints to fit a body to"
 
 
-def _groups(jobs: list[Job], rows: int) -> Iterator[list[tuple[Job, Keypoints]]]:
+def _groups(jobs: list[Job], facts: dict[str, Facts], rows: int) -> Iterator[list[Case]]:
     """Consecutive jobs with their keypoints, together of about the number of rows asked for."""
-    group: list[tuple[Job, Keypoints]] = []
+    group: list[Case] = []
     for job in jobs:
-        group.append((job, job.results["remap"].load()))
-        if sum(len(keypoints) for _, keypoints in group) >= rows:
+        group.append((job, job.results["remap"].load(), facts[job.clip.name]))
+        if sum(len(keypoints) for _, keypoints, _ in group) >= rows:
             yield group
             group = []
     if group:
@@ -190,14 +198,14 @@ def _groups(jobs: list[Job], rows: int) -> Iterator[list[tuple[Job, Keypoints]]]
 
 
 def _fit_group(
-    group: list[tuple[Job, Keypoints]], solve: Solve, config: FitConfig, runtime: RuntimeConfig,
+    group: list[Case], solve: Solve, config: FitConfig, runtime: RuntimeConfig,
     scale: float,
 ) -> Iterator[Done]:  # fmt: skip
     """Solve the rows of several clips together and hand each clip its own."""
     begin = time.perf_counter()
-    sizes = [len(keypoints) for _, keypoints in group]
-    keypoints = _enlarged(Keypoints.concatenate([keypoints for _, keypoints in group]), scale)
-    camera = Camera.concatenate([_camera(job, config, len(k), scale) for job, k in group])
+    sizes = [len(keypoints) for _, keypoints, _ in group]
+    keypoints = _enlarged(Keypoints.concatenate([keypoints for _, keypoints, _ in group]), scale)
+    camera = Camera.concatenate([_camera(facts, config, len(k), scale) for _, k, facts in group])
     parts = []
     for first in range(0, len(keypoints), runtime.batch_size):
         rows = slice(first, first + runtime.batch_size)
@@ -205,13 +213,13 @@ def _fit_group(
     share = (time.perf_counter() - begin) / max(len(keypoints), 1)
     ends = np.cumsum(sizes)
     whole = _reduced(FitResult.concatenate(parts), scale)
-    for (job, _), size, end in zip(group, sizes, ends, strict=True):
-        yield Done(job, whole[slice(end - size, end)], share * size)
+    for (job, _, _), size, end in zip(group, sizes, ends, strict=True):
+        last = job is group[-1][0]
+        yield Done(job, whole[slice(end - size, end)], share * size, last)
 
 
-def _camera(job: Job, config: FitConfig, rows: int, scale: float) -> Camera:
+def _camera(facts: Facts, config: FitConfig, rows: int, scale: float) -> Camera:
     """The camera of a clip, for each of its rows: principal point in the middle of the image."""
-    facts = job.clip.facts()
     width, height = (round(scale * side) for side in facts.image_size)
     focal_length = focal_length_px(config.focal_length, (width, height), facts.exif_focal_35mm)
     middle = (scale * np.array(facts.image_size) - 1) / 2  # pixel centres are at integers

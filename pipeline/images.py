@@ -1,5 +1,6 @@
 """Decode photos as people send them: any mode, any orientation, broken files refused by reason."""
 
+import stat
 import threading
 import warnings
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ MAX_PIXELS = 200_000_000  # 600 MB as RGB; the largest phone sensor is just belo
 # By name, because Pillow would also try EPS, which runs Ghostscript on the file. JPEG covers MPO.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
+_ROWS_AT_ONCE = 256
 _ORIENTATION, _EXIF_IFD, _FOCAL_35MM = 0x0112, 0x8769, 0xA405  # EXIF 2.32, tables 4 and 8
 _UPRIGHT = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -35,6 +37,11 @@ _GLOBALS = threading.RLock()
 
 class ClipError(Exception):
     """A file that cannot be decoded; its text is one sentence for the user, with the path."""
+
+
+class UnreachableError(ClipError):
+    """A file that cannot be reached now, or has changed since the run began: that says nothing
+    about its contents, so it is not remembered."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +88,9 @@ def read_photo(path: Path) -> Image:
         orientation, _ = _exif(image)
         pixels = _rgb(image)
         if orientation in _UPRIGHT:
-            pixels = np.asarray(Pillow.fromarray(pixels).transpose(_UPRIGHT[orientation]))
-    return np.array(pixels, order="C")  # a copy: Pillow's own buffer is read-only, torch minds
+            turned = Pillow.fromarray(pixels).transpose(_UPRIGHT[orientation])
+            pixels = np.array(turned)  # a copy: Pillow's own buffer is read-only, torch minds
+    return pixels
 
 
 @contextmanager
@@ -91,12 +99,7 @@ def _opened(path: Path) -> Iterator[Pillow.Image]:
     check_readable(path)
     try:
         with _pillow_settings(), Pillow.open(path, formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise ClipError(
-                    f"{path}: {width} x {height} px is too large, expected at most "
-                    f"{MAX_PIXELS // 10**6} megapixels: scale it down"
-                )
+            check_size(path, *image.size)
             yield image
     except (ClipError, MemoryError):  # short of memory is no fault of the file's
         raise
@@ -128,21 +131,49 @@ def _pillow_settings() -> Iterator[None]:
             Pillow.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def check_readable(path: Path) -> None:
-    """Raise ClipError unless the path is a file with something in it that may be read."""
+def check_size(path: Path, width: int, height: int) -> None:
+    """Raise ClipError where a picture would take more memory than a run should."""
+    if width * height > MAX_PIXELS:
+        raise ClipError(
+            f"{path}: {width} x {height} px is too large, expected at most "
+            f"{MAX_PIXELS // 10**6} megapixels: scale it down"
+        )
+
+
+Stamp = tuple[int, int, int]
+
+
+def check_readable(path: Path, stamp: Stamp | None = None) -> Stamp:
+    """Raise ClipError unless the path is a file with something in it that may be read.
+
+    Args:
+        path: the file.
+        stamp: of an earlier call, where it must still be the same file.
+
+    Returns:
+        Number, size and time of change (ns), which differ once it is written to.
+    """
     try:
+        facts = path.stat()
+        # Before it is opened: a pipe would wait for its other end, a device may never end.
+        if not (stat.S_ISREG(facts.st_mode) or stat.S_ISDIR(facts.st_mode)):
+            raise ClipError(f"{path}: a pipe or device, expected a file: copy it into one")
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:
-        raise ClipError(f"{path}: no such file: check the path") from None
+        raise UnreachableError(f"{path}: no such file: check the path") from None
     except IsADirectoryError:
-        raise ClipError(f"{path}: a folder, expected a file: rename or remove it") from None
+        raise UnreachableError(f"{path}: a folder, expected a file: rename or remove it") from None
     except PermissionError:
-        raise ClipError(f"{path}: may not be read: change its permissions") from None
+        raise UnreachableError(f"{path}: may not be read: change its permissions") from None
     except OSError as error:
-        raise ClipError(f"{path}: cannot be read ({error.strerror}): check the disk") from error
+        raise UnreachableError(f"{path}: cannot be read ({error.strerror}): check it") from error
+    now = facts.st_ino, facts.st_size, facts.st_mtime_ns
+    if stamp is not None and now != stamp:
+        raise UnreachableError(f"{path}: it has changed since the run began: run again")
     if empty:
         raise ClipError(f"{path}: the file is empty, 0 bytes: copy or export it again")
+    return now
 
 
 def _exif(image: Pillow.Image) -> tuple[int, float | None]:
@@ -164,12 +195,20 @@ def _rgb(image: Pillow.Image) -> Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         grey = _eight_bits(np.asarray(image))
         return np.repeat(grey[:, :, None], 3, axis=2)
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, _ROWS_AT_ONCE):  # the whole in each mode takes gigabytes
+        bottom = min(top + _ROWS_AT_ONCE, height)
+        pixels[top:bottom] = np.asarray(_on_white(image.crop((0, top, width, bottom))))
+    return pixels
+
+
+def _on_white(image: Pillow.Image) -> Pillow.Image:
+    """As RGB, because a person cut out of a background is meant to be seen on paper."""
     if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
-        # White, because a person cut out of a background is meant to be seen on paper.
         image = image.convert("RGBA")
-        white = Pillow.new("RGBA", image.size, "white")
-        image = Pillow.alpha_composite(white, image)
-    return np.asarray(image.convert("RGB"))
+        image = Pillow.alpha_composite(Pillow.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
 
 
 def _eight_bits(grey: np.ndarray) -> np.ndarray:

@@ -1,21 +1,28 @@
 """The Leeds Sports Pose data set on a user's disk, in the layouts that people have."""
 
+import logging
+import math
 import re
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from fitting.fit_config import Gender
-from pipeline.cache import digest, replacing
+from pipeline.cache import digest
 from pipeline.clips import NoClipsError
 from pipeline.pck import Annotation
+from pipeline.whole_files import replacing
+
+_log = logging.getLogger(__name__)
 
 COUNT = 2000
 _IMAGE = re.compile(r"im\d{4}\.jpg")
 _IMAGE_FOLDERS = ("images", "lsp", "")  # the zip has the same names in visualized/, too
 _JOINTS = "joints.mat"
 _MOST = 50_000_000  # bytes of one file in the zip; LSP's have 10 000, joints.mat 350 000
+_MOST_IN_ALL = 1_000_000_000  # LSP has 36 MB, in its original size 400 MB
 _GENDERS = {"0": Gender.male, "1": Gender.female}
 WHERE = (
     "LSP may not be passed on with this project (research use only) and its original link "
@@ -41,7 +48,10 @@ def lsp_root(root: Path, unpack_to: Path) -> Path:
     try:
         with zipfile.ZipFile(root) as archive:
             return _unpacked(archive, unpack_to / digest(root)[:12])
-    except (zipfile.BadZipFile, RuntimeError) as error:  # RuntimeError: it wants a password
+    except OSError:  # the disk's word, not the zip's
+        raise
+    # A damaged zip can raise nearly anything: EOFError, zlib.error; RuntimeError for a password.
+    except Exception as error:
         raise NoClipsError(f"data.root: {root} is no zip that can be read ({error})") from error
 
 
@@ -89,10 +99,13 @@ def read_annotation(path: Path) -> Annotation:
     Raises:
         NoClipsError: it is no such file; says what was expected and what came.
     """
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
 
     try:
-        joints = loadmat(path).get("joints")
+        claimed = {name: shape for name, shape, _ in whosmat(path)}.get("joints", ())
+        if math.prod(claimed) > 3 * 14 * 10 * COUNT:
+            raise ValueError(f"it claims an array of shape {claimed}")
+        joints = loadmat(path, variable_names=["joints"]).get("joints")
     # A damaged file can raise nearly anything: MatReadError, zlib.error, NotImplementedError, ...
     except Exception as error:
         raise NoClipsError(f"{path}: not LSP's joints.mat ({error})") from error
@@ -148,6 +161,7 @@ def by_number(option: str, folder: Path, numbers: range) -> dict[int, Path]:
 def _unpacked(archive: zipfile.ZipFile, folder: Path) -> Path:
     """Write the images and joints.mat, under names of ours: no path of the zip is followed."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
+    total = 0
     for member in archive.infolist():
         place = PurePosixPath(member.filename)
         if place.name == _JOINTS:
@@ -158,7 +172,22 @@ def _unpacked(archive: zipfile.ZipFile, folder: Path) -> Path:
             continue
         if member.file_size > _MOST:
             raise zipfile.BadZipFile(f"{member.filename}: {member.file_size} bytes are too many")
-        if not (target.is_file() and target.stat().st_size == member.file_size):
+        total += member.file_size
+        if total > _MOST_IN_ALL:
+            raise zipfile.BadZipFile(f"more than {_MOST_IN_ALL} bytes of images")
+        if not _is_there(target, member):
             with replacing(target) as temporary:
                 temporary.write_bytes(archive.read(member))
     return folder
+
+
+def _is_there(target: Path, member: zipfile.ZipInfo) -> bool:
+    """Whether a member has been unpacked before, undamaged."""
+    try:
+        content = target.read_bytes()
+    except FileNotFoundError:
+        return False
+    if len(content) == member.file_size and zlib.crc32(content) == member.CRC:
+        return True
+    _log.warning("%s: damaged; unpacking it again", target)
+    return False

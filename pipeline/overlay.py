@@ -22,6 +22,7 @@ _LIMBS = (
 _LEFT, _RIGHT, _MIDDLE = (255, 138, 76), (64, 178, 255), (250, 240, 120)
 _SEEN, _SHADE = (255, 255, 255), (40, 40, 40)
 _BACKDROP = (252, 224)  # grey levels at the top and the bottom of the view from the side
+_ROWS_AT_ONCE = 256
 _GAP = 0.008  # white between the panels, of their height
 _FILL = 0.92  # how much of its panel a side view may take
 
@@ -39,9 +40,12 @@ def compose(photo: Image, rendering: Rendering, opacity: float = 0.88) -> Image:
         )
     if not 0 <= opacity <= 1:
         raise ValueError(f"compose: expected opacity within 0..1, got {opacity}")
-    share = opacity * rendering.alpha[..., None]
-    mixed = photo * (1 - share) + rendering.color * share
-    return np.rint(mixed).astype(np.uint8)
+    mixed = np.empty_like(photo)
+    for first in range(0, len(photo), _ROWS_AT_ONCE):  # in floats the whole takes gigabytes
+        rows = slice(first, first + _ROWS_AT_ONCE)
+        share = opacity * rendering.alpha[rows, :, None]
+        mixed[rows] = np.rint(photo[rows] * (1 - share) + rendering.color[rows] * share)
+    return mixed
 
 
 def overlay(

@@ -1,6 +1,8 @@
 """detect -> remap -> fit -> render: the whole run."""
 
 import logging
+import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,9 @@ from pipeline.render import render_stage
 from pipeline.report import print_metrics, print_summary, progress_bars
 from pipeline.run_report import write_report
 from pipeline.stage import Job, Stage, by_settings, run_stage
+from pipeline.whole_files import sweep
+
+RELEASE = "release"  # folder in the outputs, of runtime.release_layout
 
 _log = logging.getLogger(__name__)
 
@@ -52,16 +57,18 @@ def run(config: Config) -> dict[str, Any]:
     stages = stages_of(config)  # before anything is read: they check what their settings name
     folder = Path(config.runtime.output_dir)
     clips, skipped = config.data.clips()
-    if any(clip.path.parent.resolve() == folder.resolve() for clip in clips):
+    # Unlike resolve(), realpath() has no objection to links that lead in a circle.
+    if any(os.path.realpath(clip.path.parent) == os.path.realpath(folder) for clip in clips):
         raise ConfigError(
             f"runtime.output_dir: {folder} holds the inputs, and pictures of the same names would "
             "replace them: name another folder"
         )
     _report(skipped)
+    _sweep(config.runtime)
     jobs, stopped, dropped = through(stages, clips, config.runtime)
     summary = export(jobs, skipped + dropped, folder)
     if config.runtime.release_layout:
-        write_release_layout(jobs, folder / "release")
+        write_release_layout(jobs, folder / RELEASE)
     print_summary(summary, folder)
     if isinstance(config.data, KnowsTruth):
         evaluation = config.data.evaluate(jobs + stopped, config)
@@ -94,6 +101,14 @@ def through(
             _report(dropped)
             skipped += dropped
     return jobs, stopped, skipped
+
+
+def _sweep(runtime: RuntimeConfig) -> None:
+    """Remove what earlier runs that were killed left half written."""
+    folder = Path(runtime.output_dir)
+    sweep(Path(runtime.cache_dir), deep=True)
+    for place in (folder, folder / RELEASE, Path(tempfile.gettempdir())):
+        sweep(place)
 
 
 def _report(skipped: list[Skipped]) -> None:

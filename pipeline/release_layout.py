@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image as Pillow
 
 from fitting.result import FitResult
-from pipeline.cache import replacing
 from pipeline.stage import Job
+from pipeline.whole_files import replacing
 
 _log = logging.getLogger(__name__)
 _PROTOCOL = 2  # the highest that Python 2 reads

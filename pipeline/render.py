@@ -18,12 +18,14 @@ from pipeline.config import ModelsConfig, Picture, RenderConfig, RuntimeConfig
 from pipeline.fit import bodies_of
 from pipeline.images import Image
 from pipeline.stage import Done, Job, Stage, Tick, timed
+from pipeline.whole_files import scratch
 
 if TYPE_CHECKING:
     from fitting.body_model import BodyModel
     from pipeline.mesh_renderer import Mesh, View
 
 _JPEG_QUALITY = 92
+SCRATCH = "smplify.mp4"  # in the folder for temporary files
 _DEFAULT_FPS = 25.0  # for videos that do not say
 
 
@@ -128,9 +130,8 @@ def _jpg(picture: Image) -> PictureFile:
 
 def mp4(pictures: Iterator[Image], fps: float) -> PictureFile:
     """Encode frames of one size."""
-    from pipeline.videos import write_video
+    from pipeline.videos import encode
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "video.mp4"
-        write_video(path, pictures, fps)
+    with scratch(Path(tempfile.gettempdir()) / SCRATCH) as path:
+        encode(path, pictures, fps)
         return PictureFile(np.fromfile(path, np.uint8), ".mp4")

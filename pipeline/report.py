@@ -52,7 +52,7 @@ def print_summary(summary: dict[str, Any], folder: Path) -> None:
         console.print(f"and {len(fitted) - _MOST_ROWS} more, in {folder / 'summary.json'}")
     for entry in summary["inputs"]:
         if entry["status"] == "skipped":
-            console.print(f"[yellow]skipped[/yellow] {escape(entry['reason'])}", soft_wrap=True)
+            console.print(f"[yellow]skipped[/yellow] {_shown(entry['reason'])}", soft_wrap=True)
     console.print(
         f"{summary['fitted']} fitted, {summary['skipped']} skipped. Results in {folder.resolve()}",
         soft_wrap=True,
@@ -83,7 +83,7 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
     seconds = sum(s for stage, s in entry["seconds"].items() if stage not in cached)
     doubts = {name for p in entry["people"] for name in p["status"]} - _GOOD
     return (
-        escape(entry["name"]),
+        _shown(entry["name"]),
         str(len(entry["people"])),
         _range([p["reprojection_error_px"] for p in entry["people"]], 1),
         _range([p["expected_error_mm"] for p in entry["people"]], 0),
@@ -101,10 +101,25 @@ def _range(values: list[float | None], digits: int) -> str:
     return "-".join(dict.fromkeys([*known[:1], *known[-1:]]))
 
 
+def _shown(text: str) -> str:
+    return escape(printable(text))
+
+
 def log_to_console() -> None:
     """Warnings and errors of this project above the bars, without breaking them."""
-    logging.basicConfig(
-        level=logging.WARNING,
-        format="%(message)s",
-        handlers=[RichHandler(console=console, show_time=False, show_path=False)],
-    )
+    handler = RichHandler(console=console, show_time=False, show_path=False)
+    handler.setFormatter(_Printable("%(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+def printable(text: str) -> str:
+    """The text in one line, without what a terminal obeys: file names may hold anything."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+class _Printable(logging.Formatter):
+    """Messages name files."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return text if record.exc_info else printable(text)

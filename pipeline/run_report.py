@@ -11,12 +11,13 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from pipeline.cache import plain, replacing
+from pipeline.cache import plain
 from pipeline.charts import draw_chart
 from pipeline.config import Config
 from pipeline.contact_sheets import rankings, write_contact_sheets
 from pipeline.evaluate import Evaluation, metrics_of
 from pipeline.stage import Job
+from pipeline.whole_files import replacing
 
 REPORT = "report.html"
 _PACKAGES = ("numpy", "scipy", "torch", "smplx", "mmpose", "mediapipe", "opencv-python-headless")

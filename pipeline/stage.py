@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.cache import Artefact, Cache, digest, key_of
+from pipeline.cache import Artefact, Cache, Entry, digest, key_of
 from pipeline.clips import Clip, ClipError, Skipped
+from pipeline.images import UnreachableError
 
 Tick = Callable[[], None]
 """Tells the progress bar that one more frame is done."""
@@ -26,11 +27,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """What computing one job gave: a result, or the reason why there is none; and the seconds."""
+    """What computing one job gave: a result, or the reason why there is none; and the seconds.
+
+    `last` is False where the next one was computed in one batch with it: the last bits of a result
+    depend on the others of its batch, so that a batch is stored as a whole or not at all.
+    """
 
     job: Job
     result: Any | Skipped
     seconds: float
+    last: bool = True
 
 
 @dataclass(frozen=True)
@@ -98,16 +104,17 @@ def _results(stage: Stage, jobs: list[Job], cache: Cache, track: Track) -> dict[
     files = {option: digest(path) for option, path in stage.files.items()}
     keys = {job.clip.name: _key(stage, files, job) for job in jobs}
     found: dict[str, Artefact] = {}
-    for job in jobs:
-        name = job.clip.name
+    for name in cache.stored(stage.name, keys):
         artefact = cache.find(stage.name, name, keys[name], stage.output)
         if artefact:
             found[name] = artefact
     missing = [job for job in jobs if job.clip.name not in found]
-    if missing:
-        for done in _computed(stage, missing, track):
-            name = done.job.clip.name
-            found[name] = _store(stage, cache, files, keys[name], done)
+    batch: list[Done] = []
+    for done in _computed(stage, missing, track) if missing else ():
+        batch.append(done)
+        if done.last:
+            found |= _store(stage, cache, files, keys, batch)
+            batch = []
     return found
 
 
@@ -118,7 +125,7 @@ def timed(jobs: Iterable[Job], compute: Callable[[Job], Any]) -> Iterator[Done]:
         try:
             result = compute(job)
         except ClipError as error:
-            result = Skipped(job.clip.path, str(error))
+            result = Skipped(job.clip.path, str(error), not isinstance(error, UnreachableError))
         yield Done(job, result, time.perf_counter() - begin)
 
 
@@ -154,7 +161,19 @@ def _frames(job: Job) -> int | None:
         return 1
 
 
-def _store(stage: Stage, cache: Cache, files: dict[str, str], key: str, done: Done) -> Artefact:
+def _store(
+    stage: Stage, cache: Cache, files: dict[str, str], keys: dict[str, str], batch: list[Done]
+) -> dict[str, Artefact]:
+    """The results of a batch in the cache, by the names of their clips."""
+    entries = [_entry(stage, files, keys[done.job.clip.name], done) for done in batch]
+    if isinstance(batch[0].result, Skipped) and not batch[0].result.lasting:
+        artefacts = [cache.unsaved(stage.name, entry) for entry in entries]
+    else:
+        artefacts = cache.store_all(stage.name, entries)
+    return {e.clip: artefact for e, artefact in zip(entries, artefacts, strict=True)}
+
+
+def _entry(stage: Stage, files: dict[str, str], key: str, done: Done) -> Entry:
     refused = isinstance(done.result, Skipped)
     # Without the path: the same bytes are refused for the same reason wherever they lie.
     reason = done.result.reason.removeprefix(f"{done.job.clip.path}: ") if refused else None
@@ -170,7 +189,7 @@ def _store(stage: Stage, cache: Cache, files: dict[str, str], key: str, done: Do
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
     result = _Refused(reason) if reason is not None else done.result
-    return cache.store(stage.name, done.job.clip.name, key, result, provenance)
+    return Entry(done.job.clip.name, key, result, provenance)
 
 
 def _sort_out(

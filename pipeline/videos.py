@@ -2,8 +2,10 @@
 
 import logging
 import os
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -12,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detectors.base import Image
-from pipeline.images import ClipError, Facts, check_readable
+from pipeline.images import ClipError, Facts, check_readable, check_size
+from pipeline.whole_files import replacing
 
 if TYPE_CHECKING:
     import cv2
@@ -97,6 +100,10 @@ def _opened(path: Path) -> Iterator["cv2.VideoCapture"]:
             raise ClipError(
                 f"{path}: not a video or damaged, expected e.g. an H.264 mp4: export it again"
             )
+        width, height = (
+            capture.get(p) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        )
+        check_size(path, int(width), int(height))
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         yield capture
     finally:
@@ -104,58 +111,77 @@ def _opened(path: Path) -> Iterator["cv2.VideoCapture"]:
 
 
 def write_video(path: Path, frames: Iterable[Image], fps: float) -> None:
-    """Write RGB frames as H.264, yuv420p, which browsers play; whole file or none.
+    """Write RGB frames as an mp4; whole file or none. Arguments and errors are those of `encode`,
+    but that what is at `path` is replaced."""
+    with replacing(path) as temporary:
+        encode(temporary, frames, fps)
+
+
+def encode(path: Path, frames: Iterable[Image], fps: float) -> None:
+    """Write RGB frames as H.264, yuv420p, which browsers play.
 
     An odd width or height gets one black column or row, because yuv420p halves the colours.
 
     Args:
-        path: the .mp4 to write, replaced if it is there.
+        path: the .mp4 to write; what it holds if this fails is no video.
         frames: all of one size; read one at a time.
         fps: frames per second.
 
     Raises:
         ValueError: no frames, frames of different sizes, or fps not above 0.
+        OSError: it cannot be written.
     """
     if not fps > 0:
-        raise ValueError(f"{path}: expected fps above 0, got {fps}")
+        raise ValueError(f"video: expected fps above 0, got {fps}")
     stream = iter(frames)
     first = next(stream, None)
     if first is None:
-        raise ValueError(f"{path}: expected at least one frame to write, got none")
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.mp4")
-    try:
-        with _encoder(temporary, first.shape, fps) as encode:
-            for frame in chain([first], stream):
-                if frame.shape != first.shape or frame.dtype != np.uint8:
-                    raise ValueError(
-                        f"{path}: expected uint8 frames of shape {first.shape}, got "
-                        f"{frame.dtype} {frame.shape}"
-                    )
-                encode(np.ascontiguousarray(frame))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise ValueError("video: expected at least one frame to write, got none")
+    with _encoder(path, first.shape, fps) as write:
+        for frame in chain([first], stream):
+            if frame.shape != first.shape or frame.dtype != np.uint8:
+                raise ValueError(
+                    f"video: expected uint8 frames of shape {first.shape}, got "
+                    f"{frame.dtype} {frame.shape}"
+                )
+            write(np.ascontiguousarray(frame))
 
 
 @contextmanager
-def _encoder(path: Path, shape: tuple[int, ...], fps: float) -> Iterator[Callable[[Image], None]]:
-    """A function that appends a frame; the file is finished when the context ends."""
-    from imageio_ffmpeg import write_frames
+def _encoder(path: Path, shape: tuple[int, ...], fps: float) -> Iterator[Callable[[Image], object]]:
+    """A function that appends a frame; the file is finished when the context ends.
 
-    quality = ["-crf", "20", "-preset", "veryfast", "-threads", "1"]
-    even = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"]
-    writer = write_frames(
-        str(path),
-        (shape[1], shape[0]),
-        fps=fps,  # pyright: ignore[reportArgumentType]  (any number works)
-        codec="libx264",
-        quality=None,  # pyright: ignore[reportArgumentType]  (-crf instead)
-        macro_block_size=1,
-        ffmpeg_log_level="error",
-        output_params=[*quality, *even, "-movflags", "+faststart"],  # plays before it is all there
-    )
-    writer.send(None)
-    try:
-        yield writer.send
-    finally:
-        writer.close()
+    imageio_ffmpeg brings the program, but its own writer takes no notice when that fails.
+    """
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    frames = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{shape[1]}x{shape[0]}", "-r", str(fps)]
+    quality = ["-vcodec", "libx264", "-crf", "20", "-preset", "veryfast", "-threads", "1"]
+    shown = ["-pix_fmt", "yuv420p", "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"]
+    early = ["-movflags", "+faststart"]  # plays before it is all there
+    command = [
+        get_ffmpeg_exe(), "-y", "-v", "error", *frames, "-i", "-", *quality, *shown, *early,
+        str(path.absolute()),
+    ]  # fmt: skip
+    with tempfile.TemporaryFile() as said:
+        # A group of its own: Ctrl-C is for us, and ends ffmpeg by the end of its input.
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, process_group=0
+        )
+        assert process.stdin
+        try:
+            yield process.stdin.write
+            process.stdin.close()
+            if process.wait():
+                raise BrokenPipeError
+        except BrokenPipeError as error:  # it has given up and said why
+            process.wait()
+            said.seek(0)
+            lines = said.read().decode(errors="replace").split("\n")
+            why = next((line for line in reversed(lines) if "No space" in line), lines[0])
+            raise OSError(f"a video cannot be written: {why}") from error
+        finally:
+            process.kill()
+            process.wait()
+            with suppress(BrokenPipeError):  # what was not sent yet, to a process that is gone
+                process.stdin.close()

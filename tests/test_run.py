@@ -36,6 +36,12 @@ def test_a_run_that_fits_nothing_exits_with_2_and_a_wrong_setting_with_1(tmp_pat
     assert done.stderr == "error: render.opacity: expected 0..1, got 3.0\n"
 
 
+FULL = (
+    "error: [Errno 28] No space left: 'cache': make room or name another folder; what was finished "
+    "is kept, the same command goes on from there"
+)
+
+
 def exit_of_main(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> object:
     def fails(_: Config) -> None:
         raise error
@@ -54,7 +60,7 @@ def exit_of_main(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> objec
         (ConfigError("detector: no weights"), "error: detector: no weights"),
         (NoClipsError("data.path: nothing"), "error: data.path: nothing"),
         (ClipError("a.jpg: no such file"), "error: a.jpg: no such file"),
-        (OSError(28, "No space left", "cache"), "error: [Errno 28] No space left: 'cache'"),
+        (OSError(28, "No space left", "cache"), FULL),
         (KeyboardInterrupt(), 130),
     ],
     ids=repr,

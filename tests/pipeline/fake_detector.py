@@ -51,8 +51,8 @@ class FakeDetector:
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
         if self.broken:
             raise ConnectionError("could not download weights.pth: put it in weights")
-        resources.weights_dir.mkdir(exist_ok=True)
-        with (resources.weights_dir / "calls.txt").open("a") as file:
+        resources.weights_dir.mkdir(parents=True, exist_ok=True)
+        with (resources.weights_dir / "calls.txt").open("a", errors="surrogateescape") as file:
             file.write(f"{clip_name}\n")
         return Detections.from_frames([self._people(frame) for frame in frames], LSP_14)
 

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.cache import Cache, digest, from_arrays, key_of, plain, replacing, to_arrays
+from pipeline.cache import Cache, digest, from_arrays, key_of, plain, to_arrays
 from pipeline.clips import PeopleChoice
+from pipeline.whole_files import replacing
 from tests.pipeline.fake_detector import detections, fit_result, keypoints, picture_file
 
 KEY = "ab" * 32

@@ -196,12 +196,14 @@ def test_forbidden_file(tmp_path):
 
 
 def test_forbidden_file_even_for_root(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.png", corners())
+
     def refuse(*_args, **_options):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(ClipError, match="may not be read: change its permissions"):
-        read_photo(tmp_path / "a.png")
+        read_photo(path)
 
 
 def test_size_is_checked_before_pixels(tmp_path, monkeypatch):

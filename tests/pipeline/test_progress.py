@@ -99,7 +99,7 @@ def test_the_last_frame_shows_the_body_of_the_overlay(
 ) -> None:
     folder, _, frames = shown
     height, width = frames[-1].shape[:2]
-    assert 600 < max(height, width) <= 720
+    assert 600 <= max(height, width) <= 720
     size = (4 * WIDTH, 4 * HEIGHT)
     left = (width - size[0]) // 2
     with Pillow.open(folder / "output/a.jpg") as picture:

@@ -1,0 +1,87 @@
+"""What a command line that Hydra refuses probably meant."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from pipeline.config import ROOT
+
+_CONF = ROOT / "conf"
+
+
+def explained(words: list[str]) -> str | None:
+    """The first key or choice that does not exist, and the nearest that does; None if all do.
+
+    Args:
+        words: as on the command line, `key=value`; those that add or remove keys are trusted.
+    """
+    pairs = [word.split("=", 1) for word in words if "=" in word and word[0] not in "+~-"]
+    groups = {path.name for path in _CONF.iterdir() if path.is_dir()}
+    choices = []
+    for key, value in pairs:
+        if key in groups:
+            options = sorted(path.stem for path in (_CONF / key).glob("*.yaml"))
+            if value not in (*options, "null"):
+                return f"{key}: no such choice {value!r}, {_nearest(value, options)}"
+            if value != "null":
+                choices.append(f"{key}={value}")
+    cfg = _composed(*choices)
+    found = (_unknown(key, cfg, groups) for key, _ in pairs if key not in groups)
+    return next((text for text in found if text), None)
+
+
+@cache
+def _composed(*choices: str) -> dict[str, Any]:
+    """The configuration of these choices as plain values."""
+    with initialize_config_dir(str(_CONF), version_base="1.3"):
+        try:
+            cfg = compose("config", list(choices))
+        except HydraException:  # choices that do not go together: Hydra has said so
+            cfg = compose("config")
+    values = OmegaConf.to_container(cfg, resolve=False)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+def _unknown(key: str, values: Any, groups: set[str]) -> str | None:
+    """What is wrong with a key such as fit.camera.depth."""
+    inside, known, parts = values, [], key.split(".")
+    for name in parts:
+        if not isinstance(inside, dict | list):
+            return f"{key}: {'.'.join(known)} is a value and has no keys"
+        names = [str(n) for n in (inside if isinstance(inside, dict) else range(len(inside)))]
+        if name not in names:
+            near = _near(name, names if known else [*names, *groups])
+            paths = [path for path in _paths(values) if path.rpartition(".")[2] == name]
+            if paths and not (known and near):
+                return f"{key}: no such key, did you mean {min(paths, key=len)}?"
+            if near:
+                meant = ".".join([*known, near, *parts[len(known) + 1 :]])
+                return f"{key}: no such key, did you mean {meant}?"
+            return f"{key}: no such key, expected one of {', '.join(names)}"
+        inside = inside[name] if isinstance(inside, dict) else inside[int(name)]
+        known.append(name)
+    return None
+
+
+def _paths(values: Any, before: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        yield f"{before}{name}"
+        if isinstance(value, dict):
+            yield from _paths(value, f"{before}{name}.")
+
+
+def _near(name: str, names: list[str]) -> str | None:
+    """The name that begins like it, or else is most like it."""
+    longer = [other for other in names if other.startswith(name)]
+    return next(iter(longer or get_close_matches(name, names, n=1)), None)
+
+
+def _nearest(name: str, names: list[str]) -> str:
+    near = _near(name, names)
+    return f"did you mean {near}?" if near else f"expected one of {', '.join(names)}"
