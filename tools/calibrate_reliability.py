@@ -14,7 +14,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
-from sklearn.linear_model import LinearRegression
 
 from fitting import Camera, FitConfig, FitResult, Keypoints, fit, load_assets
 from fitting.fit_config import SIGNS
@@ -81,12 +80,13 @@ def main() -> None:
     kept = told.fitted
     signs, error = np.stack(columns, 1)[kept], pa_mpjpe(told.joints[kept], cases.joints[kept])
     learn = np.arange(len(error)) % 2 == 0
+    signs = np.column_stack([np.ones(len(signs)), signs])
     for half in (learn, np.ones_like(learn)):  # the last line of coefficients is of everybody
-        model = LinearRegression().fit(signs[half], np.log(error[half] / 1000))
-        values = [("constant", model.intercept_), *zip(names, model.coef_, strict=True)]
+        factors = np.linalg.lstsq(signs[half], np.log(error[half] / 1000), rcond=None)[0]
+        values = zip(("constant", *names), factors, strict=True)
         print("expected_error: {" + ", ".join(f"{n}: {v:.3f}" for n, v in values) + "}")
         test = ~learn if half is learn else learn
-        told_error = 1000 * np.exp(model.predict(signs[test]))
+        told_error = np.exp(signs[test] @ factors)
         worst = error[test] > np.quantile(error[test], 0.9)
         print(f"worst tenth told with area {area_under_curve(told_error, worst):.3f}")
 
