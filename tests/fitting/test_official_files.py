@@ -177,7 +177,7 @@ def test_an_official_body_is_fitted(classic: Path, prior, preset) -> None:
     body = load_body_model(classic)
     keypoints, camera, _ = seen(body, people(prior, n=6, spread=0.2))
     assets = Assets(body, prior, capsules=load_capsules(BODIES / "neutral.npz"))
-    config = preset("smplify")
+    config = preset("smplify", starts=0, side_view_threshold=50)
     weak = replace(
         config.stages[-1], pose_prior=0.05, bending=0.0, shape=0.5, depth=0.0,
         max_iterations=300, tolerance=1e-9,
