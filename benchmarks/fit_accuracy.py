@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 
@@ -35,7 +36,11 @@ def smplify_stages(**changes: object) -> list[str]:
     return overrides
 
 
-BLAZEPOSE = ["data.errors=assets/detector_errors.npz"]
+_BLAZEPOSE = OmegaConf.load(ROOT / "conf/detector/blazepose.yaml")
+BLAZEPOSE = [
+    "data.errors=assets/detector_errors.npz",
+    f"detector.confidence_sigma={_BLAZEPOSE.confidence_sigma}",
+]
 UNCALIBRATED = ["fit.confidence_sigma=[]", "fit.reference_torso=96", "fit.robust_sigma=100"]
 MEAN_POSE = ["fit.starts=0", "fit.side_view_threshold=50"]
 ROWS: dict[str, list[str]] = {

@@ -13,7 +13,7 @@ _HOMES = {
     "FitConfig": "fit_config", "FitResult": "result", "Status": "status", "fit": "smplify",
     "LSP_14": "joints", "Keypoints": "joints",
     "PosePrior": "priors", "load_pose_prior": "priors",
-    "load_capsules": "capsules", "load_lifter": "lifter",
+    "load_preset": "presets", "load_capsules": "capsules", "load_lifter": "lifter",
 }  # fmt: skip
 __all__ = list(_HOMES)
 

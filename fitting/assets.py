@@ -36,8 +36,8 @@ class Assets:
     capsules: Capsules | None = None
 
 
-def load_assets(folder: str | Path, gender: str = "neutral") -> Assets:
-    """The project's own models, from its folder `assets`.
+def load_assets(folder: str | Path, gender: str = "neutral", device: str = "cpu") -> Assets:
+    """The project's own models, from its folder `assets`; `device` as the fit's.
 
     Raises:
         FileNotFoundError, ValueError: as the loaders of the parts.
@@ -51,7 +51,7 @@ def load_assets(folder: str | Path, gender: str = "neutral") -> Assets:
     return Assets(
         body=body,
         prior=prior,
-        library=PoseLibrary(poses, body, prior),
+        library=PoseLibrary(poses, body, prior, device),
         lifter=load_lifter(folder / "lifter.npz"),
         capsules=load_capsules(path),
     )

@@ -10,7 +10,7 @@ from fitting.joints import HIPS
 from fitting.objective import Model
 from fitting.starts import Starts
 
-_SPREAD_FLOOR = 0.05  # m: joints that all starts agree on are no surer than this
+_CONSENSUS_SIGMA = 0.05  # m: of every mean joint
 
 
 def least_per_person(value: Float[Tensor, " R"], person: Int[Tensor, " R"]) -> Int[Tensor, " P"]:
@@ -51,6 +51,6 @@ class Consensus:
 
     def pull(self, chosen: Starts) -> Starts:
         """The chosen starts with the mean joints as their target."""
-        sure = torch.full_like(self.spread, 1 / _SPREAD_FLOOR)
+        sure = torch.full_like(self.spread, 1 / _CONSENSUS_SIGMA)
         target = torch.cat([self.joints, sure[..., None]], -1).to(chosen.seen.target)
         return replace(chosen, seen=replace(chosen.seen, target=target))

@@ -62,7 +62,7 @@ class Lookup(Enum):
 
 
 class Precision(Enum):
-    """Of the search from all starts; what is chosen is always refined in double precision."""
+    """Of the search from all starts; stages of `refine` are in double precision."""
 
     single = "single"
     double = "double"
@@ -198,6 +198,10 @@ class FitConfig:
             raise ValueError(
                 f"fit.confidence_sigma: expected ascending [confidence, error > 0], got {table}"
             )
+        if self.kernel is Kernel.student and not table:
+            raise ValueError("fit.confidence_sigma: kernel student counts in sigmas, got no table")
+        if any(s.joints_3d for s in self.refine) and not (self.choice.temperature or self.lifts):
+            raise ValueError("fit.refine: joints_3d has nothing to pull to without a consensus")
         if not self.stages:
             raise ValueError("fit.stages: expected one stage at least, got none")
         unknown = sorted(set(self.joint_weights) - set(LSP_14))

@@ -50,7 +50,7 @@ def signs(
 def expected_error(
     coefficients: Mapping[str, float], signs: Mapping[str, Float[Tensor, " P"]]
 ) -> Float[Tensor, " P"]:
-    """Expected PA-MPJPE of each fit, m; 0 where there are no coefficients.
+    """Typical PA-MPJPE of such fits, m; 0 where there are no coefficients.
 
     Args:
         coefficients: of `constant` and of signs; conf/fit/*.yaml is their home.

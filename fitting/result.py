@@ -28,9 +28,10 @@ class FitResult(Rows):
         iterations: of the solver over all stages, of the chosen start.
         hypothesis: number of the start that was chosen: retrieved ones best first, the mean pose 0;
             turned by 180 degrees they count on from there.
-        spread: standard deviation of the joints over all starts, mean of the 14, m.
-        expected_error: PA-MPJPE that fits with such signs have on average, m
-            (fitting.reliability); 0 where the settings cannot tell.
+        spread: standard deviation of the joints over all starts, weighed as for the consensus, mean
+            of the 14, m; 0 where there is none (FitConfig.choice.temperature 0).
+        expected_error: typical PA-MPJPE of fits with such signs, m (fitting.reliability); 0 where
+            the settings cannot tell.
         stage_terms: what each of fitting.progress.TERMS adds to the cost after each step
             (fitting.progress.step_names), the last one's add up to `cost`. Those of `start` are by
             the camera stage's objective.

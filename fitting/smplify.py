@@ -45,23 +45,34 @@ def fit(
     result = placeholder(keypoints, camera, assets.prior, config)
     if not len(rows):
         return result
-    people = keypoints[rows]
-    with torch.no_grad():
-        exact, search = _models(assets, config, device, uses_extras(people, config))
-        seen = observe(people, camera[rows], assets, config, device)
-        starts = find_starts(exact, seen, assets, config)
-        starts = replace(starts, x=starts.x.to(search.dtype), seen=starts.seen.to(search.dtype))
-        after_camera = _camera_stage(search, starts, config)
-        trail = [both_ways(starts, config), starts := both_ways(after_camera, config)]
-        trail += [starts := _body_stage(search, starts, stage, config) for stage in config.stages]
-        best, consensus = _choose(search, starts, config)
-        trail = [_exact(after[best]) for after in trail]
-        chosen = consensus.pull(trail[-1]) if config.choice.temperature else trail[-1]
-        for stage in config.refine:
-            trail.append(chosen := _body_stage(exact, chosen, stage, config))
-        terms, on = _terms(exact, trail, config)
-        fitted = Fitted(exact, seen, trail, terms, on, consensus.spread, config.expected_error)
-        return with_rows(result, rows, fitted)
+    extras = uses_extras(keypoints[rows], config)
+    with torch.no_grad():  # apart: who has no face and feet is not to be moved by who has them
+        for group in (rows[extras], rows[~extras]):
+            if len(group):
+                fitted = _fitted(keypoints[group], camera[group], assets, config, device)
+                result = with_rows(result, group, fitted)
+    return result
+
+
+def _fitted(
+    people: Keypoints, camera: Camera, assets: Assets, config: FitConfig, device: str
+) -> Fitted:
+    """All stages, for people who all have points of face and feet to fit, or none of whom has."""
+    extras = bool(uses_extras(people, config)[0])
+    exact, search = _models(assets, config, device, extras)
+    seen = observe(people, camera, assets, config, device)
+    starts = find_starts(exact, seen, assets, config)
+    starts = replace(starts, x=starts.x.to(search.dtype), seen=starts.seen.to(search.dtype))
+    after_camera = _camera_stage(search, starts, config)
+    trail = [both_ways(starts, config), starts := both_ways(after_camera, config)]
+    trail += [starts := _body_stage(search, starts, stage, config) for stage in config.stages]
+    best, consensus = _choose(search, starts, config)
+    trail = [_exact(after[best]) for after in trail]
+    chosen = consensus.pull(trail[-1]) if config.choice.temperature else trail[-1]
+    for stage in config.refine:
+        trail.append(chosen := _body_stage(exact, chosen, stage, config))
+    terms, on = _terms(exact, trail, config)
+    return Fitted(exact, seen, trail, terms, on, consensus.spread, config.expected_error)
 
 
 def _check(keypoints: Keypoints, camera: Camera, assets: Assets, config: FitConfig) -> None:
@@ -131,8 +142,8 @@ def _terms(model: Model, trail: list[Starts], config: FitConfig) -> tuple[Tensor
     for after, stage in zip(trail[2:], [*config.stages, *config.refine], strict=True):
         problems.append(_objective(model, after, stage, config))
     values = [problem.values(after.x) for problem, after in zip(problems, trail, strict=True)]
-    on = torch.tensor([[name in problem.on for name in TERMS] for problem in problems])
-    return torch.stack(values, 1), on
+    on = [[name in problem.on for name in TERMS] for problem in problems]
+    return torch.stack(values, 1), torch.tensor(on, device=values[0].device)
 
 
 def weights_of(stage: BodyStage | Choice, config: FitConfig) -> Weights:

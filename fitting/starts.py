@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fitting.assets import Assets
@@ -42,9 +42,9 @@ class Starts(Rows):
     status: Int[Tensor, " R"]
 
 
-def uses_extras(keypoints: Keypoints, config: FitConfig) -> bool:
-    """Whether there are points of face and feet to fit."""
-    return config.extra_weight > 0 and bool((keypoints.extra_confidence > 0).any())
+def uses_extras(keypoints: Keypoints, config: FitConfig) -> Bool[np.ndarray, " N"]:
+    """Who has points of face and feet to fit."""
+    return (config.extra_weight > 0) & (keypoints.extra_confidence > 0).any(1)
 
 
 def observe(
@@ -56,7 +56,7 @@ def observe(
         return torch.as_tensor(array, dtype=torch.float64, device=device)
 
     xy, confidence, per_point = keypoints.xy, keypoints.confidence, _point_weights(config)
-    if uses_extras(keypoints, config):
+    if uses_extras(keypoints, config).any():
         xy = np.concatenate([xy, keypoints.extra_xy], 1)
         confidence = np.concatenate([confidence, keypoints.extra_confidence], 1)
     weight = confidence

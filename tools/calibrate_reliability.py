@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from fitting import Camera, FitConfig, FitResult, Keypoints, fit, load_assets
 from fitting.fit_config import SIGNS
@@ -24,23 +25,27 @@ from pipeline.synthetic import IMAGE_SIDE, Cases, draw_cases, load_errors
 
 SEED = 1  # data.seed of the benchmark is 0
 PEOPLE = 1000  # with each detector's errors
-DETECTORS = ("detector_errors.npz", "detector_errors_movenet.npz")
+# errors, and the detector whose confidences they come with
+DETECTORS = (("detector_errors.npz", "blazepose"), ("detector_errors_movenet.npz", "synthetic"))
 BATCH = 256
 _SCALE = -5.0  # constant that keeps a single sign below the largest expected error
 
 
-def settings(preset: str) -> tuple[FitConfig, float]:
-    """The preset, and the least confidence of a run."""
+def settings(preset: str, detector: str = "synthetic") -> tuple[FitConfig, float]:
+    """The preset for a detector's confidences, and the least confidence of a run."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = to_config(compose("config", ["data=synthetic", f"fit={preset}"]))
+        table = OmegaConf.load(ROOT / f"conf/detector/{detector}.yaml").confidence_sigma
+    if config.fit.confidence_sigma:
+        config.fit.confidence_sigma = [list(pair) for pair in table]
     return config.fit, config.remap.min_confidence
 
 
-def drawn(least: float) -> Cases:
+def drawn(errors: str, least: float) -> Cases:
+    """People as a run of data=synthetic gets them, without points of face and feet."""
     assets = ROOT / "assets"
     body, poses = load_assets(assets).body, load_pose_library(assets / "test_poses.npz")
-    each = [draw_cases(PEOPLE, body, poses, load_errors(assets / d), SEED) for d in DETECTORS]
-    cases = Cases.concatenate(each)
+    cases = draw_cases(PEOPLE, body, poses, load_errors(assets / errors), SEED)
     points = cases.keypoints
     seen = np.where(points.confidence < least, 0, points.confidence)
     points = replace(points, confidence=seen, extra_confidence=0 * points.extra_confidence)
@@ -56,9 +61,21 @@ def fitted(keypoints: Keypoints, config: FitConfig) -> FitResult:
     return FitResult.concatenate([fit(keypoints[r], camera[r], assets, config) for r in rows])
 
 
+def measured(preset: str, errors: str, detector: str) -> tuple[np.ndarray, np.ndarray]:
+    """Signs (N, n) and PA-MPJPE (N,) mm of people seen by one detector."""
+    config, least = settings(preset, detector)
+    cases, columns = drawn(errors, least), []
+    for name in usable(config):  # a fit that tells one sign alone
+        told = replace(config, expected_error={"constant": _SCALE, name: 1.0})
+        found = fitted(cases.keypoints, told)
+        columns.append(np.log(np.maximum(found.expected_error, 1e-9)) - _SCALE)
+    kept = found.fitted
+    return np.stack(columns, 1)[kept], pa_mpjpe(found.joints[kept], cases.joints[kept])
+
+
 def usable(config: FitConfig) -> list[str]:
-    """Signs that these settings give: the lifter's need one, and one start has no spread."""
-    lone = config.starts <= 1 and config.side_view_threshold == 0
+    """Signs that these settings give: the lifter's need one, a spread needs a consensus."""
+    lone = config.choice.temperature == 0
     return [
         name
         for name in SIGNS
@@ -69,16 +86,11 @@ def usable(config: FitConfig) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("preset", help="a file of conf/fit, without .yaml")
-    config, least = settings(parser.parse_args().preset)
+    preset = parser.parse_args().preset
     torch.set_num_threads(1)
-    cases, names, columns = drawn(least), usable(config), []
-    for name in names:  # a fit that tells one sign alone
-        told = fitted(
-            cases.keypoints, replace(config, expected_error={"constant": _SCALE, name: 1.0})
-        )
-        columns.append(np.log(np.maximum(told.expected_error, 1e-9)) - _SCALE)
-    kept = told.fitted
-    signs, error = np.stack(columns, 1)[kept], pa_mpjpe(told.joints[kept], cases.joints[kept])
+    names = usable(settings(preset)[0])
+    parts = [measured(preset, *detector) for detector in DETECTORS]
+    signs, error = (np.concatenate(part) for part in zip(*parts, strict=True))
     learn = np.arange(len(error)) % 2 == 0
     signs = np.column_stack([np.ones(len(signs)), signs])
     for half in (learn, np.ones_like(learn)):  # the last line of coefficients is of everybody

@@ -200,6 +200,19 @@ def test_rows_that_cannot_be_fitted_say_so_and_disturb_nobody(body, prior, asset
     assert np.allclose(result.joints[5], good.joints[5], atol=1e-7)
 
 
+def test_who_has_no_face_is_not_moved_by_who_has_one(body, prior, assets, preset, problem):
+    keypoints, camera, _ = problem
+    alone = fit(keypoints, camera, assets, preset("lifted"))
+    extra = keypoints.extra_confidence.copy()
+    extra[2, :3] = 1
+    place = np.repeat(keypoints.xy[:, 13:14], 11, 1)
+    mixed = replace(keypoints, extra_xy=place, extra_confidence=extra)
+    result = fit(mixed, camera, assets, preset("lifted"))
+    others = [row for row in range(len(keypoints)) if row != 2]
+    assert np.abs(result.joints[others] - alone.joints[others]).max() < 1e-5
+    assert np.abs(result.joints[2] - alone.joints[2]).max() > 1e-4
+
+
 def test_nobody_is_a_result_too(body, prior, assets, preset, problem):
     keypoints, camera, _ = problem
     result = fit(keypoints[:0], camera[:0], assets, preset("smplify"))

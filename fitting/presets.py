@@ -1,0 +1,66 @@
+"""The presets of conf/fit for who uses the fit without the pipeline: no Hydra needed."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from fitting.fit_config import BodyStage, CameraStage, Choice, FitConfig
+
+_TABLE = "${detector.confidence_sigma}"
+
+
+def load_preset(
+    path: str | Path, confidence_sigma: Sequence[Sequence[float]], **changes: object
+) -> FitConfig:
+    """Read a file of conf/fit.
+
+    Args:
+        path: e.g. conf/fit/lifted.yaml.
+        confidence_sigma: what the keypoints' confidences mean: pairs of one and the error to
+            expect, in torso lengths; those of known detectors are in conf/detector. Used where the
+            preset asks for it.
+        changes: values of FitConfig to replace.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        TypeError, ValueError: a value is missing, unknown or out of range; says which.
+    """
+    values = {**_merged(Path(path)), **changes}
+    if values["confidence_sigma"] == _TABLE:
+        values["confidence_sigma"] = [list(pair) for pair in confidence_sigma]
+    values["camera"] = _typed(CameraStage, values["camera"])
+    values["choice"] = _typed(Choice, values["choice"])
+    for name in ("stages", "refine"):
+        values[name] = [_typed(BodyStage, stage) for stage in values[name]]
+    return _typed(FitConfig, values)
+
+
+def _merged(path: Path) -> dict[str, Any]:
+    """The file over those that its `defaults` name, group by group as Hydra does it."""
+    import yaml
+
+    own = yaml.safe_load(path.read_text())
+    merged: dict[str, Any] = {}
+    for name in own.pop("defaults", []):
+        if name != "_self_":
+            merged |= _merged(path.with_name(f"{name}.yaml"))
+    for name, value in own.items():
+        below = merged.get(name)
+        merged[name] = {**below, **value} if isinstance(below, dict) else value
+    return merged
+
+
+def _typed(kind: type, values: Any) -> Any:
+    """A dataclass from plain values; the names of options become options."""
+    if isinstance(values, kind):
+        return values
+    kinds = {field.name: field.type for field in fields(kind)}
+    return kind(**{name: _option(kinds.get(name), value) for name, value in values.items()})
+
+
+def _option(kind: Any, value: Any) -> Any:
+    if isinstance(kind, type) and issubclass(kind, Enum) and isinstance(value, str):
+        return kind[value]
+    return value

@@ -1,0 +1,39 @@
+"""Presets read without Hydra are those that a run composes; and the fit alone, as documented."""
+
+import re
+
+import numpy as np
+import pytest
+
+from fitting import load_preset
+from tests.conftest import ROOT
+
+TABLE = [[0.1, 0.3], [0.9, 0.05]]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "conf/fit").glob("*.yaml")), ids=lambda p: p.stem)
+def test_a_preset_is_what_a_run_composes(path, preset):
+    composed = preset(path.stem)
+    assert load_preset(path, composed.confidence_sigma) == composed
+
+
+def test_values_can_be_changed_and_are_checked():
+    path = ROOT / "conf/fit/lifted.yaml"
+    assert load_preset(path, TABLE, n_betas=5).n_betas == 5
+    assert load_preset(path, TABLE).confidence_sigma == TABLE
+    with pytest.raises(ValueError, match=r"fit\.n_betas: expected 1\.\.10, got 11"):
+        load_preset(path, TABLE, n_betas=11)
+    with pytest.raises(TypeError, match="n_bettas"):
+        load_preset(path, TABLE, n_bettas=5)
+
+
+def test_the_example_of_the_docs_runs(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    page = (ROOT / "docs/fitting_alone.md").read_text()
+    code = re.findall(r"```python\n(.*?)```", page, flags=re.S)[0]
+    names: dict = {}
+    exec(code, names)
+    result = names["result"]
+    assert result.fitted.all()
+    assert result.reprojection_error.max() < 10
+    assert np.isfinite(result.joints).all()
