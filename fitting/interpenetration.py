@@ -162,7 +162,7 @@ class Interpenetration:
         weight: float,
     ) -> None:  # fmt: skip
         """Add the term in place to a linearization whose entries from `column` on are the free
-        joints'. Quicker than a sum: where nothing is near, nothing is done."""
+        joints'. Where nothing is near, nothing is added."""
         contacts = self._contacts(posed, betas, weight)
         if not len(contacts.row):
             return

@@ -278,7 +278,7 @@ def save(path: Path, network: Network, data: MotionCapture, command: str) -> Non
 
 
 def main() -> None:
-    """Train on the files named on the command line; save, test, or both."""
+    """Train on the files named on the command line and save the network."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="+", type=Path, help="CMU or AMASS .npz files")
     parser.add_argument(
