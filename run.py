@@ -40,10 +40,10 @@ def main(cfg: DictConfig) -> None:
 
 def finish(work: Callable[[], dict[str, Any]]) -> None:
     """Do the work; leave with the exit code and the message that the user gets for its end."""
-    from pipeline.clips import NoClipsError
     from pipeline.config import ConfigError
-    from pipeline.images import ClipError
-    from pipeline.report import log_to_console, printable
+    from pipeline.inputs.clips import NoClipsError
+    from pipeline.inputs.images import ClipError
+    from pipeline.outputs.report import log_to_console, printable
 
     log_to_console()
     try:

@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.config import ROOT, to_config
-from pipeline.evaluate import Evaluation, metrics_of
-from pipeline.metrics import bootstrap_interval
+from pipeline.evaluation.evaluate import Evaluation, metrics_of
+from pipeline.evaluation.metrics import bootstrap_interval
 from pipeline.pipeline import stages_of, through
 
 TRUE_CAMERA = "data.known_focal_length=true"

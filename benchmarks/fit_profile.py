@@ -16,12 +16,14 @@ from collections.abc import Callable
 import torch
 
 from benchmarks.fit_speed import config_of, people, with_contacts
-from fitting import levenberg_marquardt, objective, smplify
-from fitting.interpenetration import Interpenetration
-from fitting.kinematics import Kinematics
-from fitting.levenberg_marquardt import Linearization
-from fitting.objective import Objective
-from fitting.point_jacobian import PointJacobian
+from fitting import smplify
+from fitting.objective import objective
+from fitting.solver import levenberg_marquardt
+from fitting.body.kinematics import Kinematics
+from fitting.objective.interpenetration import Interpenetration
+from fitting.objective.objective import Objective
+from fitting.objective.point_jacobian import PointJacobian
+from fitting.solver.levenberg_marquardt import Linearization
 
 PARTS = (
     (smplify, "fit", "whole"),

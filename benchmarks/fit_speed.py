@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fitting import Assets, FitConfig
-    from pipeline.synthetic import Cases
+    from pipeline.datasets.synthetic import Cases
 
 PRESETS = ("smplify", "smplify_release", "multistart")
 BATCHES = (1, 8, 64, 256, 1024)
@@ -69,9 +69,9 @@ def with_contacts(config: "FitConfig", on: bool) -> "FitConfig":
 def people(count: int) -> "tuple[Assets, Cases]":
     """The project's models, and drawn people as a detector saw them."""
     from fitting import load_assets
-    from fitting.retrieval import load_pose_library
+    from fitting.starts.retrieval import load_pose_library
     from pipeline.config import ROOT
-    from pipeline.synthetic import draw_cases, load_errors
+    from pipeline.datasets.synthetic import draw_cases, load_errors
 
     assets = load_assets(ROOT / "assets")
     errors = load_errors(ROOT / "assets/detector_errors_movenet.npz")

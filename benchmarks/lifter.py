@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-from fitting.body_model import load_body_model
+from fitting.body.body_model import load_body_model
 from fitting.joints import HIPS
-from fitting.lifter import ERROR_PER_SIGMA, Lifter, load_lifter
-from fitting.retrieval import load_pose_library
-from pipeline.metrics import mpjpe, pa_mpjpe
-from pipeline.synthetic import IMAGE_SIDE, Cases, Errors, draw_cases
+from fitting.starts.lifter import ERROR_PER_SIGMA, Lifter, load_lifter
+from fitting.starts.retrieval import load_pose_library
+from pipeline.datasets.synthetic import IMAGE_SIDE, Cases, Errors, draw_cases
+from pipeline.evaluation.metrics import mpjpe, pa_mpjpe
 from tools.train_lifter import load_patterns
 
 ROOT = Path(__file__).resolve().parent.parent

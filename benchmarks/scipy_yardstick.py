@@ -1,7 +1,8 @@
 """A stage's problem in the form that scipy.optimize.least_squares takes: residuals, one person.
 
-Written from the terms' definitions, not from fitting.residuals: half the sum of its squares is the
-objective's cost, or one of the two is wrong (tests/fitting/test_against_scipy.py).
+Written from the terms' definitions, not from fitting.objective.residuals: half the sum of its
+squares is the objective's cost, or one of the two is wrong
+(tests/fitting/solver/test_against_scipy.py).
 """
 
 from dataclasses import dataclass, replace
@@ -16,8 +17,8 @@ from torch import Tensor
 from fitting import Assets, Camera, FitConfig, Keypoints, smplify
 from fitting.fit_config import Kernel
 from fitting.joints import HIPS
-from fitting.levenberg_marquardt import Solution, minimize
-from fitting.objective import Model, Objective
+from fitting.objective.objective import Model, Objective
+from fitting.solver.levenberg_marquardt import Solution, minimize
 
 _STEP = 1e-6  # of the central differences
 
@@ -138,7 +139,9 @@ def last_search_stage(
         smplify.fit(keypoints, camera, assets, config)
     problem, x, solution, limits = calls[len(config.stages)]  # the first call is the camera's
     first = torch.arange(len(keypoints)) * max(config.starts, 1)
-    exact = Model(assets, config.n_betas, extras=problem.model.kinematics.n_points > 14)
+    extras = problem.model.kinematics.n_points > 14
+    parts = assets.body, assets.prior, assets.capsules
+    exact = Model(*parts, config.n_betas, extras=extras)
     seen = problem.observations[first].to(torch.float64)
     objective = Objective(exact, problem.unknowns, seen, problem.weights)
     return Posed(objective, x[first].double(), solution.x[first].double(), limits)

@@ -15,7 +15,7 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from pipeline.config import ROOT, TrackingConfig
-from pipeline.tracking import identify
+from pipeline.stages.tracking import identify
 from tests.pipeline.walkers import Eye, Walker, filmed, idf1, switches
 
 SECONDS = 6

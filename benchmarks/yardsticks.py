@@ -50,7 +50,7 @@ def by_scipy(preset: str, count: int = PEOPLE, settings: tuple[str, ...] = ()) -
     import torch
 
     from benchmarks.scipy_yardstick import ScipyProblem, last_search_stage
-    from fitting.levenberg_marquardt import minimize
+    from fitting.solver.levenberg_marquardt import minimize
 
     torch.set_num_threads(1)
     assets, cases = people(max(count, TOGETHER))

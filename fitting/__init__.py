@@ -7,13 +7,13 @@ from importlib import import_module
 
 _HOMES = {
     "Assets": "assets", "load_assets": "assets",
-    "BodyModel": "body_model", "BodyParams": "body_model", "load_body_model": "body_model",
-    "find_body": "body_files",
+    "BodyModel": "body.body_model", "BodyParams": "body.body_model",
+    "load_body_model": "body.body_model", "find_body": "body.body_files",
     "Camera": "camera", "focal_length_px": "camera",
-    "FitConfig": "fit_config", "FitResult": "result", "Status": "status", "fit": "smplify",
+    "FitConfig": "fit_config", "FitResult": "result", "Status": "solver.status", "fit": "smplify",
     "LSP_14": "joints", "Keypoints": "joints",
     "PosePrior": "priors", "load_pose_prior": "priors",
-    "load_preset": "presets", "load_capsules": "capsules", "load_lifter": "lifter",
+    "load_preset": "presets", "load_capsules": "capsules.capsules", "load_lifter": "starts.lifter",
 }  # fmt: skip
 __all__ = list(_HOMES)
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
-from fitting.body_files import find_body
-from fitting.body_model import BodyModel, load_body_model
-from fitting.capsules import Capsules, load_capsules
+from fitting.body.body_files import find_body
+from fitting.body.body_model import BodyModel, load_body_model
+from fitting.capsules.capsules import Capsules, load_capsules
 from fitting.priors import PosePrior, load_pose_prior
-from fitting.retrieval import PoseLibrary, load_pose_library
+from fitting.starts.retrieval import PoseLibrary, load_pose_library
 
 if TYPE_CHECKING:
-    from fitting.lifter import Lifter
+    from fitting.starts.lifter import Lifter
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def load_assets(folder: str | Path, gender: str = "neutral", device: str = "cpu"
     Raises:
         FileNotFoundError, ValueError: as the loaders of the parts.
     """
-    from fitting.lifter import load_lifter
+    from fitting.starts.lifter import load_lifter
 
     folder = Path(folder)
     path = find_body(folder / "bodies", gender)

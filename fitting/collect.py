@@ -9,19 +9,19 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fitting.body_model import BodyParams
+from fitting.body.body_model import BodyParams
 from fitting.camera import Camera, project
 from fitting.fit_config import FitConfig
 from fitting.joints import Keypoints
-from fitting.objective import Model
+from fitting.objective.objective import Model
+from fitting.objective.residuals import Observations
 from fitting.priors import PosePrior
-from fitting.progress import TERMS, Trail
 from fitting.reliability import expected_error, signs
-from fitting.residuals import Observations
 from fitting.result import FitResult
 from fitting.rotations import vector_from_quaternion
-from fitting.starts import Starts
-from fitting.status import Status
+from fitting.solver.status import Status
+from fitting.starts.starts import Starts
+from fitting.trail import TERMS, Trail
 
 Noun = TypeVar("Noun", BodyParams, Trail)
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
-from fitting.model_files import check_axes, read_arrays
+from fitting.files.model_files import check_axes, read_arrays
 
 N_POSE = 69
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fitting.fit_config import SIGNS
 from fitting.joints import HIPS, TORSO
-from fitting.residuals import Observations
+from fitting.objective.residuals import Observations
 
 _FLOOR = 1e-3  # of every sign, before its logarithm: m, or torso lengths
 _LARGEST = 1.0  # m: a fit that is off by more than a body is wide is not told apart from others

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int32
 
-from fitting.body_model import BodyParams
+from fitting.body.body_model import BodyParams
 from fitting.camera import Camera
-from fitting.progress import Trail
 from fitting.rows import Rows
-from fitting.status import Status
+from fitting.solver.status import Status
+from fitting.trail import Trail
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class FitResult(Rows):
         joints: the 14 LSP points, camera frame, m.
         reprojection_error: mean distance of the keypoints with confidence > 0, px.
         cost: objective of the last stage, 0.5 x the sum of squares.
-        status: fitting.status.Status of the last stage; SKIPPED = too few joints, the
+        status: fitting.solver.status.Status of the last stage; SKIPPED = too few joints, the
             row holds a placeholder.
         iterations: of the solver over all stages, of the chosen start.
         hypothesis: number of the start that was chosen: retrieved ones best first, the mean pose 0;
@@ -32,8 +32,8 @@ class FitResult(Rows):
             of the 14, m; 0 where there is none (FitConfig.choice.temperature 0).
         expected_error: typical PA-MPJPE of fits with such signs, m (fitting.reliability); 0 where
             the settings cannot tell.
-        stage_terms: what each of fitting.progress.TERMS adds to the cost after each step
-            (fitting.progress.step_names), the last one's add up to `cost`. Those of `start` are by
+        stage_terms: what each of fitting.trail.TERMS adds to the cost after each step
+            (fitting.trail.step_names), the last one's add up to `cost`. Those of `start` are by
             the camera stage's objective.
         stage_on: whether the term acts in that step; where not, its value is 0.
         trail: the body after each step.

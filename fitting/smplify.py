@@ -12,14 +12,14 @@ from fitting.camera import Camera
 from fitting.choice import Consensus, least_per_person
 from fitting.collect import Fitted, placeholder, with_rows
 from fitting.fit_config import PARAMETERS, BodyStage, Choice, FitConfig, Joints, Precision
-from fitting.initialize import enough_to_fit
 from fitting.joints import TORSO, Keypoints
-from fitting.levenberg_marquardt import minimize
-from fitting.objective import Model, Objective
-from fitting.progress import TERMS
-from fitting.residuals import Weights
+from fitting.objective.objective import Model, Objective
+from fitting.objective.residuals import Weights
 from fitting.result import FitResult
-from fitting.starts import Starts, both_ways, find_starts, observe, uses_extras
+from fitting.solver.levenberg_marquardt import minimize
+from fitting.starts.initialize import enough_to_fit
+from fitting.starts.starts import Starts, both_ways, find_starts, observe, uses_extras
+from fitting.trail import TERMS
 
 
 def fit(
@@ -60,8 +60,8 @@ def _fitted(
     """All stages, for people who all have points of face and feet to fit, or none of whom has."""
     extras = bool(uses_extras(people, config)[0])
     exact, search = _models(assets, config, device, extras)
-    seen = observe(people, camera, assets, config, device)
-    starts = find_starts(exact, seen, assets, config)
+    seen = observe(people, camera, assets.lifter, config, device)
+    starts = find_starts(exact, seen, assets.library, config)
     starts = replace(starts, x=starts.x.to(search.dtype), seen=starts.seen.to(search.dtype))
     after_camera = _camera_stage(search, starts, config)
     trail = [both_ways(starts, config), starts := both_ways(after_camera, config)]
@@ -88,10 +88,11 @@ def _check(keypoints: Keypoints, camera: Camera, assets: Assets, config: FitConf
 
 def _models(assets: Assets, config: FitConfig, device: str, extras: bool) -> tuple[Model, Model]:
     """In double precision and in that of the search."""
-    exact = Model(assets, config.n_betas, device, torch.float64, extras)
+    parts = assets.body, assets.prior, assets.capsules
+    exact = Model(*parts, config.n_betas, device, torch.float64, extras)
     if config.precision is Precision.double:
         return exact, exact
-    return exact, Model(assets, config.n_betas, device, torch.float32, extras)
+    return exact, Model(*parts, config.n_betas, device, torch.float32, extras)
 
 
 def _exact(starts: Starts) -> Starts:

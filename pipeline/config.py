@@ -12,7 +12,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from fitting.fit_config import FitConfig
-from pipeline.rasterizers import Backend
+from pipeline.drawing.rasterizers import Backend
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -7,21 +7,21 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pipeline.cache import Cache
-from pipeline.clips import Clip, Skipped
 from pipeline.config import Config, ConfigError, Picture, RuntimeConfig
-from pipeline.detect import detect_stage
-from pipeline.evaluate import KnowsTruth, write_evaluation
-from pipeline.export import export
-from pipeline.fit import fit_stage
-from pipeline.progress import progress_stage
-from pipeline.release_layout import write_release_layout
-from pipeline.remap import remap_stage
-from pipeline.render import render_stage
-from pipeline.report import print_metrics, print_summary, progress_bars
-from pipeline.run_report import write_report
-from pipeline.stage import Job, Stage, by_settings, run_stage
-from pipeline.whole_files import sweep
+from pipeline.evaluation.evaluate import KnowsTruth, write_evaluation
+from pipeline.evaluation.run_report import write_report
+from pipeline.inputs.clips import Clip, Skipped
+from pipeline.outputs.export import export
+from pipeline.outputs.release_layout import write_release_layout
+from pipeline.outputs.report import print_metrics, print_summary, progress_bars
+from pipeline.stages.detect import detect_stage
+from pipeline.stages.fit import fit_stage
+from pipeline.stages.progress import progress_stage
+from pipeline.stages.remap import remap_stage
+from pipeline.stages.render import render_stage
+from pipeline.stages.stage import Job, Stage, by_settings, run_stage
+from pipeline.storage.cache import Cache
+from pipeline.storage.whole_files import sweep
 
 RELEASE = "release"  # folder in the outputs, of runtime.release_layout
 

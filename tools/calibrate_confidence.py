@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import minimize
 
-from fitting.model_files import read_npz
+from fitting.files.model_files import read_npz
 
 KNOTS = np.array([0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.98])
 KERNEL = 3.0  # sigmas: robust_sigma of conf/fit/lifted.yaml
@@ -41,7 +41,7 @@ def load(path: Path, remainder: int) -> Errors:
 
 def loss(errors: Errors, knots: np.ndarray, sigma: np.ndarray) -> float:
     """Mean negative log likelihood, but for a constant, of the t-like density whose logarithm is
-    the fit's data term (fitting.residuals.student_data_term)."""
+    the fit's data term (fitting.objective.residuals.student_data_term)."""
     s = np.interp(errors.confidence, knots, sigma)
     return float(
         np.mean(0.5 * KERNEL**2 * np.log1p(errors.squared / (KERNEL * s) ** 2) + 2 * np.log(s))

@@ -18,10 +18,10 @@ from omegaconf import OmegaConf
 
 from fitting import Camera, FitConfig, FitResult, Keypoints, fit, load_assets
 from fitting.fit_config import SIGNS
-from fitting.retrieval import load_pose_library
+from fitting.starts.retrieval import load_pose_library
 from pipeline.config import ROOT, to_config
-from pipeline.metrics import area_under_curve, pa_mpjpe
-from pipeline.synthetic import IMAGE_SIDE, Cases, draw_cases, load_errors
+from pipeline.datasets.synthetic import IMAGE_SIDE, Cases, draw_cases, load_errors
+from pipeline.evaluation.metrics import area_under_curve, pa_mpjpe
 
 SEED = 1  # data.seed of the benchmark is 0
 PEOPLE = 1000  # with each detector's errors

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from pipeline.evaluate import PER_CASE
-from pipeline.metrics import bootstrap_interval
+from pipeline.evaluation.evaluate import PER_CASE
+from pipeline.evaluation.metrics import bootstrap_interval
 
 _NO_METRICS = ("case", "fitted")
 

@@ -1,4 +1,4 @@
-"""Write the tables of docs/joints.md and draw docs/images/joints.png, from pipeline.joint_tables.
+"""Write the tables of docs/joints.md and draw docs/images/joints.png: pipeline.stages.joint_tables.
 
 python -m tools.document_joints
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from detectors.skeletons import SKELETONS
 from fitting.joints import POINTS
-from pipeline.joint_tables import TABLE, Cell, Recipe, Row
+from pipeline.stages.joint_tables import TABLE, Cell, Recipe, Row
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, FIGURE = ROOT / "docs" / "joints.md", ROOT / "docs" / "images" / "joints.png"

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csc_matrix
 
-from fitting.body_model import N_JOINTS, BodyModel, load_body_model
-from fitting.capsules import has_capsules, load_capsules
+from fitting.body.body_model import N_JOINTS, BodyModel, load_body_model
+from fitting.capsules.capsules import has_capsules, load_capsules
 from fitting.joints import EXTRA
-from pipeline.whole_files import replacing
+from pipeline.storage.whole_files import replacing
 
 PROTOCOL = 2
 _ROOT = 2**32 - 1  # what the classic files have as the parent of the pelvis

@@ -4,7 +4,8 @@
 
 The arguments are settings of run.py. Runs detect and remap on the 2000 images, refits each recipe
 of COMPARED that the detector has the joints for on images 1..1000, and prints its errors on images
-1001..2000, before and after. Factors go into pipeline/joint_tables.py by hand, with their source.
+1001..2000, before and after. Factors go into pipeline/stages/joint_tables.py by hand, with their
+source.
 """
 
 import argparse
@@ -19,7 +20,8 @@ from scipy.io import loadmat
 from detectors.base import Detections
 from fitting.joints import LSP_14
 from pipeline.config import ROOT, to_config
-from pipeline.joint_tables import (
+from pipeline.pipeline import stages_of, through
+from pipeline.stages.joint_tables import (
     BLAZE_HEAD,
     BLAZE_NECK,
     COCO_HEAD,
@@ -27,7 +29,6 @@ from pipeline.joint_tables import (
     Recipe,
     columns_of,
 )
-from pipeline.pipeline import stages_of, through
 from tools.collect_detector_errors import MIN_TORSO, annotated_person
 
 SETTINGS = ["data=lsp", "data.split=all", "data.people=all", "remap.min_confidence=0"]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fitting.body_model import BodyModel, load_body_model
-from pipeline.videos import write_video
+from fitting.body.body_model import BodyModel, load_body_model
+from pipeline.inputs.videos import write_video
 from tools.demo.people import in_camera, stand
 from tools.demo.scenes import Scene, scenes, walking
 from tools.demo.studio import Actor, photograph

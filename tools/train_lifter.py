@@ -21,18 +21,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fitting.body_model import BodyModel, load_body_model
+from fitting.body.body_model import BodyModel, load_body_model
+from fitting.body.kinematics import Kinematics
+from fitting.files.model_files import read_npz
 from fitting.joints import EXTRA, HIPS, LSP_14, POINTS, TORSO
-from fitting.kinematics import Kinematics
-from fitting.lifter import (
+from fitting.rotations import matrix_from_quaternion
+from fitting.starts.lifter import (
     ERROR_PER_SIGMA,
     INPUTS,
     MIRRORED,
     split_output,
     upright_view,
 )
-from fitting.model_files import read_npz
-from fitting.rotations import matrix_from_quaternion
 from tools.train_pose_prior import (
     LICENCE,
     POSES_PER_SUBJECT,
@@ -53,7 +53,7 @@ MIN_CONFIDENCE = 0.05, 0.3  # drawn for each person: joints of less are dropped,
 ANY_WAY_UP, ROLLED = 0.10, 0.10  # shares of people turned anyhow, and about the optical axis alone
 PITCH = 0.17  # rad, of the others
 CLEAN = 0.1  # share whose keypoints are nearly right and sure, as annotated ones are
-EXTRA_NOISE, EXTRA_CONFIDENCE = 0.03, 0.9  # as in pipeline/synthetic.py
+EXTRA_NOISE, EXTRA_CONFIDENCE = 0.03, 0.9  # as in pipeline/datasets/synthetic.py
 _NEIGHBOUR = [
     LSP_14.index(
         "head_top" if name[-3:] in ("ose", "eye", "ear") else f"{name.split('_')[0]}_ankle"
@@ -153,7 +153,7 @@ def seen(people: Tensor, patterns: Patterns) -> tuple[Tensor, Tensor]:
 def drawn(n: int, patterns: Patterns) -> tuple[Tensor, Tensor]:
     """Offsets (n, 25, 2) and confidence (n, 25): patterns or their mirror images, varied a little.
 
-    Face and feet err with the head top and the ankle, as in pipeline/synthetic.py.
+    Face and feet err with the head top and the ankle, as in pipeline/datasets/synthetic.py.
     """
     chosen = torch.randint(len(patterns.offsets), (n,))
     offsets, confidence = patterns.offsets[chosen], patterns.confidence[chosen]
@@ -186,7 +186,7 @@ def hidden(confidence: Tensor) -> Tensor:
 
 
 class Network(nn.Module):
-    """What fitting.lifter.Lifter computes, with batch normalisation and dropout to learn by."""
+    """fitting.starts.lifter.Lifter with batch normalisation and dropout to learn by."""
 
     def __init__(self) -> None:
         super().__init__()

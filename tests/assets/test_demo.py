@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fitting.body_model import BodyParams, load_body_model
+from fitting.body.body_model import BodyParams, load_body_model
 from fitting.camera import focal_length_px
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fitting.joints import LSP_14, Keypoints
-from pipeline.synthetic import Errors, load_errors
+from pipeline.datasets.synthetic import Errors, load_errors
 from tests.conftest import ROOT
 from tools.collect_detector_errors import annotated_person, overlap, pattern_of
 

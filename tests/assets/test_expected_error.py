@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.metrics import area_under_curve, pa_mpjpe
+from pipeline.evaluation.metrics import area_under_curve, pa_mpjpe
 from tools.calibrate_reliability import drawn, fitted, settings
 
 # area under the ROC curve for the worst tenth: 0.92, 0.84 and 0.80 on all that were drawn

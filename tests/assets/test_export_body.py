@@ -12,8 +12,8 @@ import torch
 from smplx import SMPL
 
 from fitting import BodyModel, load_body_model
-from fitting.body_model import N_JOINTS
-from fitting.capsules import load_capsules
+from fitting.body.body_model import N_JOINTS
+from fitting.capsules.capsules import load_capsules
 from tests.conftest import ROOT
 from tests.fitting.official import assert_same, fields_of, official, python_2_pickle
 from tools.export_body import PROTOCOL, _ClassicPickler, export_body

@@ -11,7 +11,7 @@ from scipy.io import savemat
 from detectors.base import Detections
 from detectors.skeletons import COCO_17
 from fitting.joints import LSP_14
-from pipeline.joint_tables import COCO_HEAD, COCO_NECK, Recipe
+from pipeline.stages.joint_tables import COCO_HEAD, COCO_NECK, Recipe
 from tools import fit_joint_conversions as tool
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from benchmarks.lifter import measure, rolled
-from fitting.lifter import load_lifter
-from fitting.retrieval import load_pose_library
-from pipeline.synthetic import draw_cases, load_errors
+from fitting.starts.lifter import load_lifter
+from fitting.starts.retrieval import load_pose_library
+from pipeline.datasets.synthetic import draw_cases, load_errors
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 PEOPLE = 256

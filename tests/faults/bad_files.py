@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image as Pillow
 from scipy.io import savemat
 
-from pipeline.videos import write_video
+from pipeline.inputs.videos import write_video
 from tests.pipeline.fake_detector import HEIGHT, JOINTS, WIDTH
 
 PHOTOS = ("jpg", "png", "webp", "gif", "bmp", "tif")

@@ -8,9 +8,9 @@ from typing import Any
 
 from PIL import Image as Pillow
 
-from pipeline.clips import Found, NoClipsError, PeopleChoice, Photos, Video
 from pipeline.config import Config
-from pipeline.videos import write_video
+from pipeline.inputs.clips import Found, NoClipsError, PeopleChoice, Photos, Video
+from pipeline.inputs.videos import write_video
 from tests.pipeline.fake_detector import photo
 from tests.pipeline.test_run import config
 

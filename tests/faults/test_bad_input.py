@@ -12,7 +12,7 @@ import pytest
 from PIL import Image as Pillow
 
 from detectors.keypoint_file import KeypointFile
-from pipeline.clips import Photos, Video
+from pipeline.inputs.clips import Photos, Video
 from run import NOTHING_FITTED
 from tests.faults.bad_files import KEYPOINTS, PHOTOS, write_clip, write_keypoints, write_photo
 from tests.faults.forked import Ended, started

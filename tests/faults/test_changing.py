@@ -11,9 +11,10 @@ import pytest
 from PIL import Image as Pillow
 
 from detectors.base import Detections, Image, Resources
-from pipeline import fit, pipeline
-from pipeline.clips import Photos
-from pipeline.images import ClipError
+from pipeline import pipeline
+from pipeline.inputs.clips import Photos
+from pipeline.inputs.images import ClipError
+from pipeline.stages import fit
 from tests.faults.inputs import cheap
 from tests.pipeline.fake_detector import FakeDetector, photo
 
@@ -91,7 +92,7 @@ def test_gone_after_it_was_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_gone_when_the_results_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "in", a=50, b=60)
-    export = pipeline.export
+    export = pipeline.outputs.export
 
     def late(*arguments: Any) -> Any:
         (tmp_path / "in/b.png").unlink()
@@ -114,6 +115,6 @@ def test_a_refusal_that_lasts_is_remembered(
     def never(path: Path) -> np.ndarray:
         raise ClipError(f"{path}: was read again")
 
-    monkeypatch.setattr("pipeline.clips.read_photo", never)
+    monkeypatch.setattr("pipeline.inputs.clips.read_photo", never)
     assert ran(tmp_path) == first
     assert "not a picture" in first["b"]

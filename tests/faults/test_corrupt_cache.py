@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from pipeline import pipeline
-from pipeline.cache import Cache, to_arrays
-from pipeline.lsp_files import lsp_root
+from pipeline.datasets.lsp_files import lsp_root
+from pipeline.storage.cache import Cache, to_arrays
 from tests.faults.inputs import cheap, write_both
 from tests.faults.mutated import KINDS, swapped, zeroed
 from tests.pipeline.mini_lsp import write_images
@@ -142,7 +142,7 @@ def test_two_files_in_each_others_place(
 def test_a_damaged_parcel_is_thrown_away(
     ran: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What a killed run leaves of a batch (pipeline/whole_files.py)."""
+    """What a killed run leaves of a batch (pipeline/storage/whole_files.py)."""
     place = tmp_path / "run"
     shutil.copytree(ran, place)
     parcel = place / "cache/fit/.parcel.0123456789abcdef.zip"

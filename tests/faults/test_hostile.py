@@ -19,15 +19,15 @@ from detectors import mmcv_ops
 from detectors.base import Resources
 from detectors.keypoint_file import KeypointFile
 from fitting import load_body_model, load_lifter, load_pose_prior
-from fitting.capsules import load_capsules
-from fitting.retrieval import load_pose_library
-from pipeline.clips import NoClipsError, Photos
-from pipeline.evaluate import Evaluation
-from pipeline.lsp import Lsp
-from pipeline.lsp_files import lsp_root, read_annotation
-from pipeline.run_report import write_report
-from pipeline.synthetic import load_errors
-from pipeline.videos import VideoReader
+from fitting.capsules.capsules import load_capsules
+from fitting.starts.retrieval import load_pose_library
+from pipeline.datasets.lsp import Lsp
+from pipeline.datasets.lsp_files import lsp_root, read_annotation
+from pipeline.datasets.synthetic import load_errors
+from pipeline.evaluation.evaluate import Evaluation
+from pipeline.evaluation.run_report import write_report
+from pipeline.inputs.clips import NoClipsError, Photos
+from pipeline.inputs.videos import VideoReader
 from tests.conftest import ROOT
 from tests.faults.forked import Ended, Process
 from tests.faults.inputs import cheap, write_both
@@ -199,7 +199,7 @@ def test_a_zip_that_wants_to_write_elsewhere(tmp_path: Path) -> None:
 
 
 def test_a_zip_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.lsp_files._MOST_IN_ALL", 3_000)
+    monkeypatch.setattr("pipeline.datasets.lsp_files._MOST_IN_ALL", 3_000)
     with zipfile.ZipFile(tmp_path / "lsp.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(1, 9):
             archive.writestr(f"images/im{number:04d}.jpg", bytes(1_000))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.whole_files import replacing, scratch, sweep
+from pipeline.storage.whole_files import replacing, scratch, sweep
 from tests.faults.forked import Process, parameters, started
 from tests.faults.inputs import cheap, write_both
 from tests.pipeline.test_run import calls

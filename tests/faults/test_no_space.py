@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.clips import Video
-from pipeline.videos import encode, write_video
+from pipeline.inputs.clips import Video
+from pipeline.inputs.videos import encode, write_video
 from run import NOTHING_FITTED
 from tests.faults.forked import parameters, started
 from tests.faults.inputs import cheap, write_both

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fitting import Assets, Camera, Keypoints, Status, fit, load_capsules, load_lifter
-from fitting.retrieval import PoseLibrary, load_pose_library
-from pipeline.synthetic import draw_cases
+from fitting.starts.retrieval import PoseLibrary, load_pose_library
+from pipeline.datasets.synthetic import draw_cases
 from tests.conftest import ROOT
 
 PRESETS = ["smplify", "smplify_release", "multistart", "lifted"]
@@ -140,7 +140,7 @@ def test_a_row_without_numbers_is_no_body(assets, preset, person, name):
 def test_a_strange_row_disturbs_nobody_where_bodies_keep_out_of_themselves(
     body, prior, preset, person
 ):
-    from fitting.capsules import load_capsules
+    from fitting.capsules.capsules import load_capsules
 
     assets = Assets(body, prior, capsules=load_capsules(ROOT / "assets/bodies/neutral.npz"))
     config = preset("smplify", starts=0)

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fitting import BodyParams, Camera, Keypoints, Status, fit
+from fitting.body.kinematics import Kinematics
 from fitting.camera import project
 from fitting.joints import LSP_14
-from fitting.kinematics import Kinematics
 from fitting.rotations import rotation_and_left_jacobian
 
 SIZE = 640
@@ -20,8 +20,8 @@ FOCAL = 800.0
 
 def facing(roll=0.0, yaw=0.0):
     """Axis-angle of an upright body that faces the camera, turned by yaw, then rolled."""
-    from fitting.initialize import upright
     from fitting.rotations import vector_from_quaternion
+    from fitting.starts.initialize import upright
 
     angles = (torch.tensor([a], dtype=torch.float64) for a in (roll, yaw))
     return vector_from_quaternion(upright(*angles))[0].numpy()

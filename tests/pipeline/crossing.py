@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from detectors.base import Detections
-from fitting.body_model import load_body_model
-from pipeline.videos import write_video
+from fitting.body.body_model import load_body_model
+from pipeline.inputs.videos import write_video
 from tests.conftest import ROOT
 from tools.demo.people import walk
 from tools.demo.scenes import SMALL, Scene, lens, scenes

@@ -8,13 +8,13 @@ import numpy as np
 
 from detectors.base import Detections, Image, People, Resources
 from detectors.skeletons import LSP_14
-from fitting.body_model import BodyParams
+from fitting.body.body_model import BodyParams
 from fitting.camera import Camera
 from fitting.joints import Keypoints
-from fitting.progress import Trail
 from fitting.result import FitResult
-from pipeline.detect import Detected
-from pipeline.render import PictureFile
+from fitting.trail import Trail
+from pipeline.stages.detect import Detected
+from pipeline.stages.render import PictureFile
 
 WIDTH, HEIGHT = 96, 128
 # The project's neutral body in the prior's mean pose, turned by 0.4 rad, 3.2 m from a camera whose

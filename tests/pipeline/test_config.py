@@ -13,10 +13,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from fitting.fit_config import FitConfig, Gender
-from pipeline.clips import PeopleChoice, Photos, Video
 from pipeline.config import Config, ConfigError, Picture, check_device, project_path, to_config
-from pipeline.lsp import Lsp, Split
-from pipeline.rasterizers import Backend
+from pipeline.datasets.lsp import Lsp, Split
+from pipeline.drawing.rasterizers import Backend
+from pipeline.inputs.clips import PeopleChoice, Photos, Video
 from tests.conftest import ROOT
 
 CONF = ROOT / "conf"

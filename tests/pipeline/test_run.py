@@ -15,9 +15,9 @@ from hydra import compose, initialize_config_dir
 from PIL import Image as Pillow
 
 from pipeline import pipeline
-from pipeline.clips import NoClipsError, Photos, Video
 from pipeline.config import Config, ConfigError, to_config
-from pipeline.videos import write_video
+from pipeline.inputs.clips import NoClipsError, Photos, Video
+from pipeline.inputs.videos import write_video
 from tests.conftest import ROOT
 from tests.pipeline.fake_detector import HEIGHT, JOINTS, WIDTH, FakeDetector, photo
 

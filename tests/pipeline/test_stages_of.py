@@ -10,11 +10,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from PIL import Image as Pillow
 
-from pipeline.cache import Cache
-from pipeline.clips import Photos
 from pipeline.config import Config, to_config
+from pipeline.inputs.clips import Photos
 from pipeline.pipeline import stages_of
-from pipeline.stage import Done, Job, Tick, run_stage
+from pipeline.stages.stage import Done, Job, Tick, run_stage
+from pipeline.storage.cache import Cache
 from tests.conftest import ROOT
 from tests.pipeline.fake_detector import detections, fit_result, keypoints, photo, picture_file
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from detectors.skeletons import LSP_14
-from pipeline.detect import Detected
+from pipeline.stages.detect import Detected
 
 # Ankles, knees, hips, wrists, elbows, shoulders, neck, head top of somebody 1 high, feet at 0,
 # in LSP's order; what swings while walking, and by how much.

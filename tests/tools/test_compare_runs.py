@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.evaluate import Evaluation, write_evaluation
+from pipeline.evaluation.evaluate import Evaluation, write_evaluation
 from tests.conftest import ROOT
 from tools.compare_runs import differences, most_changed, read_run
 

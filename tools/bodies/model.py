@@ -42,7 +42,7 @@ def build(human: MakeHuman, say: Callable[[str], None], lean: float = LEAN) -> d
         lean: radians the trunk leans back from MakeHuman's posture.
 
     Returns:
-        Gender -> arrays of its file, all but the capsules (fitting.capsule_fit).
+        Gender -> arrays of its file, all but the capsules (fitting.capsules.capsule_fit).
     """
     topology = decimate(human)
     say(f"mesh: {len(topology.vertices)} vertices, {len(topology.faces)} faces")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fitting.capsule_skin import Placed, surface_points
+from fitting.capsules.capsule_skin import Placed, surface_points
 
 from .rigid import turn
 from .shape_space import COMPONENTS

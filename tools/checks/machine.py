@@ -6,10 +6,12 @@ from pathlib import Path
 
 from tools.checks.finding import MISSING, NOTE, OK, ROOT, Finding, attempt, settings, shown
 
-_DRAW_GL = "from pipeline.rasterizers import PyrenderRasterizer; PyrenderRasterizer().check()"
+_DRAW_GL = (
+    "from pipeline.drawing.rasterizers import PyrenderRasterizer; PyrenderRasterizer().check()"
+)
 _DRAW_RAYS = """
 import numpy
-from pipeline.rasterizers import Pinhole, RaycastRasterizer, Surface
+from pipeline.drawing.rasterizers import Pinhole, RaycastRasterizer, Surface
 corners = numpy.array([[-9, -9, 2], [9, -9, 2], [0, 9, 2]], numpy.float32)
 face, color = numpy.array([[0, 1, 2]], numpy.int32), numpy.full((3, 3), 200, numpy.uint8)
 seen = RaycastRasterizer().sample(Surface(corners, face, color), Pinhole(8, 4, 4, 8, 8))

@@ -14,7 +14,7 @@ _OFFICIAL = {
 }
 _PLACES = ("models", "models/smpl", "body_models", "body_models/smpl", "data/smpl", "smpl")
 _LOAD_BODIES = """
-from fitting.body_model import load_body_model
+from fitting.body.body_model import load_body_model
 for path in {paths}:
     load_body_model(path)
 """

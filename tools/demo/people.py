@@ -7,8 +7,8 @@ import numpy as np
 from scipy.sparse import csr_matrix, diags
 from scipy.spatial.transform import Rotation
 
-from fitting.body_model import BodyModel, BodyParams
-from pipeline.mesh_renderer import vertex_normals
+from fitting.body.body_model import BodyModel, BodyParams
+from pipeline.drawing.mesh_renderer import vertex_normals
 from tools.demo.wardrobe import Outfit, padding
 
 JOINTS = (

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from fitting.body_model import BodyModel
+from fitting.body.body_model import BodyModel
 from fitting.camera import focal_length_px
 from tools.demo import textures
 from tools.demo.people import Person, hand_pose, walk

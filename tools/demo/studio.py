@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fitting.body_model import BodyModel
-from pipeline.mesh_renderer import vertex_normals
+from fitting.body.body_model import BodyModel
+from pipeline.drawing.mesh_renderer import vertex_normals
 from tools.demo.people import Figure
 from tools.demo.textures import noise
 from tools.demo.wardrobe import Outfit, paint

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fitting.body_model import BodyModel
+from fitting.body.body_model import BodyModel
 from tools.demo.textures import noise
 
 _NOSE, _EYES, _EARS = 332, (2800, 6260), (583, 4071)  # SMPL's landmark vertices

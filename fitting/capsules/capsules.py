@@ -1,0 +1,158 @@
+"""Twenty capsules that stand for the body's parts, and the spheres inside them.
+
+What SMPLify tests for interpenetration (Bogo et al., 2016, section 3.2): capsules because they are
+simple enough to follow the shape linearly, spheres because their distances are differentiable.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from fitting.files.model_files import read_arrays
+
+MIN_RADIUS = 0.005
+"""The linear functions are clamped above it: no body is so thin, but betas can ask for it, m."""
+
+_FIELDS = ("names", "joint", "axis", "center", "radius", "length")
+_THINNED = ("upper_arm", "thigh")
+
+
+@dataclass(frozen=True, eq=False)
+class Capsules:
+    """Capsules that each follow one joint; n = n_betas, all sizes linear in [1, betas]. Two are the
+    same when they are one object.
+
+    Args:
+        names: `left_forearm`, `belly`, ...
+        joint: of SMPL, whose rotation carries the capsule.
+        axis: unit vector in the joint's frame, the same for all shapes.
+        center: middle, from the joint's place and in its frame, m.
+        radius: m, not yet clamped above MIN_RADIUS.
+        length: between the centres of the round ends, m, not yet clamped above 0.
+
+    Raises:
+        ValueError: a shape or value is wrong; says what was expected and what came.
+    """
+
+    names: tuple[str, ...]
+    joint: Int64[np.ndarray, " C"]
+    axis: Float64[np.ndarray, "C 3"]
+    center: Float64[np.ndarray, "C 3 1+n"]
+    radius: Float64[np.ndarray, "C 1+n"]
+    length: Float64[np.ndarray, "C 1+n"]
+
+    def __post_init__(self) -> None:
+        count, columns = len(self.names), self.radius.shape[-1]
+        shapes = {
+            "joint": (count,), "axis": (count, 3), "center": (count, 3, columns),
+            "radius": (count, columns), "length": (count, columns),
+        }  # fmt: skip
+        for name, shape in shapes.items():
+            array = getattr(self, name)
+            if array.shape != shape:
+                raise ValueError(f"Capsules.{name}: expected shape {shape}, got {array.shape}")
+            if not np.isfinite(array).all():
+                raise ValueError(f"Capsules.{name}: expected finite numbers, got NaN or infinity")
+        if not np.allclose(np.linalg.norm(self.axis, axis=1), 1, atol=1e-4):
+            raise ValueError("Capsules.axis: expected unit vectors, got other lengths")
+        for name in ("radius", "length"):
+            if (getattr(self, name)[:, 0] <= 0).any():
+                raise ValueError(f"Capsules.{name}: expected more than 0 at betas 0, got 0 or less")
+
+    @property
+    def n_betas(self) -> int:
+        return self.radius.shape[1] - 1
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Under the names that body files use, in single precision."""
+        arrays = {f"capsule_{name}": np.asarray(getattr(self, name)) for name in _FIELDS}
+        return {n: a.astype(np.float32) if a.dtype == float else a for n, a in arrays.items()}
+
+
+@dataclass(frozen=True)
+class Spheres:
+    """Spheres with the radii of their capsules, spread along the axes.
+
+    Args:
+        capsule: that each is in; ascending.
+        along: from the capsule's middle, in lengths: -1/2 and 1/2 are the centres of its ends.
+    """
+
+    capsule: Int64[np.ndarray, " S"]
+    along: Float64[np.ndarray, " S"]
+
+
+def load_capsules(path: str | Path) -> Capsules:
+    """Read capsules from a body file of this project or from what `save_capsules` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no model file, has no capsules, or they are not sound.
+    """
+    arrays = read_arrays(path, "body with capsules", tuple(f"capsule_{name}" for name in _FIELDS))
+    return Capsules(
+        tuple(arrays["capsule_names"].tolist()),
+        arrays["capsule_joint"].astype(np.int64),
+        *(arrays[f"capsule_{name}"].astype(np.float64) for name in _FIELDS[2:]),
+    )
+
+
+def has_capsules(path: str | Path) -> bool:
+    """Whether a body file comes with capsules, as this project's do and official ones do not."""
+    return bool(read_arrays(path, "body", (), optional=("capsule_names",)))
+
+
+def save_capsules(capsules: Capsules, path: str | Path) -> None:
+    """Write an npz that `load_capsules` reads: all of it or, when interrupted, nothing."""
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with unfinished.open("wb") as file:
+            np.savez_compressed(file, **capsules.arrays())  # pyright: ignore[reportArgumentType]
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def spread_spheres(capsules: Capsules) -> Spheres:
+    """As few spheres as touch their neighbours, from end to end of each capsule of the mean body.
+
+    Thighs and upper arms go without the spheres that hold the joint which turns them: these lie in
+    the pelvis and the collar however the limb is held.
+    """
+    capsule, along = [], []
+    for c, name in enumerate(capsules.names):
+        length, radius = capsules.length[c, 0], capsules.radius[c, 0]
+        places = np.linspace(-0.5, 0.5, int(np.ceil(length / (2 * radius))) + 1)
+        if name.endswith(_THINNED):
+            offset = capsules.center[c, :, 0] + np.outer(places * length, capsules.axis[c])
+            places = places[np.linalg.norm(offset, axis=1) > radius]
+        capsule += [c] * len(places)
+        along.append(places)
+    return Spheres(np.array(capsule), np.concatenate(along))
+
+
+def incompatible(capsules: Capsules) -> list[Int64[np.ndarray, "G 2"]]:
+    """Pairs of capsules that may not overlap; all others are neighbours or never meet.
+
+    Returns:
+        For each limb, or two that meet, one array: all pairs of the same first capsule with parts
+        on one chain of joints, so that what a joint moves, all joints further out move too.
+
+    Raises:
+        ValueError: a capsule is missing; says which.
+    """
+    trunk, limbs = ["pelvis", "belly", "ribs", "chest"], []
+    for side, other in (("left", "right"), ("right", "left")):
+        limbs.append((f"{side}_forearm", [*trunk, f"{side}_collar"]))
+        limbs.append((f"{side}_hand", trunk))
+        limbs.append((f"{side}_foot", [f"{other}_shin"]))
+    limbs += [(f"left_{part}", [f"right_{part}"]) for part in ("hand", "shin", "foot")]
+    lacking = {n for limb, parts in limbs for n in (limb, *parts)} - set(capsules.names)
+    if lacking:
+        raise ValueError(f"capsules: expected all of SMPLify's, got none named {sorted(lacking)}")
+    at = capsules.names.index
+    return [np.array([(at(limb), at(part)) for part in parts]) for limb, parts in limbs]

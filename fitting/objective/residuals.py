@@ -1,0 +1,153 @@
+"""The terms of the SMPLify objective (Bogo et al., 2016, section 3.2).
+
+Every term is a small pure function that returns its cost (0.5 x the sum of squared residuals), the
+gradient and the Gauss-Newton Hessian over the entries of the step it depends on. Weights multiply
+the residual, as the paper's released numbers do.
+"""
+
+from dataclasses import dataclass, fields
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from fitting.fit_config import Kernel
+from fitting.joints import HIPS
+from fitting.priors import MaxMixture
+from fitting.rows import Rows
+from fitting.solver.levenberg_marquardt import Linearization
+
+_BENDING = ((52, 1.0), (55, -1.0), (9, -1.0), (12, -1.0))
+"""Entry of body_pose and the sign that makes exp() large when left elbow, right elbow, left knee,
+right knee bend the impossible way (entries 55, 58, 12, 15 of the 72-vector)."""
+BENDING = [entry for entry, _ in _BENDING]
+
+
+@dataclass(frozen=True)
+class Observations(Rows):
+    """What the image says about each row, as tensors on the solver's device.
+
+    Args:
+        xy: of the first n of fitting.joints.POINTS, px.
+        seen: which of them are there at all.
+        weight: on the residual of each; 0 = missing or left out.
+        focal_length, center: the camera, px.
+        scale: multiplies pixel differences, so that weights mean the same for every size of person.
+        depth: z of similar triangles, which the depth term pulls to, m.
+        depth_unit: what depth weights refer to, m.
+        target: LSP's 14 joints relative to the middle of the hips, as lifted or agreed on, in the
+            camera's axes, m; and how much each counts, 1 / m.
+    """
+
+    xy: Float[Tensor, "B n 2"]
+    seen: Bool[Tensor, "B n"]
+    weight: Float[Tensor, "B n"]
+    focal_length: Float[Tensor, " B"]
+    center: Float[Tensor, "B 2"]
+    scale: Float[Tensor, " B"]
+    depth: Float[Tensor, " B"]
+    depth_unit: Float[Tensor, " B"]
+    target: Float[Tensor, "B 14 4"]
+
+    def to(self, dtype: torch.dtype) -> "Observations":
+        """The same in another precision."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Observations(**{n: v if n == "seen" else v.to(dtype) for n, v in values.items()})
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights on the residuals, 0 turns a term off; infinite robust_sigma = plain squares."""
+
+    robust_sigma: float
+    kernel: Kernel = Kernel.geman_mcclure
+    pose_prior: float = 0.0
+    bending: float = 0.0
+    shape: float = 0.0
+    depth: float = 0.0
+    interpenetration: float = 0.0
+    joints_3d: float = 0.0
+
+
+def data_term(
+    difference: Float[Tensor, "B n 2"], jacobian: Float[Tensor, "B n 2 D"],
+    weight: Float[Tensor, "B n"], sigma: float,
+) -> Linearization:  # fmt: skip
+    """E_J: w rho(x) per coordinate, rho(x)^2 = sigma^2 x^2 / (sigma^2 + x^2).
+
+    The Hessian uses the weights of iteratively re-weighted least squares, (sigma^2 / (sigma^2 +
+    x^2))^2: the same gradient as rho's own Gauss-Newton form, and better steps far from the data.
+    """
+    attenuation = 1 / (1 + (difference / sigma) ** 2)
+    squared = (weight[..., None] ** 2) * attenuation
+    cost = 0.5 * (squared * difference**2).sum((1, 2))
+    weighted = (squared * attenuation)[..., None] * jacobian
+    flat, weighted = jacobian.flatten(1, 2), weighted.flatten(1, 2)
+    gradient = (weighted.mT @ difference.flatten(1)[..., None])[..., 0]
+    return Linearization(cost, gradient, weighted.mT @ flat)
+
+
+def student_data_term(
+    difference: Float[Tensor, "B n 2"], jacobian: Float[Tensor, "B n 2 D"],
+    weight: Float[Tensor, "B n"], sigma: float,
+) -> Linearization:  # fmt: skip
+    """0.5 c^2 log(1 + q^2 / c^2) per joint, q its distance times its weight, c = sigma.
+
+    The negative logarithm of a t-like density: ours, for keypoints with calibrated errors.
+    """
+    q2 = (weight * difference.norm(dim=-1)) ** 2
+    cost = 0.5 * sigma**2 * torch.log1p(q2 / sigma**2).sum(1)
+    attenuated = (weight**2 / (1 + q2 / sigma**2))[..., None]
+    weighted = (attenuated[..., None] * jacobian).flatten(1, 2)
+    gradient = (weighted.mT @ difference.flatten(1)[..., None])[..., 0]
+    return Linearization(cost, gradient, weighted.mT @ jacobian.flatten(1, 2))
+
+
+def pose_prior_term(
+    body_pose: Float[Tensor, "B 69"], prior: MaxMixture, weight: float
+) -> Linearization:
+    """E_theta over prior.entries: weight sqrt(0.5) L'(theta - mu) and weight sqrt(-log g)."""
+    energy, pull, component = prior(body_pose)
+    half = 0.5 * weight**2
+    return Linearization(half * energy, half * pull, (half * prior.precisions)[component])
+
+
+def bending_term(body_pose: Float[Tensor, "B 69"], weight: float) -> Linearization:
+    """E_a: 10 exp(theta_i) for elbows and knees that bend the impossible way; over BENDING."""
+    sign = body_pose.new_tensor([s for _, s in _BENDING])
+    # exp(20) is past any pose; beyond it the square would overflow
+    residual = weight * 10 * torch.exp((sign * body_pose[:, BENDING]).clamp_max(20.0))
+    squared = residual**2
+    return Linearization(0.5 * squared.sum(1), squared * sign, torch.diag_embed(squared))
+
+
+def shape_term(betas: Float[Tensor, "B n_betas"], weight: float) -> Linearization:
+    """E_beta, for coefficients of unit variance."""
+    eye = torch.eye(betas.shape[1], dtype=betas.dtype, device=betas.device)
+    squared = weight**2
+    cost = 0.5 * squared * (betas**2).sum(1)
+    return Linearization(cost, squared * betas, (squared * eye).expand(len(betas), -1, -1))
+
+
+def depth_term(
+    z: Float[Tensor, " B"], target: Float[Tensor, " B"], weight: Float[Tensor, " B"]
+) -> Linearization:
+    """Keeps the body near the depth of similar triangles: weight (z - target), metres."""
+    difference, squared = z - target, weight**2
+    cost, gradient = 0.5 * squared * difference**2, (squared * difference)[:, None]
+    return Linearization(cost, gradient, squared[:, None, None])
+
+
+def joints_3d_term(
+    joints: Float[Tensor, "B 14 3"], jacobian: Float[Tensor, "B 14 3 D"],
+    target: Float[Tensor, "B 14 4"], weight: float,
+) -> Linearization:  # fmt: skip
+    """Ours: weight w (X - middle of the hips - target), with each target's own w."""
+    place, own = target.split([3, 1], -1)
+    own = weight * own
+    residual = own * (joints - joints[:, HIPS].mean(1, keepdim=True) - place)
+    jacobian = own[..., None] * (jacobian - jacobian[:, HIPS].mean(1, keepdim=True))
+    residual, jacobian = residual.flatten(1), jacobian.flatten(1, 2)
+    cost = 0.5 * (residual**2).sum(1)
+    gradient = (jacobian.mT @ residual[..., None])[..., 0]
+    return Linearization(cost, gradient, jacobian.mT @ jacobian)

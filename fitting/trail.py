@@ -1,0 +1,57 @@
+"""What a fit went through: its steps, what the objective was made of after each, and the bodies.
+
+No torch here: a run that finds everything in its cache imports this.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain, count
+
+import numpy as np
+from jaxtyping import Float32
+
+from fitting.body.body_model import BodyParams
+from fitting.rows import Rows
+
+TERMS = ("data", "pose_prior", "bending", "shape", "depth", "interpenetration", "joints_3d")
+"""Names of the terms, in the order in which results list their values."""
+
+
+def step_names(stages: Iterable[str]) -> tuple[str, ...]:
+    """Names of the steps of a fit, unique: where it starts, its camera stage, its body stages.
+
+    Args:
+        stages: names of the body stages of FitConfig in order, `stages` and then `refine`.
+    """
+    names: list[str] = []
+    for name in ("start", "camera", *stages):
+        numbered = chain([name], (f"{name} ({number})" for number in count(2)))
+        names.append(next(choice for choice in numbered if choice not in names))
+    return tuple(names)
+
+
+@dataclass(frozen=True)
+class Trail(Rows):
+    """The chosen start's body after each of its S steps; for pictures, so in single precision.
+
+    Args:
+        stage_betas, stage_global_orient, stage_body_pose, stage_transl: as in BodyParams.
+    """
+
+    stage_betas: Float32[np.ndarray, "N S n_betas"]
+    stage_global_orient: Float32[np.ndarray, "N S 3"]
+    stage_body_pose: Float32[np.ndarray, "N S 69"]
+    stage_transl: Float32[np.ndarray, "N S 3"]
+
+    @property
+    def n_steps(self) -> int:
+        return self.stage_betas.shape[1]
+
+    def bodies(self, step: int) -> BodyParams:
+        """All N bodies after a step."""
+        return BodyParams(
+            betas=self.stage_betas[:, step].astype(float),
+            global_orient=self.stage_global_orient[:, step].astype(float),
+            body_pose=self.stage_body_pose[:, step].astype(float),
+            transl=self.stage_transl[:, step].astype(float),
+        )

@@ -1,0 +1,187 @@
+"""Read the frames of a video one at a time, and write frames as an H.264 mp4."""
+
+import logging
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import chain, count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from detectors.base import Image
+from pipeline.inputs.images import ClipError, Facts, check_readable, check_size
+from pipeline.storage.whole_files import replacing
+
+if TYPE_CHECKING:
+    import cv2
+
+_log = logging.getLogger(__name__)
+
+_AV_LOG_QUIET = "-8"
+_MAX_FPS = 1000  # above it, what the container gives is its clock (90000), not a frame rate
+
+
+@dataclass(frozen=True)
+class VideoReader:
+    """Which frames of a video are read: every `stride`-th from the first, at most `max_frames`."""
+
+    stride: int = 1
+    max_frames: int | None = None
+
+    def facts(self, path: Path) -> Facts:
+        """Size, length and frame rate as the container claims them; no frame is decoded.
+
+        Raises:
+            ClipError: it is no video, or cannot be read.
+        """
+        import cv2
+
+        with _opened(path) as capture:
+            size = (
+                int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+                int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+            )
+            claimed = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+            fps = capture.get(cv2.CAP_PROP_FPS)
+        kept = -(-claimed // self.stride) if claimed > 0 else None
+        if kept is not None and self.max_frames is not None:
+            kept = min(kept, self.max_frames)
+        return Facts(size, kept, fps / self.stride if 0 < fps <= _MAX_FPS else None)
+
+    def frames(self, path: Path) -> Iterator[Image]:
+        """Yield RGB frames, turned upright by the container's rotation; one is held at a time.
+
+        Raises:
+            ClipError: it is no video, or not one frame of it can be decoded.
+        """
+        import cv2
+
+        with _opened(path) as capture:
+            claimed = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+            kept = index = 0
+            for index in count():
+                if kept == self.max_frames:
+                    return
+                if not capture.grab():
+                    break
+                if index % self.stride:
+                    continue
+                decoded, frame = capture.retrieve()
+                if not decoded:
+                    break
+                kept += 1
+                yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        if kept == 0:
+            raise ClipError(f"{path}: no frame of the video can be decoded: export it again as mp4")
+        if index < 0.9 * claimed:
+            _log.warning("%s: ends after %d of %d frames, the rest is lost", path, index, claimed)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator["cv2.VideoCapture"]:
+    """A cv2.VideoCapture by its FFmpeg backend (others take numbered photos for a video)."""
+    check_readable(path)
+    # FFmpeg and cv2 write to stderr by themselves; our ClipError says it better. The variable is
+    # read when cv2 opens its first video.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _AV_LOG_QUIET)
+    import cv2
+
+    level = cv2.setLogLevel(0)
+    # Absolute, so that no file name can be taken for a protocol (`concat:...`).
+    capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
+    cv2.setLogLevel(level)
+    try:
+        if not capture.isOpened():
+            raise ClipError(
+                f"{path}: not a video or damaged, expected e.g. an H.264 mp4: export it again"
+            )
+        width, height = (
+            capture.get(p) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        )
+        check_size(path, int(width), int(height))
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+        yield capture
+    finally:
+        capture.release()
+
+
+def write_video(path: Path, frames: Iterable[Image], fps: float) -> None:
+    """Write RGB frames as an mp4; whole file or none. Arguments and errors are those of `encode`,
+    but that what is at `path` is replaced."""
+    with replacing(path) as temporary:
+        encode(temporary, frames, fps)
+
+
+def encode(path: Path, frames: Iterable[Image], fps: float) -> None:
+    """Write RGB frames as H.264, yuv420p, which browsers play.
+
+    An odd width or height gets one black column or row, because yuv420p halves the colours.
+
+    Args:
+        path: the .mp4 to write; what it holds if this fails is no video.
+        frames: all of one size; read one at a time.
+        fps: frames per second.
+
+    Raises:
+        ValueError: no frames, frames of different sizes, or fps not above 0.
+        OSError: it cannot be written.
+    """
+    if not fps > 0:
+        raise ValueError(f"video: expected fps above 0, got {fps}")
+    stream = iter(frames)
+    first = next(stream, None)
+    if first is None:
+        raise ValueError("video: expected at least one frame to write, got none")
+    with _encoder(path, first.shape, fps) as write:
+        for frame in chain([first], stream):
+            if frame.shape != first.shape or frame.dtype != np.uint8:
+                raise ValueError(
+                    f"video: expected uint8 frames of shape {first.shape}, got "
+                    f"{frame.dtype} {frame.shape}"
+                )
+            write(np.ascontiguousarray(frame))
+
+
+@contextmanager
+def _encoder(path: Path, shape: tuple[int, ...], fps: float) -> Iterator[Callable[[Image], object]]:
+    """A function that appends a frame; the file is finished when the context ends.
+
+    imageio_ffmpeg brings the program, but its own writer takes no notice when that fails.
+    """
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    frames = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{shape[1]}x{shape[0]}", "-r", str(fps)]
+    quality = ["-vcodec", "libx264", "-crf", "20", "-preset", "veryfast", "-threads", "1"]
+    shown = ["-pix_fmt", "yuv420p", "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"]
+    early = ["-movflags", "+faststart"]  # plays before it is all there
+    command = [
+        get_ffmpeg_exe(), "-y", "-v", "error", *frames, "-i", "-", *quality, *shown, *early,
+        str(path.absolute()),
+    ]  # fmt: skip
+    with tempfile.TemporaryFile() as said:
+        # A group of its own: Ctrl-C is for us, and ends ffmpeg by the end of its input.
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, process_group=0
+        )
+        assert process.stdin
+        try:
+            yield process.stdin.write
+            process.stdin.close()
+            if process.wait():
+                raise BrokenPipeError
+        except BrokenPipeError as error:  # it has given up and said why
+            process.wait()
+            said.seek(0)
+            lines = said.read().decode(errors="replace").split("\n")
+            why = next((line for line in reversed(lines) if "No space" in line), lines[0])
+            raise OSError(f"a video cannot be written: {why}") from error
+        finally:
+            process.kill()
+            process.wait()
+            with suppress(BrokenPipeError):  # what was not sent yet, to a process that is gone
+                process.stdin.close()

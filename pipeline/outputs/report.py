@@ -1,0 +1,125 @@
+"""What a person at the terminal sees: one bar per stage while it works, a table at the end."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pipeline.stages.stage import Tick, Track
+
+console = Console(stderr=True)
+_GOOD = {"converged", "max_iterations"}
+_MOST_ROWS = 100  # of a table; more would push its end out of the terminal's memory
+
+
+@contextmanager
+def progress_bars() -> Iterator[Track]:
+    """Opens a bar per stage."""
+    columns = (
+        TextColumn("{task.description:>8}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=console) as progress:
+
+        def track(title: str, total: int | None) -> Tick:
+            task = progress.add_task(title, total=total)
+            return lambda: progress.advance(task)
+
+        yield track
+
+
+def print_summary(summary: dict[str, Any], folder: Path) -> None:
+    """The table of what was fitted, and below it why the others were skipped."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("input", overflow="fold")  # cut short, names could not be told apart
+    for title in ("people", "error px", "3-D mm", "seconds", "cached", ""):
+        table.add_column(title, no_wrap=True, justify="right" if title else "left")
+    fitted = [entry for entry in summary["inputs"] if entry["status"] == "fitted"]
+    for entry in fitted[:_MOST_ROWS]:
+        table.add_row(*_row(entry))
+    if fitted:
+        console.print(table)
+    if len(fitted) > _MOST_ROWS:
+        console.print(f"and {len(fitted) - _MOST_ROWS} more, in {folder / 'summary.json'}")
+    for entry in summary["inputs"]:
+        if entry["status"] == "skipped":
+            console.print(f"[yellow]skipped[/yellow] {_shown(entry['reason'])}", soft_wrap=True)
+    console.print(
+        f"{summary['fitted']} fitted, {summary['skipped']} skipped. Results in {folder.resolve()}",
+        soft_wrap=True,
+    )
+
+
+def print_metrics(metrics: dict[str, Any]) -> None:
+    """The table of an evaluation's means, and its counts above them."""
+    counts = {name: value for name, value in metrics.items() if not isinstance(value, dict)}
+    console.print(", ".join(f"{name} {value}" for name, value in counts.items()), soft_wrap=True)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("", "mean", "95 %", "median"):
+        table.add_column(title, no_wrap=True, justify="right" if title else "left")
+    for name, figures in metrics["means"].items():
+        if figures["mean"] is not None:
+            mean, low, high, median = (
+                f"{figures[k]:.3g}" for k in ("mean", "low", "high", "median")
+            )
+            table.add_row(name, mean, f"{low} .. {high}", median)
+    if metrics["means"]:
+        console.print(table)
+
+
+def _row(entry: dict[str, Any]) -> tuple[str, ...]:
+    """Name; people; ranges of their errors in the image and of those expected in space; seconds of
+    this run; stages from the cache; doubts."""
+    cached = [stage for stage, hit in entry["cached"].items() if hit]
+    seconds = sum(s for stage, s in entry["seconds"].items() if stage not in cached)
+    doubts = {name for p in entry["people"] for name in p["status"]} - _GOOD
+    return (
+        _shown(entry["name"]),
+        str(len(entry["people"])),
+        _range([p["reprojection_error_px"] for p in entry["people"]], 1),
+        _range([p["expected_error_mm"] for p in entry["people"]], 0),
+        f"{seconds:.2f}",
+        "all"
+        if len(cached) == len(entry["cached"])
+        else f"{len(cached)} of {len(entry['cached'])}",
+        ", ".join(sorted(doubts)),
+    )
+
+
+def _range(values: list[float | None], digits: int) -> str:
+    """The least and the largest of those that are known."""
+    known = [f"{value:.{digits}f}" for value in sorted(v for v in values if v is not None)]
+    return "-".join(dict.fromkeys([*known[:1], *known[-1:]]))
+
+
+def _shown(text: str) -> str:
+    return escape(printable(text))
+
+
+def log_to_console() -> None:
+    """Warnings and errors of this project above the bars, without breaking them."""
+    handler = RichHandler(console=console, show_time=False, show_path=False)
+    handler.setFormatter(_Printable("%(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+def printable(text: str) -> str:
+    """The text in one line, without what a terminal obeys: file names may hold anything."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+class _Printable(logging.Formatter):
+    """Messages name files."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return text if record.exc_info else printable(text)

@@ -1,0 +1,84 @@
+"""Stage 1: the frames of a clip -> the detector's own joints."""
+
+import pickle
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int32
+
+from detectors.base import Detections, Detector, Resources, UnknownClipError
+from pipeline.config import ConfigError, RuntimeConfig, check_device, existing
+from pipeline.inputs.images import ClipError
+from pipeline.stages.shots import Shots
+from pipeline.stages.stage import Done, Job, Stage, Tick, timed
+from pipeline.storage.cache import plain
+
+
+@dataclass(frozen=True)
+class Detected(Detections):
+    """What a detector found and, of each row, `shot`: which camera shot of a video it is in."""
+
+    shot: Int32[np.ndarray, " N"]
+
+
+def detect_stage(detector: Detector, runtime: RuntimeConfig) -> Stage:
+    """The stage of a detector; its network is loaded by the first clip that is not cached.
+
+    Raises:
+        ConfigError: a file that the detector's options name does not exist.
+    """
+    try:
+        files = {
+            option: path if path.is_dir() else existing(f"detector.{option}", path)
+            for option, path in detector.files().items()
+        }
+    except FileNotFoundError as error:
+        raise ConfigError(f"detector: {error}") from error
+    settings = asdict(detector)  # pyright: ignore[reportArgumentType]  (dataclasses by contract)
+    unread = {*files, "confidence_sigma"}  # the fit's: another one finds nothing else
+    options = {name: value for name, value in plain(settings).items() if name not in unread}
+    resources = Resources(
+        device=runtime.device,
+        threads=runtime.threads,
+        batch_size=runtime.batch_size,
+        weights_dir=Path(runtime.weights_dir),
+    )
+
+    def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
+        check_device(runtime.device)
+        return timed(jobs, lambda job: _detect(detector, resources, job, tick))
+
+    return Stage(
+        name="detect",
+        version=2,
+        config={"detector": type(detector).__name__, **options},
+        files=files,
+        after=(),
+        output=Detected,
+        compute=compute,
+        nothing=lambda found: None if len(found) else "no person found in it",
+    )
+
+
+def _detect(detector: Detector, resources: Resources, job: Job, tick: Tick) -> Detected:
+    shots = Shots()
+
+    def frames() -> Iterator[Any]:
+        for frame in job.clip.frames():
+            if job.clip.video:
+                shots.see(frame)
+            yield frame
+            tick()
+
+    try:
+        found = detector.detect(frames(), resources, job.clip.path.name)
+    except UnknownClipError as error:
+        raise ClipError(f"nobody is known in it: {error}") from error
+    # What detectors raise for weights that are absent, damaged or would run code, and for inputs
+    # that they do not know.
+    except (OSError, ValueError, pickle.UnpicklingError) as error:
+        raise ConfigError(f"detector: {error}") from error
+    return Detected(**vars(found), shot=shots.of(found.frame))

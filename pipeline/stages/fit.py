@@ -1,0 +1,248 @@
+"""Stage 3: 2-D joints -> bodies. People of many images are solved in one batch."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from fitting.body.body_files import find_body, find_regressors, matching_bodies
+from fitting.camera import Camera, focal_length_px
+from fitting.fit_config import FitConfig, Gender
+from fitting.joints import Keypoints
+from fitting.result import FitResult
+from pipeline.config import (
+    ConfigError,
+    ModelsConfig,
+    RuntimeConfig,
+    check_device,
+    existing,
+    project_path,
+)
+from pipeline.inputs.clips import Clip, Skipped
+from pipeline.inputs.images import Facts
+from pipeline.stages.stage import Done, Job, Stage, Tick, timed
+from pipeline.storage.cache import plain
+
+if TYPE_CHECKING:
+    from fitting.assets import Assets
+    from fitting.body.body_model import BodyModel
+
+_log = logging.getLogger(__name__)
+Model = TypeVar("Model")
+Case = tuple[Job, Keypoints, Facts]
+Solve = Callable[[Keypoints, Camera], FitResult]
+
+
+def fit_stage(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> Stage:
+    """The stage of SMPLify with the given settings and models.
+
+    A clip of known gender, or that is fitted enlarged (`Clip`), has the stage with these settings.
+
+    Raises:
+        ConfigError: a model's file does not exist, or the focal length is none.
+    """
+
+    @cache
+    def with_own(gender: Gender, scale: float) -> Stage:
+        return _fit_stage(replace(config, gender=gender), models, runtime, scale)
+
+    usual = (config.gender, 1.0)
+
+    def of(clip: Clip) -> Stage | None:
+        own = (clip.gender or config.gender, clip.fit_scale)
+        return with_own(*own) if own != usual else None
+
+    return replace(with_own(*usual), of=of)
+
+
+def _fit_stage(
+    config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig, scale: float
+) -> Stage:
+    files = {
+        **_body_files(config, models),
+        "pose_prior": existing("models.pose_prior", project_path(models.pose_prior)),
+    }
+    if config.starts:
+        library = project_path(models.pose_library)
+        files["pose_library"] = existing("models.pose_library", library)
+    if config.lifts:
+        files["lifter"] = existing("models.lifter", project_path(models.lifter))
+    try:
+        focal_length_px(config.focal_length, (1, 1), None)
+    except ValueError as error:
+        raise ConfigError(f"fit.{error}") from error
+
+    def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
+        solve, facts = _solver(config, models, runtime), {}
+        for done in timed(jobs, lambda job: job.clip.facts()):
+            if isinstance(done.result, Skipped):
+                yield done
+            else:
+                facts[done.job.clip.name] = done.result
+        readable = [job for job in jobs if job.clip.name in facts]
+        for group in _groups(readable, facts, runtime.batch_size):
+            yield from _fit_group(group, solve, config, runtime, scale)
+
+    enlarged = {"scale": scale} if scale != 1 else {}
+    return Stage(
+        name="fit",
+        version=5,
+        config=plain(asdict(config)) | enlarged,
+        files=files,
+        after=("remap",),
+        output=FitResult,
+        compute=compute,
+        nothing=_nobody,
+    )
+
+
+def body_of(config: FitConfig, models: ModelsConfig) -> "BodyModel":
+    """The body model that the fit used.
+
+    Raises:
+        ConfigError: the file holds no body.
+    """
+    from fitting import load_body_model
+
+    try:
+        return load_body_model(_body_file(config, models))
+    except ValueError as error:
+        raise ConfigError(f"models.bodies: {error}") from error
+
+
+def bodies_of(config: FitConfig, models: ModelsConfig) -> "Callable[[Clip], BodyModel]":
+    """Gives the body model that a clip was fitted with; each is loaded once."""
+
+    @cache
+    def body(gender: Gender) -> "BodyModel":
+        return body_of(replace(config, gender=gender), models)
+
+    return lambda clip: body(clip.gender or config.gender)
+
+
+def _solver(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> Solve:
+    """The fit with its models loaded."""
+    import torch
+
+    from fitting import fit
+
+    check_device(runtime.device)
+    torch.set_num_threads(runtime.threads)
+    assets = _assets(config, models, runtime)
+    return partial(fit, assets=assets, config=config, device=runtime.device)
+
+
+def _assets(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> "Assets":
+    """What the settings ask for; loading more would only take time."""
+    from fitting import Assets, load_lifter, load_pose_prior
+    from fitting.starts.retrieval import PoseLibrary, load_pose_library
+    from pipeline.stages.capsules import capsules_of
+
+    body = body_of(config, models)
+    prior = _loaded("models.pose_prior", models.pose_prior, load_pose_prior)
+    library = lifter = capsules = None
+    if config.starts:
+        poses = _loaded("models.pose_library", models.pose_library, load_pose_library)
+        library = PoseLibrary(poses, body, prior, runtime.device)
+    if config.lifts:
+        lifter = _loaded("models.lifter", models.lifter, load_lifter)
+    if config.interpenetration:
+        load = partial(capsules_of, body, cache_dir=runtime.cache_dir)
+        capsules = _loaded("models.bodies", str(_body_file(config, models)), load)
+    return Assets(body, prior, library, lifter, capsules)
+
+
+def _loaded(option: str, path: str, load: Callable[[Path], Model]) -> Model:
+    try:
+        return load(project_path(path))
+    except ValueError as error:
+        raise ConfigError(f"{option}: {error}") from error
+
+
+def _body_file(config: FitConfig, models: ModelsConfig) -> Path:
+    try:
+        return find_body(project_path(models.bodies), config.gender.value)
+    except FileNotFoundError as error:
+        raise ConfigError(f"models.bodies: {error}") from error
+
+
+def _body_files(config: FitConfig, models: ModelsConfig) -> dict[str, Path]:
+    """The body, and the capsule regressors beside it where it is fitted with them."""
+    body = _body_file(config, models)
+    others = matching_bodies(project_path(models.bodies), config.gender.value)[1:]
+    if others:
+        _log.warning("models.bodies: taking %s, not %s", body, ", ".join(map(str, others)))
+    regressors = find_regressors(body) if config.interpenetration else None
+    return {"body": body, **({"capsule_regressors": regressors} if regressors else {})}
+
+
+def _nobody(result: FitResult) -> str | None:
+    return None if result.fitted.any() else "nobody in it shows enough joints to fit a body to"
+
+
+def _groups(jobs: list[Job], facts: dict[str, Facts], rows: int) -> Iterator[list[Case]]:
+    """Consecutive jobs with their keypoints, together of about the number of rows asked for."""
+    group: list[Case] = []
+    for job in jobs:
+        group.append((job, job.results["remap"].load(), facts[job.clip.name]))
+        if sum(len(keypoints) for _, keypoints, _ in group) >= rows:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _fit_group(
+    group: list[Case], solve: Solve, config: FitConfig, runtime: RuntimeConfig,
+    scale: float,
+) -> Iterator[Done]:  # fmt: skip
+    """Solve the rows of several clips together and hand each clip its own."""
+    begin = time.perf_counter()
+    sizes = [len(keypoints) for _, keypoints, _ in group]
+    keypoints = _enlarged(Keypoints.concatenate([keypoints for _, keypoints, _ in group]), scale)
+    camera = Camera.concatenate([_camera(facts, config, len(k), scale) for _, k, facts in group])
+    parts = []
+    for first in range(0, len(keypoints), runtime.batch_size):
+        rows = slice(first, first + runtime.batch_size)
+        parts.append(solve(keypoints[rows], camera[rows]))
+    share = (time.perf_counter() - begin) / max(len(keypoints), 1)
+    ends = np.cumsum(sizes)
+    whole = _reduced(FitResult.concatenate(parts), scale)
+    for (job, _, _), size, end in zip(group, sizes, ends, strict=True):
+        last = job is group[-1][0]
+        yield Done(job, whole[slice(end - size, end)], share * size, last)
+
+
+def _camera(facts: Facts, config: FitConfig, rows: int, scale: float) -> Camera:
+    """The camera of a clip, for each of its rows: principal point in the middle of the image."""
+    width, height = (round(scale * side) for side in facts.image_size)
+    focal_length = focal_length_px(config.focal_length, (width, height), facts.exif_focal_35mm)
+    middle = (scale * np.array(facts.image_size) - 1) / 2  # pixel centres are at integers
+    return Camera(np.full(rows, focal_length), np.tile(middle, (rows, 1)))
+
+
+def _enlarged(keypoints: Keypoints, scale: float) -> Keypoints:
+    """The keypoints in the pixels of an enlarged image."""
+    if scale == 1:
+        return keypoints
+    xy, extra_xy = _scaled(keypoints.xy, scale), _scaled(keypoints.extra_xy, scale)
+    return replace(keypoints, xy=xy, extra_xy=extra_xy)
+
+
+def _reduced(result: FitResult, scale: float) -> FitResult:
+    """A fit to an enlarged image in the pixels of the image itself: the body is the same."""
+    if scale == 1:
+        return result
+    camera = Camera(result.camera.focal_length / scale, _scaled(result.camera.center, 1 / scale))
+    error = result.reprojection_error / scale
+    return replace(result, camera=camera, reprojection_error=error)
+
+
+def _scaled(xy: np.ndarray, factor: float) -> np.ndarray:
+    """Pixels of a resized image: what stays in place is its corner, half a pixel before (0, 0)."""
+    return ((xy + 0.5) * factor - 0.5).astype(xy.dtype)

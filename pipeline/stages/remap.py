@@ -1,0 +1,86 @@
+"""Stage 2: the detector's joints, by name, -> the 14 joints of LSP, and points of face and feet."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import chain
+
+import numpy as np
+
+from detectors.base import Detections
+from fitting.joints import EXTRA, LSP_14, Keypoints
+from pipeline.config import RemapConfig, TrackingConfig
+from pipeline.inputs.clips import PeopleChoice
+from pipeline.stages.joint_tables import Recipe, columns_of, recipes_of
+from pipeline.stages.stage import Done, Job, Stage, Tick, timed
+from pipeline.stages.tracking import identify
+
+
+def remap_stage(config: RemapConfig, people: PeopleChoice, tracking: TrackingConfig) -> Stage:
+    """The stage that follows and chooses people, names the 14 joints and drops doubtful ones."""
+
+    def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
+        def one(job: Job) -> Keypoints:
+            facts = job.clip.facts()
+            found = select(identify(job.results["detect"].load(), facts.fps, tracking), people)
+            return to_lsp(found, facts.image_size, config.min_confidence)
+
+        return timed(jobs, one)
+
+    return Stage(
+        name="remap",
+        version=5,
+        config={**asdict(config), "people": people.name, "tracking": asdict(tracking)},
+        files={},
+        after=("detect",),
+        output=Keypoints,
+        compute=compute,
+    )
+
+
+def to_lsp(found: Detections, image_size: tuple[int, int], min_confidence: float) -> Keypoints:
+    """The 14 LSP joints of every row and the points EXTRA, matched by name.
+
+    What the detector does not have is made of what it has, as pipeline.stages.joint_tables says, or
+    is missing; so is what lies outside the image or scores below min_confidence. A made point is as
+    sure as the least sure joint it is made of.
+
+    Args:
+        found: in any joint order.
+        image_size: width, height, px.
+        min_confidence: 0..1.
+    """
+    recipes = recipes_of(found.joint_names)
+
+    def places(names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+        xy = np.zeros((len(found), len(names), 2), np.float32)
+        confidence = np.zeros((len(found), len(names)), np.float32)
+        for column, name in enumerate(names):
+            if name in recipes:
+                xy[:, column], confidence[:, column] = _made(found, recipes[name])
+        inside = ((xy > -0.5) & (xy < np.array(image_size) - 0.5)).all(-1)
+        confidence[~inside | (confidence < min_confidence)] = 0
+        return xy, confidence
+
+    return Keypoints(found.frame, found.track, *places(LSP_14), *places(EXTRA))
+
+
+def select(found: Detections, people: PeopleChoice) -> Detections:
+    """Everybody, or the person whose boxes are largest, summed over the frames of the clip."""
+    if people is PeopleChoice.all or not len(found):
+        return found
+    areas = np.prod(found.boxes[:, 2:] - found.boxes[:, :2], axis=1)
+    rows = found.track == np.bincount(found.track, areas).argmax()
+    return Detections(
+        found.frame[rows], np.zeros(rows.sum(), np.int32), found.boxes[rows],
+        found.keypoints[rows], found.scores[rows], found.joint_names,
+    )  # fmt: skip
+
+
+def _made(found: Detections, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
+    """xy (N, 2) and confidence (N,) of a point."""
+    columns = {part: columns_of(part, found.joint_names) for part in recipe.parts()}
+    points = {part: found.keypoints[:, sides].mean(1) for part, sides in columns.items()}
+    xy = points[recipe.start].copy()
+    for factor, to, origin in recipe.steps:
+        xy += factor * (points[to] - points[origin])
+    return xy, found.scores[:, list(chain(*columns.values()))].min(1)

@@ -1,0 +1,137 @@
+"""Stage 4: bodies -> pictures: a jpg for a photo, an mp4 for a video."""
+
+import io
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import UInt8
+
+from fitting.body.body_model import BodyParams
+from fitting.fit_config import FitConfig
+from fitting.joints import Keypoints
+from fitting.result import FitResult
+from pipeline.config import ModelsConfig, Picture, RenderConfig, RuntimeConfig
+from pipeline.inputs.images import Image
+from pipeline.stages.fit import bodies_of
+from pipeline.stages.stage import Done, Job, Stage, Tick, timed
+from pipeline.storage.whole_files import scratch
+
+if TYPE_CHECKING:
+    from fitting.body.body_model import BodyModel
+    from pipeline.drawing.mesh_renderer import Mesh, View
+
+_JPEG_QUALITY = 92
+SCRATCH = "smplify.mp4"  # in the folder for temporary files
+_DEFAULT_FPS = 25.0  # for videos that do not say
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """An encoded picture: the bytes of the file and the suffix that names its format."""
+
+    content: UInt8[np.ndarray, " bytes"]
+    suffix: str
+
+
+def render_stage(
+    config: RenderConfig, fit: FitConfig, models: ModelsConfig, runtime: RuntimeConfig
+) -> Stage:
+    """The stage that draws; the body model and the renderer are loaded on the first miss."""
+
+    def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
+        import torch
+
+        torch.set_num_threads(runtime.threads)  # smplx makes the meshes with torch
+        body_for = bodies_of(fit, models)
+        return timed(jobs, lambda job: _draw_clip(job, body_for(job.clip), config, tick))
+
+    return Stage(
+        name="render",
+        version=1,
+        config={
+            "picture": config.picture.name,
+            "backend": config.backend.name,
+            "opacity": config.opacity,
+        },
+        files={},
+        after=("remap", "fit"),
+        output=PictureFile,
+        compute=compute,
+    )
+
+
+def _draw_clip(job: Job, body: "BodyModel", config: RenderConfig, tick: Tick) -> PictureFile:
+    result, keypoints = job.results["fit"].load(), job.results["remap"].load()
+
+    def pictures() -> Iterator[Image]:
+        for index, frame in enumerate(job.clip.frames()):
+            rows = np.flatnonzero((result.frame == index) & result.fitted)
+            yield draw(frame, result[rows], keypoints[rows], body, config)
+            tick()
+
+    if job.clip.video:
+        return mp4(pictures(), job.clip.facts().fps or _DEFAULT_FPS)
+    (picture,) = pictures()
+    return _jpg(picture)
+
+
+def draw(
+    photo: Image, result: FitResult, keypoints: Keypoints, body: "BodyModel", config: RenderConfig
+) -> Image:
+    """One frame with its people.
+
+    Args:
+        photo: RGB.
+        result, keypoints: the rows of this frame, in the same order.
+    """
+    from pipeline.drawing.overlay import overlay, side_by_side
+
+    meshes = meshes_of(body, result.params, result.track)
+    view = view_of(result, (photo.shape[1], photo.shape[0]))
+    options = {"opacity": config.opacity, "backend": config.backend}
+    if config.picture is Picture.side_by_side:
+        points = keypoints.xy, keypoints.confidence
+        return side_by_side(photo, meshes, view, keypoints=points, **options)
+    return overlay(photo, meshes, view, **options)
+
+
+def meshes_of(body: "BodyModel", params: BodyParams, track: np.ndarray) -> list["Mesh"]:
+    """Everybody's surface in the colour of the person."""
+    from pipeline.drawing.mesh_renderer import Mesh, track_color
+
+    return [
+        Mesh(vertices, body.faces, track_color(int(person)))
+        for vertices, person in zip(body.vertices(params), track, strict=True)
+    ]
+
+
+def view_of(result: FitResult, size: tuple[int, int]) -> "View":
+    """The camera that the rows of one image share; any where there are none."""
+    from pipeline.drawing.mesh_renderer import View
+
+    if not len(result):
+        width, height = size
+        return View(float(max(size)), ((width - 1) / 2, (height - 1) / 2), size)
+    cx, cy = result.camera.center[0].tolist()
+    return View(float(result.camera.focal_length[0]), (cx, cy), size)
+
+
+def _jpg(picture: Image) -> PictureFile:
+    from PIL import Image as Pillow
+
+    buffer = io.BytesIO()
+    Pillow.fromarray(picture).save(buffer, format="JPEG", quality=_JPEG_QUALITY)
+    return PictureFile(np.frombuffer(buffer.getvalue(), np.uint8), ".jpg")
+
+
+def mp4(pictures: Iterator[Image], fps: float) -> PictureFile:
+    """Encode frames of one size."""
+    from pipeline.inputs.videos import encode
+
+    with scratch(Path(tempfile.gettempdir()) / SCRATCH) as path:
+        encode(path, pictures, fps)
+        return PictureFile(np.fromfile(path, np.uint8), ".mp4")

@@ -1,0 +1,209 @@
+"""A stage: what it is called, what its result depends on, and how a missing one is computed."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.inputs.clips import Clip, ClipError, Skipped
+from pipeline.inputs.images import UnreachableError
+from pipeline.storage.cache import Artefact, Cache, Entry, digest, key_of
+
+Tick = Callable[[], None]
+"""Tells the progress bar that one more frame is done."""
+
+Track = Callable[[str, int | None], Tick]
+"""Opens a progress bar: title and frames to do, None where videos do not say how many."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A clip on its way through the stages, with the results it has so far by stage name."""
+
+    clip: Clip
+    results: dict[str, Artefact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What computing one job gave: a result, or the reason why there is none; and the seconds.
+
+    `last` is False where the next one was computed in one batch with it: the last bits of a result
+    depend on the others of its batch, so that a batch is stored as a whole or not at all.
+    """
+
+    job: Job
+    result: Any | Skipped
+    seconds: float
+    last: bool = True
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the pipeline.
+
+    Args:
+        name: of the stage, of its folder in the cache and of its bar.
+        version: raised when the same input and settings give another result.
+        config: the settings that can change the numbers; JSON values.
+        files: option -> file whose contents count, not its path.
+        after: names of the stages whose results it uses, the direct parents in the key.
+        output: the dataclass it results in.
+        compute: jobs -> results, in order, one by one as they are ready; loads its model when
+            called. It may tick frames; those of a finished job that it did not are ticked for it.
+        nothing: why a result is of no use to the stages that follow, None when it is.
+        of: the same step for a clip that has settings of its own, None for one that has not; the
+            same object for the same settings.
+    """
+
+    name: str
+    version: int
+    config: dict[str, Any]
+    files: dict[str, Path]
+    after: tuple[str, ...]
+    output: type
+    compute: Callable[[list[Job], Tick], Iterator[Done]]
+    nothing: Callable[[Any], str | None] | None = None
+    of: "Callable[[Clip], Stage | None] | None" = None
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """Stored in place of a result when the file itself cannot give one, so that it is not tried
+    again before its bytes change."""
+
+    reason: str
+
+
+def run_stage(
+    stage: Stage, jobs: list[Job], cache: Cache, track: Track
+) -> tuple[list[Job], list[Skipped]]:
+    """Bring every job through the stage: from the cache where it is there, computed where not.
+
+    Returns:
+        The jobs that go on, in order, with this stage's result; and the clips that do not.
+    """
+    found: dict[str, Artefact] = {}
+    for own, some in by_settings(stage, jobs):
+        found |= _results(own, some, cache, track)
+    return _sort_out(stage, jobs, found)
+
+
+def by_settings(stage: Stage, jobs: list[Job]) -> list[tuple[Stage, list[Job]]]:
+    """Jobs that have the same settings, and the stage with these."""
+    groups: dict[int, tuple[Stage, list[Job]]] = {}
+    for job in jobs:
+        own = (stage.of(job.clip) if stage.of else None) or stage
+        groups.setdefault(id(own), (own, []))[1].append(job)
+    return list(groups.values())
+
+
+def _results(stage: Stage, jobs: list[Job], cache: Cache, track: Track) -> dict[str, Artefact]:
+    """Every job's result by the name of its clip."""
+    files = {option: digest(path) for option, path in stage.files.items()}
+    keys = {job.clip.name: _key(stage, files, job) for job in jobs}
+    found: dict[str, Artefact] = {}
+    for name in cache.stored(stage.name, keys):
+        artefact = cache.find(stage.name, name, keys[name], stage.output)
+        if artefact:
+            found[name] = artefact
+    missing = [job for job in jobs if job.clip.name not in found]
+    batch: list[Done] = []
+    for done in _computed(stage, missing, track) if missing else ():
+        batch.append(done)
+        if done.last:
+            found |= _store(stage, cache, files, keys, batch)
+            batch = []
+    return found
+
+
+def timed(jobs: Iterable[Job], compute: Callable[[Job], Any]) -> Iterator[Done]:
+    """Compute jobs one after the other; one whose file cannot be read is skipped."""
+    for job in jobs:
+        begin = time.perf_counter()
+        try:
+            result = compute(job)
+        except ClipError as error:
+            result = Skipped(job.clip.path, str(error), not isinstance(error, UnreachableError))
+        yield Done(job, result, time.perf_counter() - begin)
+
+
+def _computed(stage: Stage, jobs: list[Job], track: Track) -> Iterator[Done]:
+    """What the stage computes, with a bar that has moved by all frames of each job when it is done:
+    also where the job was refused, or the stage looks at no frame."""
+    frames = {job.clip.name: _frames(job) for job in jobs}
+    known = [count for count in frames.values() if count is not None]
+    advance = track(stage.name, sum(known) if len(known) == len(jobs) else None)
+    ticked = 0
+
+    def tick() -> None:
+        nonlocal ticked
+        ticked += 1
+        advance()
+
+    for done in stage.compute(jobs, tick):
+        for _ in range((frames[done.job.clip.name] or 0) - ticked):
+            advance()
+        ticked = 0
+        yield done
+
+
+def _key(stage: Stage, files: dict[str, str], job: Job) -> str:
+    parents = [job.results[name].key for name in stage.after] or [job.clip.key]
+    return key_of(stage.name, stage.version, stage.config, files, parents)
+
+
+def _frames(job: Job) -> int | None:
+    try:
+        return job.clip.facts().n_frames
+    except ClipError:
+        return 1
+
+
+def _store(
+    stage: Stage, cache: Cache, files: dict[str, str], keys: dict[str, str], batch: list[Done]
+) -> dict[str, Artefact]:
+    """The results of a batch in the cache, by the names of their clips."""
+    entries = [_entry(stage, files, keys[done.job.clip.name], done) for done in batch]
+    if isinstance(batch[0].result, Skipped) and not batch[0].result.lasting:
+        artefacts = [cache.unsaved(stage.name, entry) for entry in entries]
+    else:
+        artefacts = cache.store_all(stage.name, entries)
+    return {e.clip: artefact for e, artefact in zip(entries, artefacts, strict=True)}
+
+
+def _entry(stage: Stage, files: dict[str, str], key: str, done: Done) -> Entry:
+    refused = isinstance(done.result, Skipped)
+    # Without the path: the same bytes are refused for the same reason wherever they lie.
+    reason = done.result.reason.removeprefix(f"{done.job.clip.path}: ") if refused else None
+    provenance = {
+        "stage": stage.name,
+        "version": stage.version,
+        "config": stage.config,
+        "files": files,
+        "source": str(done.job.clip.path),
+        "parents": [done.job.results[name].key for name in stage.after],
+        "seconds": round(done.seconds, 4),
+        "refused": reason,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+    result = _Refused(reason) if reason is not None else done.result
+    return Entry(done.job.clip.name, key, result, provenance)
+
+
+def _sort_out(
+    stage: Stage, jobs: list[Job], found: dict[str, Artefact]
+) -> tuple[list[Job], list[Skipped]]:
+    """Who goes on with a useful result, and who stays behind and why."""
+    going, staying = [], []
+    for job in jobs:
+        artefact = found[job.clip.name]
+        reason = artefact.provenance["refused"]
+        if not reason and stage.nothing:
+            reason = stage.nothing(artefact.load())
+        if reason:
+            staying.append(Skipped(job.clip.path, f"{job.clip.path}: {reason}"))
+        else:
+            going.append(Job(job.clip, {**job.results, stage.name: artefact}))
+    return going, staying

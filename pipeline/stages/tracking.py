@@ -1,0 +1,154 @@
+"""Who is who in a video: the same rows with `track` = the person's identity in the clip.
+
+People are followed frame by frame as in SORT (Bewley et al., ICIP 2016): each moves on with the
+speed it had, and the Hungarian method pairs those predictions with the people found. Alike are two
+whose boxes overlap and whose joints lie close, as COCO's OKS measures it, with a tolerance that
+grows with the time since a person was last seen. Each helps where the other fails: joints tell
+people apart whose boxes overlap, boxes know a person whose left and right the detector swapped.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Int32
+
+from detectors.base import Detections
+from pipeline.config import TrackingConfig
+from pipeline.stages.detect import Detected
+
+_FPS = 25.0  # where the file does not say
+_JITTER = 0.1  # of a person's size: joints move against the body as a whole
+_DRIFT = 0.3  # of a person's size in 1 s; grows with the square root of time, as a random walk
+_SPEED_WINDOW = 0.5  # s that a speed is measured over
+_DOUBT = 0.7  # factor for who was missed: where one is found for two, it is more likely the other
+_ESTABLISHED = 3  # frames: who was seen in fewer may be nobody, and chooses after the others
+
+
+@dataclass
+class _Person:
+    """Somebody who is followed: the rows it was seen in, the last one last."""
+
+    identity: int
+    rows: list[int]
+
+    @property
+    def established(self) -> bool:
+        return len(self.rows) >= _ESTABLISHED
+
+
+def identify(found: Detected, fps: float | None, config: TrackingConfig) -> Detections:
+    """Follow the people of a clip; a photo's stay as they are, each with its place as its track.
+
+    Args:
+        found: the people of each frame; `track` is not read.
+        fps: frames per second; None where unknown.
+        config: how long and how far people are followed.
+
+    Returns:
+        The same rows with a number per person, by first appearance, the largest box first.
+        A cut of the camera ends everybody.
+    """
+    if not len(found) or found.frame[0] == found.frame[-1]:
+        return found
+    tracker = _Tracker(found, fps or _FPS, config)
+    for rows in np.split(np.arange(len(found)), np.flatnonzero(np.diff(found.frame)) + 1):
+        tracker.follow(rows)
+    return replace(found, track=tracker.identity)
+
+
+class _Tracker:
+    """The people being followed; `identity` (N) grows row by row."""
+
+    def __init__(self, found: Detected, fps: float, config: TrackingConfig) -> None:
+        self.identity: Int32[np.ndarray, " N"] = np.full(len(found), -1, np.int32)
+        self._found, self._config = found, config
+        self._time, self._interval = found.frame / fps, 1 / fps
+        self._corners = found.boxes.reshape(-1, 2, 2)
+        self._size = np.maximum(np.ptp(self._corners, axis=1).max(1), 1.0)
+        self._people: list[_Person] = []
+        self._count = 0
+
+    def follow(self, rows: np.ndarray) -> None:
+        """Give every person of the next frame an identity."""
+        now = self._time[rows[0]]
+        self._people = [
+            p for p in self._people if now - self._time[p.rows[-1]] <= self._patience(p)
+        ]
+        for established in (True, False):
+            group = [p for p in self._people if p.established is established]
+            self._pair(group, rows[self.identity[rows] < 0])
+        new = rows[self.identity[rows] < 0]
+        for row in new[np.argsort(-_area(self._corners[new]), kind="stable")]:
+            self._people.append(_Person(self._count, [int(row)]))
+            self.identity[row] = self._count
+            self._count += 1
+
+    def _patience(self, person: _Person) -> float:
+        """How long somebody may be unseen, s; one missed frame who may be nobody."""
+        longest = max(self._config.max_gap, self._interval)
+        return (longest if person.established else min(longest, 2 * self._interval)) + 1e-6
+
+    def _pair(self, people: list[_Person], rows: np.ndarray) -> None:
+        """The pairs that are most alike in sum, without those that are not alike enough."""
+        if not people or not len(rows):
+            return
+        from scipy.optimize import linear_sum_assignment
+
+        alike = np.array([self._alike(person, rows) for person in people])
+        alike[alike < self._config.min_similarity] = 0
+        missed = (
+            self._time[rows[0]] - self._time[[p.rows[-1] for p in people]] > 1.5 * self._interval
+        )
+        alike[missed] *= _DOUBT
+        for i, j in zip(*linear_sum_assignment(alike, maximize=True), strict=True):
+            if alike[i, j] > 0:
+                people[i].rows.append(int(rows[j]))
+                self.identity[rows[j]] = people[i].identity
+
+    def _alike(self, person: _Person, rows: np.ndarray) -> Float[np.ndarray, " P"]:
+        """0..1: mean of the boxes' overlap (IoU) and of exp(-d^2 / 2 s^2) over the joints.
+
+        d: from where the joint should be now, s: tolerance. 0 in another shot of the camera.
+        """
+        found, last = self._found, person.rows[-1]
+        passed = self._time[rows[0]] - self._time[last]
+        moved = self._velocity(person) * passed
+        tolerance = self._size[last] * np.sqrt(_JITTER**2 + _DRIFT**2 * passed)
+        apart = found.keypoints[rows] - found.keypoints[last] - moved
+        joints = np.exp(-(apart**2).sum(-1) / (2 * tolerance**2))
+        overlap = _iou(self._corners[last] + moved, self._corners[rows])
+        weight = np.minimum(found.scores[rows], found.scores[last])
+        total = weight.sum(1)
+        mean = (weight * joints).sum(1) / np.maximum(total, 1e-6)
+        alike = np.where(total > 1, (mean + overlap) / 2, overlap)  # too few joints tell nothing
+        return np.where(found.shot[rows] == found.shot[last], alike, 0)
+
+    def _velocity(self, person: _Person) -> Float[np.ndarray, "2"]:
+        """px/s, over the last part of the way."""
+        rows, last = person.rows, person.rows[-1]
+        if len(rows) < 2:
+            return np.zeros(2)
+        since = self._time[last] - _SPEED_WINDOW
+        recent = bisect_left(rows, since, key=self._time.__getitem__)
+        first = rows[min(recent, len(rows) - 2)]
+        return self._step(first, last) / (self._time[last] - self._time[first])
+
+    def _step(self, a: int, b: int) -> Float[np.ndarray, "2"]:
+        """How far the person moved, px: the median joint, which one swapped or lost cannot pull."""
+        found = self._found
+        both: Bool[np.ndarray, " K"] = (found.scores[a] > 0.1) & (found.scores[b] > 0.1)
+        if both.sum() < 4:
+            return (self._corners[b] - self._corners[a]).mean(0)
+        return np.median(found.keypoints[b, both] - found.keypoints[a, both], axis=0)
+
+
+def _iou(one: Float[np.ndarray, "2 2"], many: Float[np.ndarray, "P 2 2"]) -> np.ndarray:
+    """Intersection over union (P) of boxes given by their corners."""
+    low, high = np.maximum(one[0], many[:, 0]), np.minimum(one[1], many[:, 1])
+    both = np.prod((high - low).clip(0), axis=1)
+    return both / np.maximum(_area(one[None]) + _area(many) - both, 1e-6)
+
+
+def _area(corners: Float[np.ndarray, "P 2 2"]) -> Float[np.ndarray, " P"]:
+    return np.prod(np.ptp(corners, axis=1), axis=1)

@@ -1,0 +1,220 @@
+"""Every term: its gradient against finite differences of its cost, its numbers by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from fitting.objective.objective import Model, Objective
+from fitting.objective.residuals import (
+    Observations,
+    Weights,
+    bending_term,
+    data_term,
+    depth_term,
+    pose_prior_term,
+    shape_term,
+    student_data_term,
+)
+from fitting.objective.unknowns import Unknowns
+from fitting.priors import MaxMixture, PosePrior
+from tests.toy_body import toy_body
+
+WEIGHTS = Weights(
+    robust_sigma=100, pose_prior=3.0, bending=2.0, shape=5.0, depth=7.0, joints_3d=3.0
+)
+TERMS = ["data", "pose_prior", "bending", "shape", "depth", "joints_3d"]
+
+
+def toy_prior(k=3, seed=0):
+    rng = np.random.default_rng(seed)
+    half = rng.normal(0, 0.3, (k, 69, 69))
+    covars = half @ half.transpose(0, 2, 1) + 0.05 * np.eye(69)
+    return PosePrior(rng.normal(0, 0.3, (k, 69)), covars, rng.dirichlet(np.ones(k)))
+
+
+@pytest.fixture
+def objective():
+    rng = np.random.default_rng(2)
+    body, n = toy_body(), 4
+    tensor = torch.as_tensor
+    observations = Observations(
+        xy=tensor(rng.normal(300, 120, (n, 14, 2))),
+        weight=tensor(rng.uniform(0, 1, (n, 14)) * (rng.uniform(size=(n, 14)) > 0.2)),
+        focal_length=tensor(rng.uniform(400, 900, n)),
+        center=tensor(rng.normal(320, 20, (n, 2))),
+        scale=tensor(rng.uniform(0.5, 2, n)),
+        depth=tensor(rng.uniform(2, 6, n)),
+        depth_unit=tensor(rng.uniform(0.5, 2, n)),
+        seen=torch.ones(n, 14, dtype=torch.bool),
+        target=tensor(rng.normal(0, 0.4, (n, 14, 4))).abs(),
+    )
+    model = Model(body, toy_prior(), n_betas=body.n_betas)
+    everything = Unknowns(True, tuple(range(1, 24)), body.n_betas, True)
+    return Objective(model, everything, observations, WEIGHTS)
+
+
+def with_observations(objective, observations):
+    return Objective(objective.model, objective.unknowns, observations, objective.weights)
+
+
+@pytest.fixture
+def states(objective):
+    rng = np.random.default_rng(3)
+    n = len(objective.observations.xy)
+    root = rng.normal(size=(n, 4))
+    root /= np.linalg.norm(root, axis=1, keepdims=True)
+    rest = rng.normal(0, 0.4, (n, 69 + objective.model.kinematics.n_betas))
+    transl = rng.normal([0, 0, 4], 0.2, (n, 3))
+    return torch.as_tensor(np.concatenate([root, rest, transl], 1))
+
+
+def cost_of(objective, term, x):
+    return objective.terms(x)[term][1].cost
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_gradient_is_the_derivative_of_the_cost(objective, states, term):
+    part, linear = objective.terms(states)[term]
+    gradient = torch.zeros(len(states), objective.unknowns.size, dtype=states.dtype)
+    gradient[:, part] = linear.gradient
+    h = 1e-6
+    for column in range(gradient.shape[1]):
+        step = torch.zeros_like(gradient)
+        step[:, column] = h
+        plus = cost_of(objective, term, objective.retract(states, step))
+        minus = cost_of(objective, term, objective.retract(states, -step))
+        numeric = (plus - minus) / (2 * h)
+        assert torch.allclose(numeric, gradient[:, column], rtol=2e-5, atol=1e-5), column
+
+
+@pytest.mark.parametrize("term", ["pose_prior", "shape", "depth"])
+def test_hessian_of_the_quadratic_terms_is_the_derivative_of_the_gradient(objective, states, term):
+    part, linear = objective.terms(states)[term]
+    h = 1e-6
+    columns = torch.arange(objective.unknowns.size)[part]
+    for place, column in enumerate(columns):
+        step = torch.zeros(len(states), objective.unknowns.size, dtype=states.dtype)
+        step[:, column] = h
+        plus = objective.terms(objective.retract(states, step))[term][1].gradient
+        minus = objective.terms(objective.retract(states, -step))[term][1].gradient
+        assert torch.allclose((plus - minus) / (2 * h), linear.hessian[:, :, place], atol=1e-4)
+
+
+def test_linearization_is_the_sum_of_the_terms(objective, states):
+    total = objective.linearize(states)
+    costs = sum(cost_of(objective, term, states) for term in TERMS)
+    assert torch.allclose(total.cost, costs)
+    assert torch.allclose(total.hessian, total.hessian.mT)
+    assert torch.linalg.eigvalsh(total.hessian).min() > -1e-8 * total.hessian.abs().max()
+
+
+def test_data_term_is_geman_mcclure_per_coordinate():
+    difference = torch.tensor([[[30.0, 400.0]]], dtype=torch.float64)
+    jacobian = torch.eye(2, dtype=torch.float64)[None, None]
+    found = data_term(difference, jacobian, torch.tensor([[0.5]], dtype=torch.float64), 100.0)
+    rho_squared = [100**2 * x**2 / (100**2 + x**2) for x in (30, 400)]
+    assert found.cost.item() == pytest.approx(0.5 * 0.25 * sum(rho_squared))
+
+
+def test_an_infinite_sigma_gives_plain_squares():
+    difference = torch.tensor([[[3.0, -4.0]]], dtype=torch.float64)
+    jacobian = torch.eye(2, dtype=torch.float64)[None, None]
+    found = data_term(difference, jacobian, torch.ones(1, 1, dtype=torch.float64), torch.inf)
+    assert found.cost.item() == pytest.approx(12.5)
+    assert torch.allclose(found.gradient, torch.tensor([[3.0, -4.0]], dtype=torch.float64))
+    assert torch.allclose(found.hessian[0], torch.eye(2, dtype=torch.float64))
+
+
+def test_student_term_is_a_t_like_density_per_joint():
+    difference = torch.tensor([[[3.0, -4.0], [0.1, 0.0]]], dtype=torch.float64)
+    jacobian = torch.randn(1, 2, 2, 3, dtype=torch.float64)
+    weight = torch.tensor([[2.0, 10.0]], dtype=torch.float64)
+    found = student_data_term(difference, jacobian, weight, 3.0)
+    expected = 0.5 * 9 * (np.log(1 + 100 / 9) + np.log(1 + 1 / 9))
+    assert found.cost.item() == pytest.approx(expected)
+    h = 1e-6
+    for column in range(3):
+        costs = [
+            student_data_term(
+                difference + s * h * jacobian[..., column], jacobian, weight, 3.0
+            ).cost
+            for s in (1, -1)
+        ]
+        slope = (costs[0] - costs[1]) / (2 * h)
+        assert slope.item() == pytest.approx(found.gradient[0, column].item(), rel=1e-5)
+
+
+def test_pose_prior_is_the_least_of_the_components():
+    prior = toy_prior()
+    pose = np.random.default_rng(5).normal(0, 0.5, (1, 69))
+    roots = [np.sqrt(np.linalg.det(c)) for c in prior.covars]
+    energies = []
+    for mean, covar, weight, root in zip(
+        prior.means, prior.covars, prior.weights, roots, strict=True
+    ):
+        d = pose[0] - mean
+        released = weight / ((2 * np.pi) ** 34.5 * root / min(roots))
+        energies.append(0.5 * d @ np.linalg.solve(covar, d) - np.log(released))
+    constant = 34.5 * np.log(2 * np.pi)  # the project leaves it out
+    found = pose_prior_term(torch.as_tensor(pose), MaxMixture(prior), weight=2.0)
+    assert found.cost.item() == pytest.approx(0.5 * 4 * (min(energies) - constant))
+
+
+def test_bending_punishes_the_impossible_side_of_each_joint():
+    # entries of the 72-vector: 55 left elbow, 58 right elbow, 12 left knee, 15 right knee
+    for entry, impossible in ((55, 1), (58, -1), (12, -1), (15, -1)):
+        pose = torch.zeros(2, 69, dtype=torch.float64)
+        pose[0, entry - 3], pose[1, entry - 3] = impossible, -impossible
+        cost = bending_term(pose, weight=1.0).cost
+        expected = [0.5 * 100 * (3 + np.exp(2.0 * s)) for s in (1, -1)]
+        assert cost.tolist() == pytest.approx(expected)
+
+
+def test_shape_and_depth_are_weighted_squares():
+    betas = torch.tensor([[1.0, -2.0]], dtype=torch.float64)
+    assert shape_term(betas, 3.0).cost.item() == pytest.approx(0.5 * 9 * 5)
+    z, target = (torch.tensor([v], dtype=torch.float64) for v in (3.0, 2.5))
+    assert depth_term(z, target, torch.full_like(z, 100.0)).cost.item() == pytest.approx(
+        0.5 * 50**2
+    )
+
+
+def test_a_missing_joint_has_no_influence_whatever_it_holds(objective, states):
+    seen = objective.observations
+    weight = seen.weight.clone()
+    weight[:, 5] = 0
+    costs = []
+    for value in (0.0, 1e9, torch.nan):
+        xy = seen.xy.clone()
+        xy[:, 5] = value
+        other = with_observations(objective, replace(seen, xy=xy, weight=weight))
+        costs.append(other.linearize(states).cost)
+    assert torch.equal(costs[0], costs[1])
+    assert torch.equal(costs[0], costs[2])
+
+
+def test_a_step_is_laid_out_as_the_unknowns_say():
+    unknowns = Unknowns(root=True, joints=(1, 4), n_betas=4, transl=True)
+    assert unknowns.pose_entries == [0, 1, 2, 9, 10, 11]
+    assert (unknowns.pose, unknowns.betas) == (slice(3, 9), slice(9, 13))
+    assert (unknowns.translation, unknowns.size) == (slice(13, 16), 16)
+    assert Unknowns(root=False, joints=(), n_betas=0, transl=True).size == 3
+
+
+def test_leaving_joints_to_the_prior_changes_neither_the_least_cost_nor_where_it_is(states):
+    """The other joints at their conditional mean: as if the solver had found them."""
+    prior = toy_prior()
+    entries = Unknowns(True, (1, 2, 4, 5, 9), 0, False).pose_entries
+    part, whole = MaxMixture(prior, entries=entries), MaxMixture(prior)
+    pose = states[:, 4:73]
+    energy, pull, component = part(pose)
+    completed = part.complete(pose)
+    assert torch.equal(completed[:, entries], pose[:, entries])
+    full_energy, full_pull, full_component = whole(completed)
+    assert torch.equal(component, full_component)
+    assert torch.allclose(energy, full_energy)
+    assert torch.allclose(pull, full_pull[:, entries])
+    rest = sorted(set(range(69)) - set(entries))
+    assert full_pull[:, rest].abs().max() < 1e-9  # nothing to gain by moving them

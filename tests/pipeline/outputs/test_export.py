@@ -1,0 +1,262 @@
+"""What lands in the output folder, and the table at the end."""
+
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from rich.console import Console
+
+from fitting.joints import LSP_14
+from fitting.trail import TERMS
+from fitting.result import FitResult
+from fitting.solver.status import Status
+from pipeline.outputs import report
+from pipeline.storage.cache import Cache, to_arrays
+from pipeline.inputs.clips import Photos, Skipped
+from pipeline.outputs.export import CONVENTION, export
+from pipeline.stages.render import PictureFile
+from pipeline.stages.stage import Job
+from tests.pipeline.fake_detector import fit_result, photo
+
+KEY = "5a" * 32
+STEPS = ("start", "camera", "1", "2", "3", "3 (2)")
+
+
+def two_people() -> FitResult:
+    """Two people in two frames each; one row of the second was skipped."""
+    result = fit_result(4)
+    on = np.ones((4, 6, 7), bool)
+    on[0, 1:5] = False
+    on[1] = False
+    return replace(
+        result,
+        stage_terms=np.arange(4 * 6 * 7).reshape(4, 6, 7) * 10.0002,  # rounded to 4 digits
+        stage_on=on,
+        frame=np.array([0, 0, 1, 1], np.int32),
+        track=np.array([0, 1, 0, 1], np.int32),
+        reprojection_error=np.array([2.0, 5.0, 4.0, 999.0]),
+        expected_error=np.array([0.03, 0.0, 0.05, 0.0]),
+        status=np.array([Status.CONVERGED, Status.STALLED, 1, Status.SKIPPED], np.int32),
+    )
+
+
+def job_of(folder: Path, result: FitResult, *, key: str = KEY, rendered: bool = True) -> Job:
+    """A photo with results as the stages leave them."""
+    path = folder / "in" / "a photo.png"
+    path.parent.mkdir(exist_ok=True)
+    Pillow.fromarray(photo(90)).save(path)
+    (clip,), _ = Photos(str(path)).clips()
+    cache = Cache(folder / "cache")
+    stages = {"stages": [{"name": "1"}, {"name": "2"}, {"name": "3"}], "refine": [{"name": "3"}]}
+    config = {"gender": "female", **stages}
+    made = {"seconds": 1.25, "config": config, "files": {"body": "0badb0d1"}}
+    results = {"fit": cache.store("fit", clip.name, key, result, made)}
+    if rendered:
+        picture = PictureFile(np.frombuffer(b"jpeg bytes", np.uint8), ".jpg")
+        stored = cache.store("render", clip.name, key, picture, {"seconds": 0.5})
+        results["render"] = replace(stored, cached=True)
+    return Job(clip, results)
+
+
+def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
+    job = job_of(tmp_path, two_people())
+    lost = Skipped(Path("in/notes.jpg"), "in/notes.jpg: not a picture")
+    summary = export([job], [lost], tmp_path / "out")
+    assert summary == json.loads((tmp_path / "out/summary.json").read_text())
+    off = dict.fromkeys(TERMS, "off")
+    first = dict(zip(TERMS, range(0, 70, 10), strict=True))
+    last = dict(zip(TERMS, range(350, 420, 10), strict=True))
+    assert summary == {
+        "fitted": 1,
+        "skipped": 1,
+        "people": 2,
+        "seconds_computing": {"fit": 1.25, "render": 0.0},
+        "inputs": [
+            {
+                "name": "a_photo",
+                "source": str(job.clip.path),
+                "status": "fitted",
+                "people": [
+                    {
+                        "track": 0, "frames": 2, "status": {"converged": 1, "max_iterations": 1},
+                        "reprojection_error_px": 3.0, "expected_error_mm": 40.0,
+                        "focal_length_px": 160.0,
+                        "terms": {
+                            "start": first, "camera": off, "1": off, "2": off, "3": off,
+                            "3 (2)": last,
+                        },
+                    },
+                    {
+                        "track": 1, "frames": 2, "status": {"skipped": 1, "stalled": 1},
+                        "reprojection_error_px": 5.0, "expected_error_mm": None,
+                        "focal_length_px": 160.0,
+                        "terms": dict.fromkeys(STEPS, off),
+                    },
+                ],
+                "seconds": {"fit": 1.25, "render": 0.5},
+                "cached": {"fit": False, "render": True},
+                "files": {"parameters": "a_photo.npz", "picture": "a_photo.jpg"},
+            },
+            {
+                "name": "notes.jpg", "source": "in/notes.jpg", "status": "skipped",
+                "reason": "in/notes.jpg: not a picture",
+            },
+        ],
+    }  # fmt: skip
+    assert (tmp_path / "out/a_photo.jpg").read_bytes() == b"jpeg bytes"
+
+
+def test_a_person_who_was_never_fitted_has_no_error(tmp_path: Path) -> None:
+    result = replace(two_people(), status=np.array([0, 4, 0, 4], np.int32))
+    (entry,) = export([job_of(tmp_path, result)], [], tmp_path / "out")["inputs"]
+    assert [p["reprojection_error_px"] for p in entry["people"]] == [3.0, None]
+    assert [bool(p["terms"]) for p in entry["people"]] == [True, False]
+
+
+def test_names_in_the_summary_are_unique(tmp_path: Path) -> None:
+    paths = [Path("a_photo"), Path("x/b.jpg"), Path("y/b.jpg"), Path("b.png")]
+    skipped = [Skipped(path, "empty") for path in paths]
+    summary = export([job_of(tmp_path, two_people())], skipped, tmp_path / "out")
+    names = [entry["name"] for entry in summary["inputs"]]
+    assert len(set(names[:1] + names[2:])) == len(names) - 1
+    assert names[2:] == ["b.jpg", "y/b.jpg", "b.png"]
+
+
+def test_the_parameters_are_every_field_and_what_is_needed_to_use_them(tmp_path: Path) -> None:
+    result = two_people()
+    job = job_of(tmp_path, result)
+    export([job], [], tmp_path / "out")
+    with np.load(tmp_path / "out/a_photo.npz", allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive}
+    expected = to_arrays(result)
+    own = {field.name for field in fields(FitResult)} - {"params", "camera", "trail"}
+    smplx = {"betas", "global_orient", "body_pose", "transl"}
+    steps = {f"stage_{name}" for name in smplx}
+    assert own | smplx | steps | {"focal_length", "center"} == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(arrays[name], array, err_msg=name)
+    assert arrays["body_pose"].shape == (4, 69)
+    assert tuple(arrays["joint_names"]) == LSP_14
+    assert tuple(arrays["term_names"]) == TERMS
+    assert tuple(arrays["stage_names"]) == STEPS
+    assert arrays["status_names"][arrays["status"]].tolist() == [
+        "converged", "stalled", "max_iterations", "skipped",
+    ]  # fmt: skip
+    assert arrays["image_size"].tolist() == [96, 128]
+    assert arrays["fps"] == 0
+    assert str(arrays["source"]) == str(job.clip.path)
+    assert str(arrays["convention"]) == CONVENTION
+    assert (str(arrays["gender"]), str(arrays["body_sha256"])) == ("female", "0badb0d1")
+    assert str(arrays["fit_key"]) == KEY
+
+
+def test_the_same_results_are_not_written_again(tmp_path: Path) -> None:
+    job, out = job_of(tmp_path, two_people()), tmp_path / "out"
+    export([job], [], out)
+    before = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
+    export([job], [], out)
+    assert {path.name: path.stat().st_mtime_ns for path in out.iterdir()} == before
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no zip", b"text"], ids=repr)
+def test_damaged_outputs_are_replaced(damage: bytes, tmp_path: Path) -> None:
+    job, out = job_of(tmp_path, two_people()), tmp_path / "out"
+    export([job], [], out)
+    for name in ("a_photo.npz", "a_photo.jpg", "summary.json"):
+        (out / name).write_bytes(damage)
+    export([job], [], out)
+    with np.load(out / "a_photo.npz") as archive:
+        assert str(archive["fit_key"]) == KEY
+    assert (out / "a_photo.jpg").read_bytes() == b"jpeg bytes"
+    assert json.loads((out / "summary.json").read_text())["fitted"] == 1
+
+
+def test_another_fit_replaces_the_parameters(tmp_path: Path) -> None:
+    export([job_of(tmp_path, two_people())], [], tmp_path / "out")
+    other = replace(two_people(), cost=np.arange(4.0))
+    export([job_of(tmp_path, other, key="6b" * 32)], [], tmp_path / "out")
+    with np.load(tmp_path / "out/a_photo.npz") as archive:
+        assert archive["cost"].tolist() == [0, 1, 2, 3]
+
+
+def test_without_pictures_there_are_parameters_only(tmp_path: Path) -> None:
+    (entry,) = export([job_of(tmp_path, two_people(), rendered=False)], [], tmp_path / "out")[
+        "inputs"
+    ]
+    assert entry["files"] == {"parameters": "a_photo.npz"}
+    assert not (tmp_path / "out/a_photo.jpg").exists()
+
+
+def printed(summary: dict[str, Any], monkeypatch: pytest.MonkeyPatch, width: int = 80) -> str:
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    monkeypatch.setattr(report, "console", console)
+    with console.file:
+        report.print_summary(summary, Path("outputs"))
+        return console.export_text()
+
+
+def entry(name: str, *errors: float | None, cached: int = 0, **status: int) -> dict[str, Any]:
+    stages = ("detect", "remap", "fit", "render")
+    people = [
+        {
+            "reprojection_error_px": error,
+            "expected_error_mm": error and 20 * error,
+            "status": status or {"converged": 1},
+        }
+        for error in errors
+    ]
+    return {
+        "name": name, "status": "fitted", "people": people,
+        "seconds": dict.fromkeys(stages, 0.5),
+        "cached": {stage: i < cached for i, stage in enumerate(stages)},
+    }  # fmt: skip
+
+
+def test_a_long_table_is_cut_and_says_where_the_rest_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = [entry(f"case{i}", 1.0) for i in range(130)]
+    text = printed({"fitted": 130, "skipped": 0, "inputs": inputs}, monkeypatch)
+    assert "case99 " in text
+    assert "case100" not in text
+    assert "and 30 more, in outputs/summary.json" in text
+
+
+def test_long_names_can_be_told_apart_in_a_table_of_80_columns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    long = "holiday_2026-07-14_at_the_beach_with_everybody_number_00"
+    summary = {
+        "fitted": 3, "skipped": 1,
+        "inputs": [
+            entry(f"{long}1", 3.14159, cached=4),
+            entry(f"{long}2", 10.0, 2.0, None, 6.3, cached=1, stalled=1),
+            entry("[bold]x", None),
+            {
+                "name": "b.jpg", "status": "skipped",
+                "reason": f"in/{long}.jpg: the picture is damaged or cut short: copy it again",
+            },
+        ],
+    }  # fmt: skip
+    text = printed(summary, monkeypatch)
+    lines = text.splitlines()
+    joined = text.replace("\n", "").replace(" ", "")
+    first = next(line for line in lines if "3.1" in line).split()
+    assert first[-5:] == ["1", "3.1", "63", "0.00", "all"]
+    second = next(line for line in lines if "2.0-10.0" in line).split()
+    assert second[-8:] == ["4", "2.0-10.0", "40-200", "1.50", "1", "of", "4", "stalled"]
+    assert "…" not in text
+    assert "00 1" in text or "001" in joined
+    assert "[bold]x" in text
+    assert f"skipped in/{long}.jpg: the picture is damaged or cut short: copy it again" in text
+    assert "3 fitted, 1 skipped" in text
+    assert all(len(line) <= 80 for line in lines if "skipped" not in line and "Results" not in line)
+
+
+def test_a_table_of_nothing_fitted_is_only_its_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = [{"name": "a.jpg", "status": "skipped", "reason": "a.jpg: empty"}]
+    text = printed({"fitted": 0, "skipped": 1, "inputs": inputs}, monkeypatch)
+    assert "people" not in text
+    assert "skipped a.jpg: empty" in text
