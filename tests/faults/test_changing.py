@@ -92,7 +92,7 @@ def test_gone_after_it_was_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_gone_when_the_results_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "in", a=50, b=60)
-    export = pipeline.outputs.export
+    export = pipeline.export
 
     def late(*arguments: Any) -> Any:
         (tmp_path / "in/b.png").unlink()
