@@ -17,12 +17,12 @@ import torch
 
 from benchmarks.fit_speed import config_of, people, with_contacts
 from fitting import smplify
-from fitting.objective import objective
-from fitting.solver import levenberg_marquardt
 from fitting.body.kinematics import Kinematics
+from fitting.objective import objective
 from fitting.objective.interpenetration import Interpenetration
 from fitting.objective.objective import Objective
 from fitting.objective.point_jacobian import PointJacobian
+from fitting.solver import levenberg_marquardt
 from fitting.solver.levenberg_marquardt import Linearization
 
 PARTS = (
