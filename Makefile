@@ -42,7 +42,7 @@ torture: setup
 
 lint: setup
 	$(INSTALL) --extra test --extra dev
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/basedpyright && $(BIN)/lint-imports
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/basedpyright && $(BIN)/lint-imports --no-cache
 
 constraints: setup
 	$(INSTALL) --extra test --extra tools --extra dev

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from fitting.joints import LSP_14
-from fitting.trail import TERMS, step_names
 from fitting.result import FitResult
 from fitting.solver.status import Status
-from pipeline.storage.cache import check, npz_bytes, opened, to_arrays
+from fitting.trail import TERMS, step_names
 from pipeline.inputs.clips import Skipped
 from pipeline.inputs.images import ClipError
 from pipeline.stages.stage import Job
+from pipeline.storage.cache import check, npz_bytes, opened, to_arrays
 from pipeline.storage.whole_files import replacing
 
 CONVENTION = (

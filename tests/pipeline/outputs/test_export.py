@@ -11,15 +11,15 @@ from PIL import Image as Pillow
 from rich.console import Console
 
 from fitting.joints import LSP_14
-from fitting.trail import TERMS
 from fitting.result import FitResult
 from fitting.solver.status import Status
-from pipeline.outputs import report
-from pipeline.storage.cache import Cache, to_arrays
+from fitting.trail import TERMS
 from pipeline.inputs.clips import Photos, Skipped
+from pipeline.outputs import report
 from pipeline.outputs.export import CONVENTION, export
 from pipeline.stages.render import PictureFile
 from pipeline.stages.stage import Job
+from pipeline.storage.cache import Cache, to_arrays
 from tests.pipeline.fake_detector import fit_result, photo
 
 KEY = "5a" * 32
