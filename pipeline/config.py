@@ -1,5 +1,6 @@
 """The one gate between Hydra's configuration and typed values: below it no DictConfig."""
 
+import logging
 import re
 from dataclasses import dataclass, fields, is_dataclass
 from difflib import get_close_matches
@@ -15,6 +16,8 @@ from fitting.fit_config import FitConfig
 from pipeline.drawing.rasterizers import Backend
 
 ROOT = Path(__file__).resolve().parent.parent
+_MOVED = {"show": "progress", "release_layout": "release"}  # keys of runtime -> formats of export
+_log = logging.getLogger(__name__)
 
 
 class ConfigError(Exception):
@@ -89,8 +92,7 @@ class RuntimeConfig:
         threads: CPU threads of torch.
         batch_size: people per solve, and crops per forward pass of mmpose.
         cache_dir, output_dir, weights_dir: folders, relative to the working directory.
-        show: also write an animation of the fit.
-        release_layout: results are also written as the release of SMPLify does.
+        show, release_layout: where these were before they were formats of `export`.
     """
 
     device: str = MISSING
@@ -112,8 +114,8 @@ class RuntimeConfig:
 
 @dataclass
 class Config:
-    """Everything a run needs. `data` and `detector` are objects of the classes their groups name
-    (`_target_`), the only two plug points."""
+    """Everything a run needs. `data`, `detector` and each format of `export` are objects of the
+    classes that their groups name (`_target_`), the only plug points."""
 
     data: Any = MISSING
     detector: Any = MISSING
@@ -122,6 +124,7 @@ class Config:
     fit: FitConfig = MISSING
     render: RenderConfig = MISSING
     models: ModelsConfig = MISSING
+    export: dict[str, Any] = MISSING
     runtime: RuntimeConfig = MISSING
 
 
@@ -135,11 +138,28 @@ def to_config(cfg: DictConfig) -> Config:
     for name in Config.__dataclass_fields__:
         if name not in cfg:
             raise ConfigError(f"{name}: this group is missing")
-        groups[name] = _typed(name, cfg[name])
+        groups[name] = _formats(cfg[name]) if name == "export" else _typed(name, cfg[name])
     for name in map(str, cfg):
         if name not in groups:
             raise ConfigError(f"{name}: no such group, {_instead(name, list(groups))}")
-    return Config(**groups)
+    config = Config(**groups)
+    _add_moved(config)
+    return config
+
+
+def _formats(values: Any) -> dict[str, Any]:
+    """Each format of `export` as an object of its class."""
+    if not isinstance(values, DictConfig):
+        raise ConfigError(f"export: expected a list of formats, got {values!r}")
+    return {str(name): _typed(f"export.{name}", values[name]) for name in values}
+
+
+def _add_moved(config: Config) -> None:
+    """Formats that are asked for by keys of before."""
+    for key, name in _MOVED.items():
+        if getattr(config.runtime, key) and name not in config.export:
+            _log.warning("runtime.%s=true is now +export=%s, and means that", key, name)
+            config.export |= _formats(OmegaConf.load(ROOT / f"conf/export/{name}.yaml"))
 
 
 def _typed(group: str, values: Any) -> Any:
@@ -150,13 +170,15 @@ def _typed(group: str, values: Any) -> Any:
     try:
         # A copy without Hydra's struct flag; interpolations may point out of the group.
         own = OmegaConf.create(OmegaConf.to_container(values, resolve=True))
-        target = group in ("data", "detector")
-        kind = _target(group, own) if target else Config.__annotations__[group]
+        plug = group in ("data", "detector") or group.startswith("export.")
+        kind = _target(group, own) if plug else Config.__annotations__[group]
         _check_records(kind, own)
         return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), own))
     except OmegaConfBaseException as error:
         key = error.full_key or ""
-        if key.split(".")[0] != group:  # only a failed interpolation counts from the root
+        if not f"{key}.".startswith(
+            f"{group}."
+        ):  # only a failed interpolation counts from the root
             key = f"{group}.{key}".rstrip(".")
         raise ConfigError(f"{key}: {_problem(key, error)}") from error
     except (ValueError, TypeError) as error:

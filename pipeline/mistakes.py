@@ -20,19 +20,35 @@ def explained(words: list[str]) -> str | None:
     Args:
         words: as on the command line, `key=value`; those that add or remove keys are trusted.
     """
-    pairs = [word.split("=", 1) for word in words if "=" in word and word[0] not in "+~-"]
+    added = [word.removeprefix("+") for word in words if word.startswith(("export=", "+export="))]
+    plain = [word for word in words if word[0] not in "+~-" and word not in added]
+    pairs = [word.split("=", 1) for word in plain if "=" in word]
     groups = {path.name for path in _CONF.iterdir() if path.is_dir()}
     choices = []
-    for key, value in pairs:
+    for key, value in [*pairs, *(word.split("=", 1) for word in added)]:
         if key in groups:
-            options = sorted(path.stem for path in (_CONF / key).glob("*.yaml"))
-            if value not in (*options, "null"):
-                return f"{key}: no such choice {value!r}, {_nearest(value, options)}"
+            wrong = _no_choice(key, value)
+            if wrong:
+                return wrong
             if value != "null":
                 choices.append(f"{key}={value}")
     cfg = _composed(*choices)
     found = (_unknown(key, cfg, groups) for key, _ in pairs if key not in groups)
     return next((text for text in found if text), None)
+
+
+def _no_choice(group: str, value: str) -> str | None:
+    """What is wrong with a choice of a group; a list of formats is several of them."""
+    options = sorted(path.stem for path in (_CONF / group).glob("*.yaml"))
+    names = [value]
+    if group == "export":
+        names = [name.strip() for name in value.strip("[]").split(",")]
+        if len(names) > 1 and value[0] != "[":
+            return f"export: several formats are a list, did you mean export=[{value}]?"
+    for name in names:
+        if name not in (*options, "null", ""):
+            return f"{group}: no such choice {name!r}, {_nearest(name, options)}"
+    return None
 
 
 @cache

@@ -7,38 +7,32 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Config, ConfigError, Picture, RuntimeConfig
+from pipeline.config import Config, ConfigError, RuntimeConfig
 from pipeline.evaluation.evaluate import KnowsTruth, write_evaluation
 from pipeline.evaluation.run_report import write_report
 from pipeline.inputs.clips import Clip, Skipped
 from pipeline.outputs.export import export
-from pipeline.outputs.release_layout import write_release_layout
 from pipeline.outputs.report import print_metrics, print_summary, progress_bars
 from pipeline.stages.detect import detect_stage
 from pipeline.stages.fit import fit_stage
-from pipeline.stages.progress import progress_stage
 from pipeline.stages.remap import remap_stage
-from pipeline.stages.render import render_stage
 from pipeline.stages.stage import Job, Stage, by_settings, run_stage
 from pipeline.storage.cache import Cache
 from pipeline.storage.whole_files import sweep
-
-RELEASE = "release"  # folder in the outputs, of runtime.release_layout
 
 _log = logging.getLogger(__name__)
 
 
 def stages_of(config: Config) -> list[Stage]:
-    """The stages in order; what a stage needs is named here and nowhere else."""
+    """The stages in order, and after them those that the formats of `export` ask for."""
     stages = [
         detect_stage(config.detector, config.runtime),
         remap_stage(config.remap, config.data.people, config.tracking),
         fit_stage(config.fit, config.models, config.runtime),
     ]
-    if config.render.picture is not Picture.none:
-        stages.append(render_stage(config.render, config.fit, config.models, config.runtime))
-    if config.runtime.show:
-        stages.append(progress_stage(config.render, config.fit, config.models, config.runtime))
+    for writer in config.export.values():
+        known = {stage.name for stage in stages}
+        stages += [stage for stage in writer.stages(config) if stage.name not in known]
     return stages
 
 
@@ -66,9 +60,7 @@ def run(config: Config) -> dict[str, Any]:
     _report(skipped)
     _sweep(config.runtime)
     jobs, stopped, dropped = through(stages, clips, config.runtime)
-    summary = export(jobs, skipped + dropped, folder)
-    if config.runtime.release_layout:
-        write_release_layout(jobs, folder / RELEASE)
+    summary = export(jobs, skipped + dropped, config)
     print_summary(summary, folder)
     if isinstance(config.data, KnowsTruth):
         evaluation = config.data.evaluate(jobs + stopped, config)
@@ -105,9 +97,8 @@ def through(
 
 def _sweep(runtime: RuntimeConfig) -> None:
     """Remove what earlier runs that were killed left half written."""
-    folder = Path(runtime.output_dir)
     sweep(Path(runtime.cache_dir), deep=True)
-    for place in (folder, folder / RELEASE, Path(tempfile.gettempdir())):
+    for place in (Path(runtime.output_dir), Path(tempfile.gettempdir())):
         sweep(place)
 
 

@@ -1,20 +1,32 @@
-"""Results as the public release of SMPLify writes them, for scripts that read those."""
+"""`export=[release]`: results as the public release of SMPLify writes them, for its readers."""
 
 import io
 import logging
 import pickle
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as Pillow
 
 from fitting.result import FitResult
+from pipeline.outputs.writer import Run, Writer, write_file
 from pipeline.stages.stage import Job
-from pipeline.storage.whole_files import replacing
+from pipeline.storage.whole_files import sweep
 
 _log = logging.getLogger(__name__)
 _PROTOCOL = 2  # the highest that Python 2 reads
+FOLDER = "release"  # in the outputs
+
+
+@dataclass
+class ReleaseLayout(Writer):
+    """release/NNNN.pkl and NNNN.png for every photo of one person."""
+
+    def close(self, run: Run) -> None:
+        """Write them at the end: a number is a photo's place among all inputs."""
+        write_release_layout(run.jobs, run.folder / FOLDER)
 
 
 def write_release_layout(jobs: list[Job], folder: Path) -> None:
@@ -24,6 +36,7 @@ def write_release_layout(jobs: list[Job], folder: Path) -> None:
     Only numpy arrays are in the pickle, by names that old numpy knows: see `release_values`.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
     for place, job in enumerate(jobs):
         result = job.results["fit"].load()
         if len(result) != 1 or job.clip.video:
@@ -35,10 +48,10 @@ def write_release_layout(jobs: list[Job], folder: Path) -> None:
         lsp = re.fullmatch(r"im(\d{4})", job.clip.name)
         stem = f"{int(lsp[1]) - 1 if lsp else place:04d}"
         values = release_values(result, job.clip.fit_scale)
-        _write(folder / f"{stem}.pkl", pickle.dumps(values, protocol=_PROTOCOL))
+        write_file(folder / f"{stem}.pkl", pickle.dumps(values, protocol=_PROTOCOL))
         if "render" in job.results:
             content = job.results["render"].load().content.tobytes()
-            _write(folder / f"{stem}.png", _png(content))
+            write_file(folder / f"{stem}.png", _png(content))
 
 
 def release_values(result: FitResult, fit_scale: float) -> dict[str, np.ndarray]:
@@ -67,8 +80,3 @@ def _png(picture: bytes) -> bytes:
     with Pillow.open(io.BytesIO(picture)) as image:
         image.save(buffer, format="PNG")
     return buffer.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)

@@ -1,4 +1,4 @@
-"""With runtime.show: the fit at work, an mp4 of the bodies over the photo from stage to stage."""
+"""With +export=progress: the fit at work, an mp4 of the bodies over the photo, stage by stage."""
 
 from collections.abc import Iterator
 from contextlib import closing

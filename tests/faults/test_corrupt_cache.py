@@ -102,7 +102,7 @@ def test_a_run_over_a_damaged_cache(
 def test_a_run_over_a_damaged_cache_10_times(tmp_path: Path, tell: Callable[[str], None]) -> None:
     """With animations, and any kind of damage to about half of the files."""
     write_both(tmp_path / "in", 2)
-    config = cheap(tmp_path / "in", tmp_path, "runtime.show=true")
+    config = cheap(tmp_path / "in", tmp_path, "+export=progress")
     pipeline.run(config)
     shutil.copytree(tmp_path / "output", tmp_path / "expected")
     rng, damaged = np.random.default_rng(3), 0

@@ -49,7 +49,7 @@ def test_a_run_writes_into_its_folders_alone_and_asks_for_no_network(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
     write_both(tmp_path / "in", 1)
-    config = cheap(tmp_path / "in", tmp_path / "run", "runtime.release_layout=true")
+    config = cheap(tmp_path / "in", tmp_path / "run", "+export=release")
     (tmp_path / "run").mkdir()
     ended = watched(config, tmp_path, tmp_path / "tmp")
     assert ended.code == 0, ended.said

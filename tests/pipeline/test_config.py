@@ -66,14 +66,16 @@ def test_every_option_composes_and_has_the_right_types(option: str) -> None:
     assert isinstance(result.fit, FitConfig)
     if group not in ("experiment", "data") and name != "synthetic":
         assert result == config("data.path=x", *extra, option)
-    target = OmegaConf.load(CONF / group / f"{name}.yaml").get("_target_")
+    file = OmegaConf.load(CONF / group / f"{name}.yaml")
+    made = result.export[name] if group == "export" else getattr(result, group, None)
+    target = (file[name] if group == "export" else file).get("_target_")
     if target:
-        assert type(getattr(result, group)).__name__ == target.rpartition(".")[2]
+        assert type(made).__name__ == target.rpartition(".")[2]
 
 
 def test_all_groups_have_files() -> None:
     assert {option.split("=")[0] for option in OPTIONS} == {
-        "data", "detector", "fit", "render", "experiment",
+        "data", "detector", "fit", "render", "export", "experiment",
     }  # fmt: skip
 
 
@@ -105,7 +107,32 @@ def test_the_release_s_protocol_on_lsp() -> None:
     assert result.detector.path == "r/est_joints.npz"
     assert (result.fit.focal_length, result.fit.reference_torso) == ("5000", 0)
     assert result.remap.min_confidence == 0
-    assert result.runtime.release_layout
+    assert list(result.export) == ["npz", "picture", "release"]
+
+
+@pytest.mark.parametrize(
+    ("words", "formats"),
+    [
+        ((), ["npz", "picture"]),
+        (("export=[release,npz]",), ["release", "npz"]),
+        (("export=npz",), ["npz"]),
+        (("+export=progress",), ["npz", "picture", "progress"]),
+        (("export=[]",), []),
+    ],
+    ids=str,
+)
+def test_formats_are_a_list(words: tuple[str, ...], formats: list[str]) -> None:
+    assert list(config("data.path=x", *words).export) == formats
+
+
+@pytest.mark.parametrize(("key", "name"), [("show", "progress"), ("release_layout", "release")])
+def test_keys_of_before_still_choose_their_format_and_say_so(
+    key: str, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = config("data.path=x", f"runtime.{key}=true")
+    assert result.export == config("data.path=x", f"+export={name}").export
+    (record,) = caplog.records
+    assert record.getMessage() == f"runtime.{key}=true is now +export={name}, and means that"
 
 
 def test_synthetic_data_brings_its_detector_and_draws_no_pictures() -> None:
@@ -162,6 +189,11 @@ WRONG = {
     "data=synthetic data.seed=-1": r"^data\.seed: expected 0 or more, got -1",
     "data.path=x detector=synthetic": r"^data\.seed: .*not found|^detector\.seed: .*data\.seed",
     "data.path=x ~render": r"^render: this group is missing",
+    "data.path=x +export.npz.size=3": r"^export\.npz\.size: no such key",
+    "data.path=x export.npz=3": r"^export\.npz: expected a group of keys, got 3",
+    "data.path=x export=npz": r"^export: expected a list of formats, got 'npz'",
+    "data.path=x +export.npz._target_=os.system": r"^export\.npz\._target_: expected a dataclass",
+    "data.path=x +export.obj.a=3": r"^export\.obj\._target_: missing",
     "data.path=x remap=null": r"^remap: expected a group of keys, got None",
     "data.path=${nowhere}": r"^data\.path: .*nowhere",
 }

@@ -36,6 +36,10 @@ MISTAKES = {
     "render=sidebyside": "render: no such choice 'sidebyside', did you mean side_by_side?",
     "render=off": "render: no such choice 'off', expected one of none, overlay, side_by_side",
     "render.opasity=1": "render.opasity: no such key, did you mean render.opacity?",
+    "export=gbl": "export: no such choice 'gbl', expected one of npz, picture, progress, release",
+    "export=[npz,pictures]": "export: no such choice 'pictures', did you mean picture?",
+    "+export=releas": "export: no such choice 'releas', did you mean release?",
+    "export=npz,picture": "export: several formats are a list, did you mean export=[npz,picture]?",
     "rendr=none": "rendr: no such key, did you mean render?",
     "runtime.devise=cuda": "runtime.devise: no such key, did you mean runtime.device?",
     "device=cuda": "device: no such key, did you mean runtime.device?",
@@ -56,7 +60,18 @@ def test_typical_mistakes(words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["data.path=x", "data=video data.stride=2", "+new=1", "~render", "--help", "fit=null"]
+    "words",
+    [
+        "data.path=x",
+        "data=video data.stride=2",
+        "+new=1",
+        "~render",
+        "--help",
+        "fit=null",
+        "export=[]",
+        "export=[npz, picture]",
+        "+export=progress",
+    ],
 )
 def test_what_is_no_mistake_of_a_name(words: str) -> None:
     assert explained(words.split()) is None

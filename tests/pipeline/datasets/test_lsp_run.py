@@ -198,7 +198,7 @@ def test_bodies_by_gender_and_the_release_s_scale(root: Path, cases: Cases, tmp_
     found = write_detections(tmp_path / "est_joints.npz", xy, score)
     options = (
         f"data.genders={genders}", "data.fit_scale=2", "fit=smplify_release", "render=overlay",
-        "runtime.release_layout=true",
+        "+export=release",
     )  # fmt: skip
     pipeline.run(lsp_config(root, found, *options, n=2))
     arrays = [np.load(tmp_path / f"output/im{number}.npz") for number in (1001, 1002)]

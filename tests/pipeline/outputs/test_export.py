@@ -3,6 +3,7 @@
 import json
 from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,13 @@ from fitting.joints import LSP_14
 from fitting.result import FitResult
 from fitting.solver.status import Status
 from fitting.trail import TERMS
+from pipeline.config import Config
 from pipeline.inputs.clips import Photos, Skipped
 from pipeline.outputs import report
-from pipeline.outputs.export import CONVENTION, export
+from pipeline.outputs.export import export
+from pipeline.outputs.npz import CONVENTION, Npz
+from pipeline.outputs.pictures import Pictures
+from pipeline.outputs.writer import Files, Run, Writer
 from pipeline.stages.render import PictureFile
 from pipeline.stages.stage import Job
 from pipeline.storage.cache import Cache, to_arrays
@@ -62,10 +67,18 @@ def job_of(folder: Path, result: FitResult, *, key: str = KEY, rendered: bool = 
     return Job(clip, results)
 
 
+def settings(folder: Path, *writers: Any) -> Config:
+    """What `export` looks at."""
+    runtime: Any = SimpleNamespace(output_dir=str(folder))
+    return Config(
+        export={str(i): w for i, w in enumerate(writers or (Npz(), Pictures()))}, runtime=runtime
+    )
+
+
 def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
     job = job_of(tmp_path, two_people())
     lost = Skipped(Path("in/notes.jpg"), "in/notes.jpg: not a picture")
-    summary = export([job], [lost], tmp_path / "out")
+    summary = export([job], [lost], settings(tmp_path / "out"))
     assert summary == json.loads((tmp_path / "out/summary.json").read_text())
     off = dict.fromkeys(TERMS, "off")
     first = dict(zip(TERMS, range(0, 70, 10), strict=True))
@@ -112,7 +125,7 @@ def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
 
 def test_a_person_who_was_never_fitted_has_no_error(tmp_path: Path) -> None:
     result = replace(two_people(), status=np.array([0, 4, 0, 4], np.int32))
-    (entry,) = export([job_of(tmp_path, result)], [], tmp_path / "out")["inputs"]
+    (entry,) = export([job_of(tmp_path, result)], [], settings(tmp_path / "out"))["inputs"]
     assert [p["reprojection_error_px"] for p in entry["people"]] == [3.0, None]
     assert [bool(p["terms"]) for p in entry["people"]] == [True, False]
 
@@ -120,7 +133,7 @@ def test_a_person_who_was_never_fitted_has_no_error(tmp_path: Path) -> None:
 def test_names_in_the_summary_are_unique(tmp_path: Path) -> None:
     paths = [Path("a_photo"), Path("x/b.jpg"), Path("y/b.jpg"), Path("b.png")]
     skipped = [Skipped(path, "empty") for path in paths]
-    summary = export([job_of(tmp_path, two_people())], skipped, tmp_path / "out")
+    summary = export([job_of(tmp_path, two_people())], skipped, settings(tmp_path / "out"))
     names = [entry["name"] for entry in summary["inputs"]]
     assert len(set(names[:1] + names[2:])) == len(names) - 1
     assert names[2:] == ["b.jpg", "y/b.jpg", "b.png"]
@@ -129,7 +142,7 @@ def test_names_in_the_summary_are_unique(tmp_path: Path) -> None:
 def test_the_parameters_are_every_field_and_what_is_needed_to_use_them(tmp_path: Path) -> None:
     result = two_people()
     job = job_of(tmp_path, result)
-    export([job], [], tmp_path / "out")
+    export([job], [], settings(tmp_path / "out"))
     with np.load(tmp_path / "out/a_photo.npz", allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive}
     expected = to_arrays(result)
@@ -156,19 +169,19 @@ def test_the_parameters_are_every_field_and_what_is_needed_to_use_them(tmp_path:
 
 def test_the_same_results_are_not_written_again(tmp_path: Path) -> None:
     job, out = job_of(tmp_path, two_people()), tmp_path / "out"
-    export([job], [], out)
+    export([job], [], settings(out))
     before = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
-    export([job], [], out)
+    export([job], [], settings(out))
     assert {path.name: path.stat().st_mtime_ns for path in out.iterdir()} == before
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no zip", b"text"], ids=repr)
 def test_damaged_outputs_are_replaced(damage: bytes, tmp_path: Path) -> None:
     job, out = job_of(tmp_path, two_people()), tmp_path / "out"
-    export([job], [], out)
+    export([job], [], settings(out))
     for name in ("a_photo.npz", "a_photo.jpg", "summary.json"):
         (out / name).write_bytes(damage)
-    export([job], [], out)
+    export([job], [], settings(out))
     with np.load(out / "a_photo.npz") as archive:
         assert str(archive["fit_key"]) == KEY
     assert (out / "a_photo.jpg").read_bytes() == b"jpeg bytes"
@@ -176,19 +189,46 @@ def test_damaged_outputs_are_replaced(damage: bytes, tmp_path: Path) -> None:
 
 
 def test_another_fit_replaces_the_parameters(tmp_path: Path) -> None:
-    export([job_of(tmp_path, two_people())], [], tmp_path / "out")
+    export([job_of(tmp_path, two_people())], [], settings(tmp_path / "out"))
     other = replace(two_people(), cost=np.arange(4.0))
-    export([job_of(tmp_path, other, key="6b" * 32)], [], tmp_path / "out")
+    export([job_of(tmp_path, other, key="6b" * 32)], [], settings(tmp_path / "out"))
     with np.load(tmp_path / "out/a_photo.npz") as archive:
         assert archive["cost"].tolist() == [0, 1, 2, 3]
 
 
 def test_without_pictures_there_are_parameters_only(tmp_path: Path) -> None:
-    (entry,) = export([job_of(tmp_path, two_people(), rendered=False)], [], tmp_path / "out")[
-        "inputs"
-    ]
+    job = job_of(tmp_path, two_people(), rendered=False)
+    (entry,) = export([job], [], settings(tmp_path / "out"))["inputs"]
     assert entry["files"] == {"parameters": "a_photo.npz"}
     assert not (tmp_path / "out/a_photo.jpg").exists()
+
+
+class Notes(Writer):
+    """A format from outside: a text per input, and one of the run."""
+
+    def write(self, job: Job, folder: Path) -> Files:
+        (folder / f"{job.clip.name}.txt").write_text(f"{len(job.results['fit'].load())} rows")
+        return {"notes": [f"{job.clip.name}.txt"]}
+
+    def close(self, run: Run) -> None:
+        names = [entry["name"] for entry in run.summary["inputs"]]
+        (run.folder / "all.txt").write_text(f"{len(run.jobs)} of {names}")
+
+
+def test_a_format_is_one_class(tmp_path: Path) -> None:
+    job, lost = job_of(tmp_path, two_people()), Skipped(Path("b.jpg"), "b.jpg: empty")
+    out = tmp_path / "out"
+    summary = export([job], [lost], settings(out, Npz(), Notes()))
+    assert summary["inputs"][0]["files"] == {"parameters": "a_photo.npz", "notes": ["a_photo.txt"]}
+    assert (out / "a_photo.txt").read_text() == "4 rows"
+    assert (out / "all.txt").read_text() == "1 of ['a_photo', 'b.jpg']"
+
+
+def test_no_format_at_all_leaves_the_summary(tmp_path: Path) -> None:
+    config = settings(tmp_path / "out")
+    config.export = {}
+    export([job_of(tmp_path, two_people())], [], config)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["summary.json"]
 
 
 def printed(summary: dict[str, Any], monkeypatch: pytest.MonkeyPatch, width: int = 80) -> str:

@@ -43,7 +43,7 @@ from tests.pipeline.fake_detector import HEIGHT, WIDTH, FakeDetector, fit_result
 from tests.pipeline.test_run import config
 
 STEPS = 6  # fit=smplify: start, camera, four stages
-QUICK = ("runtime.show=true", "fit=smplify")
+QUICK = ("+export=progress", "fit=smplify")
 
 
 def read(path: Path) -> list[Image]:
@@ -137,7 +137,7 @@ class LateAndLarge(FakeDetector):
 def test_of_a_video_the_first_frame_with_people_is_shown_at_720_px(tmp_path: Path) -> None:
     frames = [np.full((10 * HEIGHT, 10 * WIDTH, 3), shade, np.uint8) for shade in (0, 0, 90, 150)]
     write_video(tmp_path / "clip.mp4", frames, fps=5)
-    quick = ("runtime.show=true", "fit.starts=1", "render=none")
+    quick = ("+export=progress", "fit.starts=1", "render=none")
     options = config(tmp_path, *quick, data=Video(str(tmp_path / "clip.mp4")))
     options.detector = LateAndLarge()
     (entry,) = pipeline.run(options)["inputs"]

@@ -1,0 +1,69 @@
+"""`export=[npz]`: every field of the fit, and what is needed to use it without this project."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fitting.joints import LSP_14
+from fitting.solver.status import Status
+from fitting.trail import TERMS, step_names
+from pipeline.outputs.writer import Files, Writer
+from pipeline.stages.stage import Job
+from pipeline.storage.cache import check, npz_bytes, opened, to_arrays
+from pipeline.storage.whole_files import replacing
+
+CONVENTION = (
+    "camera frame: OpenCV axes (x right, y down, z forward), metres, radians; smplx parameter "
+    "names and order, vertices = SMPL(betas, global_orient, body_pose) + transl; pixels of the "
+    "upright image, pixel centres at integers; joints in LSP order, person-centric"
+)
+
+
+@dataclass
+class Npz(Writer):
+    """<name>.npz: one row per person per frame, under smplx's names (docs/conventions.md)."""
+
+    def write(self, job: Job, folder: Path) -> Files:
+        """Write the parameters, unless those of this very fit are there."""
+        name = f"{job.clip.name}.npz"
+        identity = {"fit_key": job.results["fit"].key, "source": str(job.clip.path)}
+        if not _is_from(folder / name, identity):  # also spares opening a video, which imports cv2
+            content = npz_bytes(_arrays(job) | {k: np.array(text) for k, text in identity.items()})
+            with replacing(folder / name) as temporary:
+                temporary.write_bytes(content)
+        return {"parameters": name}
+
+
+def steps_of(job: Job) -> tuple[str, ...]:
+    """Names of the steps of the fit, as it was set when it was computed."""
+    config = job.results["fit"].provenance["config"]
+    return step_names(stage["name"] for stage in (*config["stages"], *config["refine"]))
+
+
+def _arrays(job: Job) -> dict[str, np.ndarray]:
+    fit, facts = job.results["fit"], job.clip.facts()
+    return to_arrays(fit.load()) | {
+        "joint_names": np.array(LSP_14),
+        "term_names": np.array(TERMS),
+        "stage_names": np.array(steps_of(job)),
+        "status_names": np.array([status.name.lower() for status in Status]),
+        "image_size": np.array(facts.image_size),
+        "fps": np.array(facts.fps or 0.0),  # 0 for a photo
+        "gender": np.array(fit.provenance["config"]["gender"]),
+        "body_sha256": np.array(fit.provenance["files"]["body"]),
+        "convention": np.array(CONVENTION),
+    }
+
+
+def _is_from(path: Path, identity: dict[str, str]) -> bool:
+    """Whether the parameters of this very fit are already there, undamaged."""
+    if not path.is_file():
+        return False
+    try:
+        with opened(path) as archive:
+            check(archive)
+            arrays = {name: archive[name] for name in identity if name in archive}
+    except Exception:  # as in Cache.find: damage can raise nearly anything
+        return False
+    return all(name in arrays and str(arrays[name]) == text for name, text in identity.items())

@@ -1,0 +1,64 @@
+"""What a finished job can be written as: the one protocol behind `export=[...]`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Config
+from pipeline.stages.stage import Job, Stage
+from pipeline.storage.whole_files import replacing
+
+Files = dict[str, str | list[str]]
+"""What was written: title -> path or paths below the output folder, as summary.json lists them."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run whose jobs are all written.
+
+    Args:
+        config: the settings.
+        jobs: what came through every stage, in the order of the inputs.
+        summary: what summary.json says.
+        folder: where outputs go.
+    """
+
+    config: Config
+    jobs: list[Job]
+    summary: dict[str, Any]
+    folder: Path
+
+
+class Writer:
+    """A format. Its class is a dataclass of its options, which conf/export/<name>.yaml names.
+
+    Every method has a default that does nothing: a format overrides those that it needs.
+    """
+
+    def stages(self, config: Config) -> list[Stage]:
+        """What has to be computed for it after the fit.
+
+        These stages are cached like any other, and one that several formats ask for runs once.
+        """
+        return []
+
+    def write(self, job: Job, folder: Path) -> Files:
+        """Write one job into the output folder, and say what was written.
+
+        Files are whole or absent, and those that are there already are left alone (`write_file`).
+
+        Raises:
+            ClipError: the job's input has gone or changed; the job counts as skipped.
+        """
+        return {}
+
+    def close(self, run: Run) -> None:
+        """Write what is about the run as a whole, after the last job and the summary."""
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a whole file, unless these very bytes are there."""
+    if path.is_file() and path.read_bytes() == content:
+        return
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
