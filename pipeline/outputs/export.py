@@ -1,7 +1,6 @@
 """What people want, from the cache to the output folder, in the formats that `export` lists."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from pipeline.config import Config
@@ -18,20 +17,20 @@ def export(jobs: list[Job], skipped: list[Skipped], config: Config) -> dict[str,
     Returns:
         The summary as it is in summary.json.
     """
-    folder, writers = Path(config.runtime.output_dir), list(config.export.values())
-    folder.mkdir(parents=True, exist_ok=True)
+    run, writers = Run(config, jobs), list(config.export.values())
+    run.folder.mkdir(parents=True, exist_ok=True)
     entries, skipped = [], list(skipped)
     for job in jobs:
         files: Files = {}
         try:
             for writer in writers:
-                files |= writer.write(job, folder)
+                files |= writer.write(job, run)
         except ClipError as error:  # gone since it was fitted
             skipped.append(Skipped(job.clip.path, str(error)))
         else:
             entries.append(fitted_entry(job, files))
     summary = summary_of(jobs, entries, skipped)
-    write_file(folder / "summary.json", json.dumps(summary, indent=2).encode())
+    write_file(run.folder / "summary.json", json.dumps(summary, indent=2).encode())
     for writer in writers:
-        writer.close(Run(config, jobs, summary, folder))
+        writer.close(run, summary)
     return summary

@@ -8,7 +8,7 @@ import numpy as np
 from fitting.joints import LSP_14
 from fitting.solver.status import Status
 from fitting.trail import TERMS, step_names
-from pipeline.outputs.writer import Files, Writer
+from pipeline.outputs.writer import Files, Run, Writer
 from pipeline.stages.stage import Job
 from pipeline.storage.cache import check, npz_bytes, opened, to_arrays
 from pipeline.storage.whole_files import replacing
@@ -24,15 +24,15 @@ CONVENTION = (
 class Npz(Writer):
     """<name>.npz: one row per person per frame, under smplx's names (docs/conventions.md)."""
 
-    def write(self, job: Job, folder: Path) -> Files:
+    def write(self, job: Job, run: Run) -> Files:
         """Write the parameters, unless those of this very fit are there."""
-        name = f"{job.clip.name}.npz"
+        path = run.folder / f"{job.clip.name}.npz"
         identity = {"fit_key": job.results["fit"].key, "source": str(job.clip.path)}
-        if not _is_from(folder / name, identity):  # also spares opening a video, which imports cv2
+        if not _is_from(path, identity):  # also spares opening a video, which imports cv2
             content = npz_bytes(_arrays(job) | {k: np.array(text) for k, text in identity.items()})
-            with replacing(folder / name) as temporary:
+            with replacing(path) as temporary:
                 temporary.write_bytes(content)
-        return {"parameters": name}
+        return {"parameters": path.name}
 
 
 def steps_of(job: Job) -> tuple[str, ...]:

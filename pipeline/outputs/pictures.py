@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import Config, Picture
-from pipeline.outputs.writer import Files, Writer, write_file
+from pipeline.outputs.writer import Files, Run, Writer, write_file
 from pipeline.stages.progress import progress_stage
 from pipeline.stages.render import render_stage
 from pipeline.stages.stage import Job, Stage
@@ -20,11 +20,11 @@ class Pictures(Writer):
             return []
         return [render_stage(config.render, config.fit, config.models, config.runtime)]
 
-    def write(self, job: Job, folder: Path) -> Files:
+    def write(self, job: Job, run: Run) -> Files:
         """Copy the picture out of the cache."""
         if "render" not in job.results:
             return {}
-        return {"picture": _copied(job, "render", "", folder)}
+        return {"picture": _copied(job, "render", "", run.folder)}
 
 
 @dataclass
@@ -35,9 +35,9 @@ class Progress(Writer):
         """The stage that draws the animation."""
         return [progress_stage(config.render, config.fit, config.models, config.runtime)]
 
-    def write(self, job: Job, folder: Path) -> Files:
+    def write(self, job: Job, run: Run) -> Files:
         """Copy the animation out of the cache."""
-        return {"progress": _copied(job, "progress", "-progress", folder)}
+        return {"progress": _copied(job, "progress", "-progress", run.folder)}
 
 
 def _copied(job: Job, stage: str, ending: str, folder: Path) -> str:

@@ -6,6 +6,7 @@ import pickle
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
@@ -24,7 +25,7 @@ FOLDER = "release"  # in the outputs
 class ReleaseLayout(Writer):
     """release/NNNN.pkl and NNNN.png for every photo of one person."""
 
-    def close(self, run: Run) -> None:
+    def close(self, run: Run, summary: dict[str, Any]) -> None:
         """Write them at the end: a number is a photo's place among all inputs."""
         write_release_layout(run.jobs, run.folder / FOLDER)
 

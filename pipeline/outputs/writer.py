@@ -14,19 +14,20 @@ Files = dict[str, str | list[str]]
 
 @dataclass(frozen=True)
 class Run:
-    """A run whose jobs are all written.
+    """A run that is being written.
 
     Args:
         config: the settings.
         jobs: what came through every stage, in the order of the inputs.
-        summary: what summary.json says.
-        folder: where outputs go.
     """
 
     config: Config
     jobs: list[Job]
-    summary: dict[str, Any]
-    folder: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where outputs go."""
+        return Path(self.config.runtime.output_dir)
 
 
 class Writer:
@@ -42,7 +43,7 @@ class Writer:
         """
         return []
 
-    def write(self, job: Job, folder: Path) -> Files:
+    def write(self, job: Job, run: Run) -> Files:
         """Write one job into the output folder, and say what was written.
 
         Files are whole or absent, and those that are there already are left alone (`write_file`).
@@ -52,8 +53,8 @@ class Writer:
         """
         return {}
 
-    def close(self, run: Run) -> None:
-        """Write what is about the run as a whole, after the last job and the summary."""
+    def close(self, run: Run, summary: dict[str, Any]) -> None:
+        """Write what is about the run as a whole, after the last job and summary.json."""
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -206,12 +206,12 @@ def test_without_pictures_there_are_parameters_only(tmp_path: Path) -> None:
 class Notes(Writer):
     """A format from outside: a text per input, and one of the run."""
 
-    def write(self, job: Job, folder: Path) -> Files:
-        (folder / f"{job.clip.name}.txt").write_text(f"{len(job.results['fit'].load())} rows")
+    def write(self, job: Job, run: Run) -> Files:
+        (run.folder / f"{job.clip.name}.txt").write_text(f"{len(job.results['fit'].load())} rows")
         return {"notes": [f"{job.clip.name}.txt"]}
 
-    def close(self, run: Run) -> None:
-        names = [entry["name"] for entry in run.summary["inputs"]]
+    def close(self, run: Run, summary: dict[str, Any]) -> None:
+        names = [entry["name"] for entry in summary["inputs"]]
         (run.folder / "all.txt").write_text(f"{len(run.jobs)} of {names}")
 
 
