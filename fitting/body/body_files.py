@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from fitting.body.body_fields import model_named
+
 _LETTERS = {"neutral": "neutral", "female": "f", "male": "m"}
 GENDERS = tuple(_LETTERS)
 _FOLDERS = ("", "smpl", "models", "smpl/models")  # as official archives and smplx have them
@@ -45,7 +47,10 @@ def find_body(place: str | Path, gender: str) -> Path:
         raise FileNotFoundError(f"no file or folder at {place}")
     names = ", ".join(_patterns(gender)).replace("[mM]", "m")
     folders = ", ".join(folder for folder in _FOLDERS if folder)
-    raise FileNotFoundError(f"no {gender} body in {place}: expected {names}; there or in {folders}")
+    raise FileNotFoundError(
+        f"no {gender} body in {place}: expected {names}; there or in {folders}"
+        f"{_other_model(Path(place))}"
+    )
 
 
 def find_regressors(body: str | Path) -> Path | None:
@@ -60,6 +65,15 @@ def find_regressors(body: str | Path) -> Path | None:
     gender = next(gender for gender, letter in _LETTERS.items() if word in (gender, letter))
     path = Path(body).parent / f"regressors_locked_normalized_{_REGRESSORS[gender]}.npz"
     return path if path.is_file() else None
+
+
+def _other_model(place: Path) -> str:
+    """What a message says of another model in a folder, or in one of its name below it."""
+    for path in sorted((*place.glob("*"), *place.glob("*/*"))):
+        model = model_named(path) if path.suffix in (".npz", ".pkl") else None
+        if model and (path.parent == place or model_named(path.parent) == model):
+            return f"; {path.relative_to(place)} in it is {model}, which cannot be used for SMPL"
+    return ""
 
 
 def _patterns(gender: str) -> tuple[str, ...]:

@@ -9,20 +9,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float64, Int
 
-from fitting.files.model_files import check_axes, read_arrays
+from fitting.body.body_fields import N_JOINTS, read_fields
 from fitting.joints import EXTRA
 from fitting.rows import Rows
 
-N_JOINTS = 24
 _FEW_BETAS, _MOST_BETAS = 10, 300  # that smplx knows
 # SMPL's vertices of the head top and of the points EXTRA, unless a body file names others
 _SMPL_HEAD_TOP = 411
 _SMPL_LANDMARKS = (332, 2800, 6260, 583, 4071, 3216, 3226, 3387, 6617, 6624, 6787)
-_AXES = {
-    "v_template": 2, "shapedirs": 3, "posedirs": 3, "J_regressor": 2, "weights": 2,
-    "kintree_table": 2, "f": 2,
-}  # fmt: skip
-_OPTIONAL = ("head_top", "landmark_names", "landmark_vertices")
 
 
 @dataclass(frozen=True)
@@ -135,18 +129,19 @@ class BodyModel:
 
 
 def load_body_model(path: str | Path) -> BodyModel:
-    """Read a body from a file with SMPL's field names; nothing in the file is executed.
+    """Read a body from a file; nothing in the file is executed.
 
     Args:
         path: this project's assets/bodies/*.npz, an official SMPL .pkl with any number of betas, or
-            an npz without pickles. fitting.body.body_files.find_body finds one in a folder.
+            an npz without pickles; its fields have the names of SMPL or of the package smplx.
+            fitting.body.body_files.find_body finds one in a folder.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no such file, lacks a field, or a field has a wrong shape.
+        ValueError: it is no such file, lacks a field, is another model than SMPL, or a field has a
+            wrong shape.
     """
-    data = read_arrays(path, "body in SMPL's format", tuple(_AXES), optional=_OPTIONAL)
-    check_axes("body model", data, _AXES)
+    data = read_fields(path)
     parents = data["kintree_table"][0].astype(np.int64)
     parents[0] = -1  # stored as 2^32 - 1 in the classic files
     return BodyModel(

@@ -75,7 +75,7 @@ def test_a_body_that_carries_pickles_is_refused_unread(tmp_path, body):
 
 def test_a_body_that_lacks_a_field_says_which(tmp_path):
     np.savez(tmp_path / "half.npz", v_template=np.zeros((5, 3)), f=np.zeros((1, 3)))
-    with pytest.raises(ValueError, match="lacks shapedirs, posedirs, J_regressor, weights"):
+    with pytest.raises(ValueError, match="lacks shapedirs, J_regressor, weights, kintree"):
         load_body_model(tmp_path / "half.npz")
 
 

@@ -109,11 +109,11 @@ def test_gmm_08_is_read(prior, tmp_path: Path) -> None:
 
 def test_a_pickle_that_lacks_a_field_says_which(tmp_path: Path) -> None:
     values = fields_of(toy_body())
-    del values["posedirs"], values["f"]
+    del values["weights"], values["f"]
     path = tmp_path / "half.pkl"
     path.write_bytes(python_2_pickle(values))
     with pytest.raises(
-        ValueError, match=r"half\.pkl is no body in SMPL's format: it lacks posedirs, f"
+        ValueError, match=r"half\.pkl is no body in SMPL's format: it lacks weights, f"
     ):
         load_body_model(path)
 
