@@ -1,17 +1,9 @@
-"""Configs in mmpose's wheel and the checkpoints that belong to them, downloaded when first used."""
+"""Configs in mmpose's wheel and the checkpoints that belong to them."""
 
-import hashlib
 import importlib.util
-import os
-import re
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http import HTTPStatus
-from http.client import HTTPException
 from pathlib import Path
-from typing import IO, Any
+
+from detectors.downloads import fetch_all, verify
 
 _PERSON_CONFIG = "rtmdet_nano_320-8xb32_coco-person.py"
 # mmpose's wheel has this config without its address: projects/rtmpose/README.md of mmpose 1.3.2.
@@ -19,10 +11,6 @@ _PERSON_URL = (
     "https://download.openmmlab.com/mmpose/v1/projects/rtmpose/"
     "rtmdet_nano_8xb32-100e_coco-obj365-person-05d8511e.pth"
 )
-# OpenMMLab ends file names in the first 8 hex digits of the content's sha256, and a date; some
-# (RTMW's) have the date alone, which is no digest.
-_DIGEST = re.compile(r"-(?!20\d{6}\.)([0-9a-f]{8})(?:_\d{8})?\.pth$")
-_TIMEOUT = 30.0  # seconds without an answer
 
 
 def find_config(name: str) -> Path:
@@ -67,9 +55,9 @@ def find_checkpoint(path: str | None, config: str, weights_dir: Path) -> Path:
         own = Path(path)
         if not own.is_file():
             raise FileNotFoundError(f"expected a checkpoint at {path}, found no file there")
-        _verify(own, own.name, "name the file that was published, or give yours another name")
+        verify(own, own.name, "name the file that was published, or give yours another name")
         return own
-    return fetch(published_url(config), weights_dir)
+    return fetch_all({"weights": published_url(config)}, weights_dir)["weights"]
 
 
 def published_url(config: str) -> str:
@@ -86,126 +74,6 @@ def published_url(config: str) -> str:
     raise FileNotFoundError(
         f"no published weights are known for the config {config}: name the file of its checkpoint"
     )
-
-
-def fetch(url: str, weights_dir: Path) -> Path:
-    """Download a file unless it is in `weights_dir`.
-
-    What an interrupted download left in `<name>.part` is kept, and the next call goes on there; a
-    file under its own name is whole. Two runs at once wait for each other.
-
-    Raises:
-        ConnectionError: it failed; says what to fetch by hand and where to put it.
-        ValueError: the content does not have the digest that the name promises; it is removed.
-    """
-    path = weights_dir / url.rsplit("/", 1)[1]
-    if path.is_file():
-        _verify(path, path.name, f"delete {path} and run again")
-        return path
-    weights_dir.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    with _alone(part) as file:
-        if not path.is_file():  # another run may have fetched it meanwhile
-            _complete(url, file, path)
-            try:
-                _verify(part, path.name, "it was removed: run again")
-            except ValueError:
-                part.unlink()
-                raise
-            os.replace(part, path)
-    return path
-
-
-@contextmanager
-def _alone(part: Path) -> Iterator[IO[bytes]]:
-    """The file, to write at its end, once no other run has it; left empty, it is removed."""
-    import fcntl
-
-    while True:
-        with part.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # lasts until the file is closed, also by a crash
-            if not _is_at(file, part):  # who had it renamed or removed it
-                continue
-            try:
-                yield file
-            finally:
-                file.flush()
-                if _is_at(file, part) and not file.tell():
-                    part.unlink()
-            return
-
-
-def _is_at(file: IO[bytes], path: Path) -> bool:
-    return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
-
-
-def _complete(url: str, file: IO[bytes], path: Path) -> None:
-    try:
-        _download(url, file)
-    except (OSError, HTTPException) as error:
-        kept = file.tell()
-        again = f" {kept} bytes are kept: the next run goes on from there." if kept else ""
-        raise ConnectionError(
-            f"could not download {path.name} from {url} ({error}).{again} Fetch it on a machine "
-            f"with network and put it in {path.parent.resolve()}, or run with detector=blazepose, "
-            "which needs no download"
-        ) from error
-
-
-def _download(url: str, file: IO[bytes]) -> None:
-    """Append what is missing."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
-
-    columns = ("[progress.description]{task.description}", BarColumn(), DownloadColumn())
-    with _rest(url, file) as answer, Progress(*columns, TransferSpeedColumn()) as progress:
-        length = answer.headers.get("Content-Length")
-        total = file.tell() + int(length) if length else None
-        name = url.rsplit("/", 1)[1]
-        bar = progress.add_task(name, total=total, completed=file.tell())
-        while chunk := answer.read(1 << 18):
-            file.write(chunk)
-            progress.advance(bar, len(chunk))
-    file.flush()
-    if total and file.tell() < total:
-        raise ConnectionError(f"{file.tell()} of {total} bytes came")
-
-
-def _rest(url: str, file: IO[bytes]) -> Any:
-    """The server's answer from the file's end on; a server that cannot do that starts anew, with
-    the file emptied."""
-    request = urllib.request.Request(url)
-    if file.tell():
-        request.add_header("Range", f"bytes={file.tell()}-")
-    try:
-        answer = urllib.request.urlopen(request, timeout=_TIMEOUT)
-    except urllib.error.HTTPError as error:
-        if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            raise
-        error.close()
-        answer = urllib.request.urlopen(url, timeout=_TIMEOUT)
-    if answer.status != HTTPStatus.PARTIAL_CONTENT:
-        file.truncate(0)
-        file.seek(0)
-    return answer
-
-
-def promised_digest(name: str) -> str | None:
-    """The start of the content's sha256 that OpenMMLab writes into a file's name."""
-    promised = _DIGEST.search(name)
-    return promised[1] if promised else None
-
-
-def _verify(path: Path, name: str, advice: str) -> None:
-    promised = promised_digest(name)
-    if promised is None:
-        return
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if not digest.startswith(promised):
-        raise ValueError(
-            f"{name}: expected content whose sha256 starts with {promised}, got {digest[:8]}: "
-            f"the file is damaged or another one; {advice}"
-        )
 
 
 def _wheel_folder() -> Path:

@@ -10,6 +10,8 @@ import numpy as np
 
 from detectors import mmcv_ops
 from detectors.base import Detections, Image, People, Resources
+from detectors.checkpoints import published_url
+from detectors.downloads import fetch_all
 from detectors.mmpose_models import (
     Prepare,
     Source,
@@ -132,6 +134,7 @@ class MMPoseTopDown:
         return {at // self.stride: kept for at, kept in boxes.items() if at % self.stride == 0}
 
     def _load(self, resources: Resources) -> _Loaded:
+        fetch_all(self._published(), resources.weights_dir)
         mmcv_ops.prepare()
         with without_chatter():
             person = prepare_frame = None
@@ -139,6 +142,17 @@ class MMPoseTopDown:
                 person, prepare_frame = load_person(self._person, resources)
             pose = Source(self.config, self.checkpoint)
             return _Loaded(*load_pose(pose, self.flip_test, resources), person, prepare_frame)
+
+    def _published(self) -> dict[str, str]:
+        """The addresses of the weights that are not the user's own, by what they are for: fetched
+        together, so that one message names all that is missing."""
+        sources = {"person boxes": self._person} if self.person_boxes == "detector" else {}
+        sources["pose"] = Source(self.config, self.checkpoint)
+        return {
+            role: published_url(source.config)
+            for role, source in sources.items()
+            if source.checkpoint is None
+        }
 
     def _crops(
         self, loaded: _Loaded, frames: Iterable[Image], known: dict[int, Boxes] | None,

@@ -52,6 +52,11 @@ def verdict(findings: list[Finding]) -> str:
     return f"The demo cannot run yet, it lacks {'; '.join(named)}"
 
 
+def commands(findings: list[Finding]) -> list[str]:
+    """What to run on another machine, each with what it is for."""
+    return [f"{f.topic}: {f.name}: {f.command}" for f in findings if f.command]
+
+
 def merged(findings: list[Finding]) -> list[Finding]:
     """Neighbours about which the same is to be said, as one."""
     groups = groupby(findings, lambda f: (f.topic, f.state, f.detail, f.advice))
@@ -75,7 +80,7 @@ def print_report(findings: list[Finding]) -> None:
         for f in merged(findings):
             advice = f"\n    -> {f.advice}" if f.advice else ""
             print(f"{f.state:8}{f.topic}: {f.name}: {f.detail}{advice}")
-        print(verdict(findings))
+        print(*commands(findings), verdict(findings), sep="\n")
         return
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for _ in range(4):
@@ -90,6 +95,8 @@ def print_report(findings: list[Finding]) -> None:
         shown = f.topic
     console = Console()
     console.print(table)
+    for line in commands(findings):  # plain, so that no line is broken and it can be copied
+        print(line)
     console.print(verdict(findings), style="green" if demo_runs(findings) else "red")
 
 

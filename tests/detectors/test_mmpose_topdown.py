@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from detectors.base import Resources
-from detectors.checkpoints import find_config, is_local, promised_digest, published_url
+from detectors.checkpoints import find_config, is_local, published_url
+from detectors.downloads import promised_digest
 from detectors.mmpose_topdown import MMPoseTopDown, _as_detections, _joint_names
 from detectors.skeletons import COCO_17, HALPE_26, LSP_14, WHOLEBODY_133
 from tests.conftest import ROOT

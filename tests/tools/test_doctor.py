@@ -52,9 +52,11 @@ def test_only_what_the_demo_needs_decides(capsys: pytest.CaptureFixture[str]) ->
     assert not doctor.demo_runs([*fine(), optional, needed])
     assert doctor.verdict([optional]) == "The demo can run: make demo"
     assert doctor.verdict([optional, needed]).endswith("it lacks bodies (neutral)")
-    doctor.print_report([*fine(), needed])
+    long = Finding("detectors", "rtmpose", NOTE, "", command=f"curl {'x' * 300}")
+    doctor.print_report([*fine(), needed, long])
     printed = capsys.readouterr().out
     assert "-> git checkout" in printed
+    assert f"detectors: rtmpose: {long.command}" in printed.splitlines(), "one line to copy"
     assert printed.splitlines()[-1].strip().endswith("it lacks bodies (neutral)")
 
 
@@ -135,9 +137,13 @@ def test_detectors_and_what_each_needs(weights_dir: Path, monkeypatch: pytest.Mo
     assert "mmpretrain" in named(findings, "vitpose_s_coco17").detail
     rtmpose = named(findings, "rtmpose_halpe26")
     assert rtmpose.state == NOTE
-    urls = [word for word in rtmpose.advice.split() if word.startswith("https://")]
-    assert len(urls) == 2
+    command, *urls = re.findall(r"^curl -fL --remote-name-all|https://\S+", rtmpose.command)
+    assert command.startswith("curl")
+    person, pose = (url.rsplit("/", 1)[1] for url in urls)
+    assert f"{person} (person boxes) and {pose} (pose)" in rtmpose.detail
     assert str(weights_dir) in rtmpose.advice
+    assert "detector=blazepose" in rtmpose.advice
+    assert not named(findings, "rtmpose_l_halpe26").command, "one command, of the default"
     for url in urls:
         (weights_dir / url.rsplit("/", 1)[1]).touch()
     assert named(detection.detectors(), "rtmpose_halpe26").state == OK
@@ -212,9 +218,7 @@ def test_bodies_missing_and_smpls_own(tmp_path: Path, monkeypatch: pytest.Monkey
     assert male.state == OK
     assert [(f.name, f.state) for f in official] == [("male", NOTE), ("female", NOTE)]
     assert official[0].sha256.startswith("ba7816bf")
-    assert "male.npz" in official[0].advice
-    assert "models.bodies=FOLDER" in official[0].advice
-    assert "without pickles" in official[1].advice
+    assert all(f"models.bodies={tmp_path / 'models'}" in found.advice for found in official)
 
 
 def test_assets_that_settings_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

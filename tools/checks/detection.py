@@ -3,7 +3,18 @@
 from pathlib import Path
 from typing import Any
 
-from tools.checks.finding import MISSING, NOTE, OK, ROOT, Finding, attempt, settings, sha256, shown
+from tools.checks.finding import (
+    MISSING,
+    NOTE,
+    OK,
+    ROOT,
+    Finding,
+    attempt,
+    chosen,
+    settings,
+    sha256,
+    shown,
+)
 
 _RUN_BLAZEPOSE = """
 import numpy
@@ -64,10 +75,11 @@ def _mmpose(name: str, options: dict[str, Any], imported: tuple[bool, str]) -> F
         detail = "runs with a model of yours: detector.config=CONFIG detector.checkpoint=FILE"
         return Finding("detectors", name, OK, detail)
     from detectors.checkpoints import find_config, published_url
+    from detectors.downloads import missing
     from detectors.mmpose_models import install_line, missing_package
 
-    absent = []
-    for prefix in ("", "person_"):
+    absent = {}
+    for prefix, role in (("person_", "person boxes"), ("", "pose")):
         config, own = options[f"{prefix}config"], options[f"{prefix}checkpoint"]
         if own and not Path(own).is_file():
             advice = f"name the file: detector.{prefix}checkpoint=FILE"
@@ -82,13 +94,27 @@ def _mmpose(name: str, options: dict[str, Any], imported: tuple[bool, str]) -> F
         except FileNotFoundError as error:  # no such config, or nothing is published for it
             advice = f"name your file: detector.{prefix}checkpoint=FILE"
             return Finding("detectors", name, MISSING, str(error), advice)
-        if not (_weights_dir() / url.rsplit("/", 1)[1]).is_file():
-            absent.append(url)
+        absent |= missing({role: url}, _weights_dir())
     if not absent:
         return Finding("detectors", name, OK, "ready: mmpose imports, weights are there")
-    detail = f"mmpose imports; {len(absent)} files of weights are not here yet"
-    advice = f"the first run fetches them; offline, put into {shown(_weights_dir())}/: "
-    return Finding("detectors", name, NOTE, detail, advice + " ".join(absent))
+    return _without_weights(name, absent)
+
+
+def _without_weights(name: str, absent: dict[str, str]) -> Finding:
+    """Files that the first run would fetch; of the default detector, how to carry them here."""
+    from detectors.downloads import command_for, name_of
+
+    if name != chosen("detector"):
+        detail = "mmpose imports; weights are not here yet"
+        advice = "the first run fetches them, or says how to; without network detector=blazepose"
+        return Finding("detectors", name, NOTE, detail, advice)
+    named = " and ".join(f"{name_of(url)} ({role})" for role, url in absent.items())
+    detail = f"the default; mmpose imports, missing: {named}"
+    advice = (
+        "the first run fetches them; without network, run the command below on another machine and "
+        f"put the files into {_weights_dir().resolve()}, or say detector=blazepose"
+    )
+    return Finding("detectors", name, NOTE, detail, advice, command=command_for(absent))
 
 
 def _other(name: str, options: dict[str, Any]) -> Finding:
@@ -102,7 +128,7 @@ def _other(name: str, options: dict[str, Any]) -> Finding:
 
 
 def _weight(path: Path) -> Finding:
-    from detectors.checkpoints import promised_digest
+    from detectors.downloads import promised_digest
 
     digest, promised = sha256(path), promised_digest(path.name)
     if promised and not digest.startswith(promised):

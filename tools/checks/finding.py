@@ -26,6 +26,7 @@ class Finding:
         advice: what to do about it; empty where nothing is to be done.
         needed: the demo cannot run without it.
         sha256: of the file, where it is one.
+        command: to run on another machine, printed on a line of its own so that it can be copied.
     """
 
     topic: str
@@ -35,6 +36,7 @@ class Finding:
     advice: str = ""
     needed: bool = False
     sha256: str = ""
+    command: str = ""
 
 
 Check = Callable[[], list[Finding]]
@@ -83,6 +85,14 @@ def settings(path: str) -> dict[str, Any]:
     for name in bases:
         values |= settings(f"{file.parent.name}/{name}.yaml")
     return values | own
+
+
+def chosen(group: str) -> str:
+    """The file of a group that conf/config.yaml takes where a command line names none."""
+    import yaml
+
+    entries = yaml.safe_load((ROOT / "conf/config.yaml").read_text())["defaults"]
+    return next(entry[group] for entry in entries if isinstance(entry, dict) and group in entry)
 
 
 def shown(path: Path) -> str:

@@ -70,9 +70,7 @@ def _found_official(folders: list[Path]) -> list[Finding]:
         for path in sorted(files):
             gender = _gender_of(path.stem)
             if gender:
-                advice = f"use it as {gender}.npz in a folder of yours: models.bodies=FOLDER"
-                if path.suffix == ".pkl":
-                    advice += "; it has to be an .npz without pickles first (docs/bodies.md)"
+                advice = f"to use it: models.bodies={shown(folder)} (docs/bodies.md)"
                 detail, digest = f"SMPL's own: {shown(path)}", sha256(path)
                 findings.append(Finding("bodies", gender, NOTE, detail, advice, sha256=digest))
     return findings
