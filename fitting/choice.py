@@ -34,7 +34,8 @@ class Consensus:
     def __init__(
         self, model: Model, starts: Starts, value: Float[Tensor, " R"], temperature: float
     ) -> None:
-        people, person = int(starts.person.max()) + 1, starts.person
+        person = starts.person
+        people = int(person.max()) + 1 if len(person) else 0
         value = torch.where(value.isfinite(), value, torch.inf)  # no say for a start that is lost
         least = value.new_full((people,), torch.inf).scatter_reduce(0, person, value, "amin")
         share = torch.exp(-(value - least[person]) / max(temperature, 1e-6)).nan_to_num(0.0)

@@ -58,7 +58,7 @@ def _fitted(
     people: Keypoints, camera: Camera, assets: Assets, config: FitConfig, device: str
 ) -> Fitted:
     """All stages, for people who all have points of face and feet to fit, or none of whom has."""
-    extras = bool(uses_extras(people, config)[0])
+    extras = bool(uses_extras(people, config).any())
     exact, search = _models(assets, config, device, extras)
     seen = observe(people, camera, assets.lifter, config, device)
     starts = find_starts(exact, seen, assets.library, config)

@@ -99,6 +99,8 @@ class BodyModel:
         """Posed meshes in the frame of `params.transl`, m; smplx does the skinning."""
         import torch
 
+        if not len(params):  # smplx cannot tell the shape of nothing
+            return np.zeros((0, *self.v_template.shape))
         unused = self._smplx_layer.num_betas - params.betas.shape[1]
         values = {f.name: getattr(params, f.name) for f in fields(params)}
         values["betas"] = np.pad(params.betas, ((0, 0), (0, unused)))

@@ -100,7 +100,7 @@ def minimize(
         x.clone(), linear.cost.clone(), torch.zeros(batch, dtype=torch.long, device=x.device),
         rows.damping.clone(), torch.full_like(rows.status, Status.MAX_ITERATIONS),
     )  # fmt: skip
-    for _ in range(max_iterations):
+    for _ in range(max_iterations if batch else 0):
         working = rows.status < 0
         if working.float().mean() < _COMPACT_BELOW:
             _store(rows, solution)

@@ -91,7 +91,7 @@ def draw_cases(
     from fitting.body.kinematics import Kinematics
 
     kinematics = Kinematics(body, extras=True)
-    blocks = range(-(-n // BLOCK))
+    blocks = range(max(1, -(-n // BLOCK)))
     return Cases.concatenate([draw_block(b, kinematics, poses, errors, seed) for b in blocks])[:n]
 
 

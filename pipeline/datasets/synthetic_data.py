@@ -222,7 +222,7 @@ def figures_of(columns: dict[str, np.ndarray]) -> dict[str, float]:
     from the others (ROC's area, 0.5 is chance)."""
     aligned = columns["pa_mpjpe_mm"]
     figures: dict[str, float] = {f"worse_than_{_FAILED}_mm_pa": int((aligned > _FAILED).sum())}
-    worst = aligned > np.quantile(aligned, _WORST)
+    worst = aligned > np.quantile(aligned, _WORST) if len(aligned) else np.zeros(0, bool)
     figures["auc_of_worst_10_percent"] = area_under_curve(columns["expected_error_mm"], worst)
     return figures
 

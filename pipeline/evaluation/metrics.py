@@ -101,7 +101,12 @@ def area_under_curve(score: Float[np.ndarray, " N"], positive: np.ndarray) -> fl
 
 
 def bootstrap_interval(values: Float[np.ndarray, " N"]) -> tuple[float, float]:
-    """95 % interval of the mean: its percentiles over resamples of the rows, always the same."""
+    """95 % interval of the mean: its percentiles over resamples of the rows, always the same.
+
+    NaN where there are no rows.
+    """
+    if not len(values):
+        return float("nan"), float("nan")
     rng, n = np.random.default_rng(0), len(values)
     means = [values[rng.integers(n, size=n)].mean() for _ in range(_RESAMPLES)]
     low, high = np.percentile(means, (2.5, 97.5))

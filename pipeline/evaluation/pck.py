@@ -89,7 +89,7 @@ def pck_tables(truth: Annotation, guesses: dict[str, Guess]) -> dict[str, dict]:
 
     Returns:
         Measure -> joint -> name of the guess, and the same with "_visible" -> share 0..1, NaN
-        where no joint is visible; and `pck_curve_torso`: threshold -> name of the guess -> share.
+        where there is no such joint; and `pck_curve_torso`: threshold -> name of the guess -> share.
     """
     apart = {name: distances(truth, guess) for name, guess in guesses.items()}
     tables: dict[str, dict] = {}
@@ -101,7 +101,7 @@ def pck_tables(truth: Annotation, guesses: dict[str, Guess]) -> dict[str, dict]:
     curve = np.linspace(0, CURVE_END, _CURVE_POINTS)
     tables["pck_curve_torso"] = {
         f"{limit:.2f}": {
-            name: float((far <= limit * truth.torso[:, None]).mean()) for name, far in apart.items()
+            name: _share(far <= limit * truth.torso[:, None]) for name, far in apart.items()
         }
         for limit in curve
     }
@@ -112,12 +112,15 @@ def _per_joint(hits: dict[str, np.ndarray], visible: np.ndarray) -> dict[str, di
     columns = {LSP_14[j]: slice(j, j + 1) for j in range(14)} | {ALL_JOINTS: slice(None)}
     table: dict[str, dict[str, float]] = {}
     for joint, some in columns.items():
-        row = {name: float(hit[:, some].mean()) for name, hit in hits.items()}
+        row = {name: _share(hit[:, some]) for name, hit in hits.items()}
         for name, hit in hits.items():
-            seen = hit[:, some][visible[:, some]]
-            row[f"{name}_visible"] = float(seen.mean()) if len(seen) else float("nan")
+            row[f"{name}_visible"] = _share(hit[:, some][visible[:, some]])
         table[joint] = row
     return table
+
+
+def _share(hits: np.ndarray) -> float:
+    return float(hits.mean()) if hits.size else float("nan")
 
 
 def _length(xy: np.ndarray, ends: tuple[int, int]) -> np.ndarray:

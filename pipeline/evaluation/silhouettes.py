@@ -40,10 +40,12 @@ class Overlap:
 def part_labels(
     fit: "FitResult", body: "BodyModel", image_size: tuple[int, int], backend: Backend
 ) -> UInt8[np.ndarray, "H W"]:
-    """The part that each pixel of the image sees of one body; a row of one person.
+    """The part that each pixel of the image sees of one body; a row of one person, or none.
 
     A triangle belongs to the part of the joint that moves its first corner most.
     """
+    if not len(fit):
+        return np.zeros(image_size[::-1], np.uint8)
     (vertices,) = body.vertices(fit.params)
     corners = vertices[body.faces].reshape(-1, 3).astype(np.float32)  # no corner is shared:
     labels = _parts_of(body)[body.faces[:, 0]].repeat(3)  # colours do not run into each other
