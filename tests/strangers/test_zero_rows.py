@@ -33,6 +33,7 @@ from pipeline.stages.progress import Artist, blended
 from pipeline.stages.remap import select, to_lsp
 from pipeline.stages.render import draw, meshes_of, view_of
 from pipeline.stages.tracking import identify
+from tests.conftest import ROOT
 from tests.faults.inputs import cheap
 from tests.pipeline.fake_detector import HEIGHT, WIDTH, detections, fit_result, keypoints, photo
 from tests.strangers.no_rows import arguments, array_functions, lengths
@@ -127,10 +128,12 @@ def test_nothing_to_measure_or_write(tmp_path: Path) -> None:
     assert accuracy_and_f1([])[0] == 0
     nothing = {"pa_mpjpe_mm": np.zeros(0), "expected_error_mm": np.zeros(0)}
     assert np.isnan(figures_of(nothing)["auc_of_worst_10_percent"])
-    assert export([], [], tmp_path)["fitted"] == 0
+    assert export([], [], cheap(tmp_path, tmp_path))["fitted"] == 0
 
 
-GONE = {"first": [0, 90, 90], "middle": [90, 0, 90], "last": [90, 90, 0], "most": [0, 0, 90, 0]}
+GONE = {"first": [0, 90, 90], "middle": [90, 0, 90], "last": [90, 90, 0]}
+FORMATS = {path.stem for path in (ROOT / "conf/export").glob("*.yaml")}
+FORMATS -= {"progress"}  # one frame with somebody in it, and takes 10 s
 
 
 def test_videos_with_frames_in_which_nobody_is_found(tmp_path: Path) -> None:
@@ -147,3 +150,14 @@ def test_videos_with_frames_in_which_nobody_is_found(tmp_path: Path) -> None:
         (entry,) = (e for e in summary["inputs"] if e["name"] == name)
         assert entry["people"][0]["frames"] == np.count_nonzero(shades)
         assert len(list(VideoReader().frames(tmp_path / f"output/{name}.mp4"))) == len(shades)
+
+
+def test_every_format_of_a_video_with_frames_in_which_nobody_is_found(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", map(photo, [0, 90, 0]), fps=5)
+    formats = f"export=[{','.join(sorted(FORMATS))}]"
+    config = cheap(tmp_path, tmp_path, formats, data=Video(str(tmp_path / "a.mp4")))
+    summary = pipeline.run(config)
+    assert (summary["fitted"], summary["people"]) == (1, 1)
+    assert (
+        summary["inputs"][0]["files"].items() >= {"parameters": "a.npz", "picture": "a.mp4"}.items()
+    )
