@@ -89,7 +89,7 @@ def pck_tables(truth: Annotation, guesses: dict[str, Guess]) -> dict[str, dict]:
 
     Returns:
         Measure -> joint -> name of the guess, and the same with "_visible" -> share 0..1, NaN
-        where there is no such joint; and `pck_curve_torso`: threshold -> name of the guess -> share.
+        where there is no such joint; `pck_curve_torso`: threshold -> name of the guess -> share.
     """
     apart = {name: distances(truth, guess) for name, guess in guesses.items()}
     tables: dict[str, dict] = {}
