@@ -1,26 +1,20 @@
 """One page about an evaluated run, to be kept and sent: report.html needs no other file."""
 
 import base64
-import platform
 import time
-from dataclasses import asdict
 from html import escape
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-
-from omegaconf import OmegaConf
 
 from pipeline.config import Config
 from pipeline.evaluation.charts import draw_chart
 from pipeline.evaluation.contact_sheets import rankings, write_contact_sheets
 from pipeline.evaluation.evaluate import Evaluation, metrics_of
+from pipeline.outputs.about import settings, versions
 from pipeline.stages.stage import Job
-from pipeline.storage.cache import plain
 from pipeline.storage.whole_files import replacing
 
 REPORT = "report.html"
-_PACKAGES = ("numpy", "scipy", "torch", "smplx", "mmpose", "mediapipe", "opencv-python-headless")
 _MOST_NAMES = 200  # of cases without a fit
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:1100px;margin:2em auto;padding:0 1em}
@@ -60,8 +54,8 @@ def write_report(
         *_tables(evaluation),
         _section("Not fitted", _not_fitted(evaluation, summary)),
         _section("Time", _times(summary, jobs, seconds)),
-        _section("Configuration", f"<pre>{escape(_yaml(config))}</pre>"),
-        _section("Versions", _table(["", "version"], [list(row) for row in _versions().items()])),
+        _section("Configuration", f"<pre>{escape(settings(config))}</pre>"),
+        _section("Versions", _table(["", "version"], [list(row) for row in versions().items()])),
     ]
     path = folder / REPORT
     with replacing(path) as temporary:
@@ -153,20 +147,6 @@ def _times(summary: dict[str, Any], jobs: list[Job], seconds: float) -> str:
     ]
     table = _table(["stage", "s in this run", "s when it was computed"], rows)
     return f"{table}<p>The whole run took {seconds:.1f} s before this page was drawn.</p>"
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version(), "platform": platform.platform()}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
-
-
-def _yaml(config: Config) -> str:
-    return OmegaConf.to_yaml(OmegaConf.create(plain(asdict(config))))
 
 
 def _table(titles: list[str], rows: list[list[str]]) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _JPEG_QUALITY = 92
 SCRATCH = "smplify.mp4"  # in the folder for temporary files
-_DEFAULT_FPS = 25.0  # for videos that do not say
+DEFAULT_FPS = 25.0  # for videos that do not say
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,9 @@ def _draw_clip(job: Job, body: "BodyModel", config: RenderConfig, tick: Tick) ->
             tick()
 
     if job.clip.video:
-        return mp4(pictures(), job.clip.facts().fps or _DEFAULT_FPS)
+        return mp4(pictures(), job.clip.facts().fps or DEFAULT_FPS)
     (picture,) = pictures()
-    return _jpg(picture)
+    return jpg(picture)
 
 
 def draw(
@@ -120,7 +120,7 @@ def view_of(result: FitResult, size: tuple[int, int]) -> "View":
     return View(float(result.camera.focal_length[0]), (cx, cy), size)
 
 
-def _jpg(picture: Image) -> PictureFile:
+def jpg(picture: Image) -> PictureFile:
     from PIL import Image as Pillow
 
     buffer = io.BytesIO()

@@ -1,0 +1,30 @@
+"""What a run was made with: its settings, and the versions of what decides its results."""
+
+import platform
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+
+from omegaconf import OmegaConf
+
+from pipeline.config import Config
+from pipeline.storage.cache import plain
+
+_PACKAGES = (
+    "numpy", "scipy", "torch", "smplx", "mmpose", "mediapipe", "opencv-python-headless", "trimesh",
+)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Of Python, the platform and the packages that results depend on."""
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def settings(config: Config) -> str:
+    """Every setting of a run, as YAML."""
+    return OmegaConf.to_yaml(OmegaConf.create(plain(asdict(config))))
