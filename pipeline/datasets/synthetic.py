@@ -23,7 +23,7 @@ _MIN_TORSO = 40  # px: shorter torsos point at the camera
 _FILLED = 0.75  # share of the image that a person's longer side takes
 _EXTRA_NOISE = 0.03  # torso lengths: what a point of face or foot errs beside its neighbour
 _EXTRA_CONFIDENCE = 0.9  # of its neighbour's
-_NEIGHBOUR = [
+NEIGHBOUR = [
     LSP_14.index(
         "head_top" if name[-3:] in ("ose", "eye", "ear") else f"{name.split('_')[0]}_ankle"
     )
@@ -153,10 +153,10 @@ def _with_errors(rng: np.random.Generator, cases: Cases, errors: Errors) -> Keyp
     clean, n = cases.keypoints, len(cases)
     pattern = rng.integers(len(errors), size=n)
     offsets, sure = errors.offsets[pattern], errors.confidence[pattern]
-    near = offsets[:, _NEIGHBOUR] + rng.normal(0, _EXTRA_NOISE, (n, len(EXTRA), 2))
+    near = offsets[:, NEIGHBOUR] + rng.normal(0, _EXTRA_NOISE, (n, len(EXTRA), 2))
     offsets = np.concatenate([offsets, near], 1) * torso_px(cases)[:, None, None]
     pixels = np.concatenate([clean.xy, clean.extra_xy], 1) + offsets
-    return _keypoints(pixels, np.concatenate([sure, _EXTRA_CONFIDENCE * sure[:, _NEIGHBOUR]], 1))
+    return _keypoints(pixels, np.concatenate([sure, _EXTRA_CONFIDENCE * sure[:, NEIGHBOUR]], 1))
 
 
 def _keypoints(pixels: np.ndarray, confidence: np.ndarray) -> Keypoints:

@@ -81,9 +81,7 @@ class Drawing:
         Raises:
             ConfigError: one does not exist.
         """
-        paths = {"poses": self.poses, "errors": self.errors}
-        others = {n: existing(f"data.{n}", project_path(p)) for n, p in paths.items() if p}
-        return {"body": self._body_file(), **others}
+        return files_of(self.body, {"poses": self.poses, "errors": self.errors})
 
     def case(self, index: int) -> Cases:
         """One person: Cases of one row."""
@@ -99,11 +97,6 @@ class Drawing:
 
         self._body = self._body or load_body_model(self.files()["body"])
         return self._body
-
-    def _body_file(self) -> Path:
-        path = project_path(self.body)
-        named = matching_bodies(path.parent, path.stem) if path.stem in GENDERS else []
-        return named[0] if named else existing("data.body", path)
 
     def _artist(self) -> Callable[[int], Cases]:
         """Draws a block of people by its number."""
@@ -215,6 +208,18 @@ class Synthetic(Drawing):
 
     def _name(self, index: int) -> str:
         return f"case{index:04d}"
+
+
+def files_of(body: str, others: dict[str, str | None]) -> dict[str, Path]:
+    """The files that options of `data` name, a body by its gender as `Drawing.body` says.
+
+    Raises:
+        ConfigError: one does not exist.
+    """
+    path = project_path(body)
+    named = matching_bodies(path.parent, path.stem) if path.stem in GENDERS else []
+    files = {"body": named[0] if named else existing("data.body", path)}
+    return files | {n: existing(f"data.{n}", project_path(p)) for n, p in others.items() if p}
 
 
 def figures_of(columns: dict[str, np.ndarray]) -> dict[str, float]:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from fitting.fit_config import FitConfig, Gender
 from pipeline.config import Config, ConfigError, Picture, check_device, project_path, to_config
 from pipeline.datasets.lsp import Lsp, Split
+from pipeline.datasets.synthetic_video import Filming
 from pipeline.drawing.rasterizers import Backend
 from pipeline.inputs.clips import PeopleChoice, Photos, Video
 from tests.conftest import ROOT
@@ -26,7 +27,8 @@ OPTIONS = sorted(
 NEEDED = {
     "data=lsp": "data.root=x", "detector=keypoint_file": "detector.path=x",
     "detector=mmpose": "detector.config=x",
-    "detector=synthetic": "data=synthetic", "experiment=lsp_smplify": "data.root=x",
+    "detector=synthetic": "data=synthetic", "detector=synthetic_video": "data=synthetic_video",
+    "experiment=lsp_smplify": "data.root=x",
 }  # fmt: skip
 HEAVY = ("torch", "cv2", "mediapipe", "mmpose", "smplx", "pyrender", "trimesh", "scipy")
 
@@ -64,7 +66,7 @@ def test_every_option_composes_and_has_the_right_types(option: str) -> None:
     group, name = option.split("=")
     result = config(option, *extra)
     assert isinstance(result.fit, FitConfig)
-    if group not in ("experiment", "data") and name != "synthetic":
+    if group not in ("experiment", "data") and not name.startswith("synthetic"):
         assert result == config("data.path=x", *extra, option)
     file = OmegaConf.load(CONF / group / f"{name}.yaml")
     made = result.export[name] if group == "export" else getattr(result, group, None)
@@ -147,6 +149,15 @@ def test_synthetic_data_brings_its_detector_and_draws_no_pictures() -> None:
     assert other.render.picture is Picture.overlay
 
 
+def test_synthetic_video_brings_its_detector_and_draws_no_pictures() -> None:
+    result = config("data=synthetic_video", "data.seed=3", "data.swaps=0.1", "data.camera=panning")
+    assert type(result.detector).__name__ == "SyntheticVideoDetector"
+    for name in Filming.__dataclass_fields__:
+        assert getattr(result.detector, name) == getattr(result.data, name), name
+    assert (result.data.seed, result.data.swaps, result.data.camera) == (3, 0.1, "panning")
+    assert result.render.picture is Picture.none
+
+
 def test_the_pictures_names_of_options_are_what_they_draw() -> None:
     for picture in Picture:
         assert config("data.path=x", f"render={picture.name}").render.picture is picture
@@ -187,6 +198,8 @@ WRONG = {
     "data.path=x data._target_=null": r"^data\._target_: missing",
     "data=synthetic data.n=0": r"^data\.n: expected 1 or more, got 0",
     "data=synthetic data.seed=-1": r"^data\.seed: expected 0 or more, got -1",
+    "data=synthetic_video data.camera=zoom": r"^data\.camera: expected one of static, panning",
+    "data=synthetic_video data.gaps=0.9": r"^data\.gaps: expected 0\.\.0\.5, got 0\.9",
     "data.path=x detector=synthetic": r"^data\.seed: .*not found|^detector\.seed: .*data\.seed",
     "data.path=x ~render": r"^render: this group is missing",
     "data.path=x +export.npz.size=3": r"^export\.npz\.size: no such key",

@@ -1,0 +1,240 @@
+"""data=synthetic_video: drawn clips, the detector that sees them, and the truth about them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from detectors.base import Detections, Image, Resources
+from fitting.camera import focal_length_px
+from fitting.joints import EXTRA, LSP_14
+from pipeline.config import Config, ConfigError
+from pipeline.datasets.lasting_errors import Faults, seen_by
+from pipeline.datasets.synthetic import IMAGE_SIDE, load_errors
+from pipeline.datasets.synthetic_clips import (
+    CameraMotion,
+    Motions,
+    TrueFrames,
+    draw_clip,
+    load_motions,
+)
+from pipeline.datasets.synthetic_data import files_of
+from pipeline.datasets.video_errors import Followed, clip_errors
+from pipeline.evaluation.evaluate import Evaluation
+from pipeline.inputs.clips import Clip, PeopleChoice, at_least_one, choice
+from pipeline.inputs.images import Facts
+from pipeline.inputs.videos import VideoReader
+from pipeline.stages.stage import Job
+from pipeline.storage.cache import key_of
+
+if TYPE_CHECKING:
+    from fitting.body.body_model import BodyModel
+    from fitting.body.kinematics import Kinematics
+    from pipeline.inputs.clips import Found
+
+_DRAWING = 1  # part of every key: raise it when a seed gives other clips
+_PREFIX = "clip"
+
+
+@dataclass
+class Filming:
+    """What clips are drawn from.
+
+    Args:
+        seed: another one draws other bodies, cameras and errors.
+        body: file of the body that everybody has, as `Drawing.body` of data=synthetic.
+        motions: npz of tools/select_test_clips.py.
+        camera: static | panning.
+        errors: npz of a detector's errors (tools/collect_detector_errors.py); null: none, no swaps
+            and no gaps either.
+        extras: points of face and feet are given, too.
+        hold, jitter, swaps, swap_length, gaps, gap_length: how errors last (`Faults`).
+    """
+
+    seed: int
+    body: str
+    motions: str
+    camera: str
+    errors: str | None
+    extras: bool
+    hold: float
+    jitter: float
+    swaps: float
+    swap_length: float
+    gaps: float
+    gap_length: float
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"data.seed: expected 0 or more, got {self.seed}")
+        choice("data.camera", CameraMotion, self.camera)
+        for name in ("swaps", "gaps"):
+            if not 0 <= getattr(self, name) <= 0.5:
+                raise ValueError(f"data.{name}: expected 0..0.5, got {getattr(self, name)}")
+        for name in ("hold", "jitter", "swap_length", "gap_length"):
+            if not 0 <= getattr(self, name) <= 60:
+                raise ValueError(f"data.{name}: expected 0..60, got {getattr(self, name)}")
+        self._kinematics: Kinematics | None = None
+        self._body: BodyModel | None = None
+        self._motions: Motions | None = None
+        self._drawn: dict[int, TrueFrames] = {}
+
+    def files(self) -> dict[str, Path]:
+        """The files by the option that names them.
+
+        Raises:
+            ConfigError: one does not exist.
+        """
+        return files_of(self.body, {"motions": self.motions, "errors": self.errors})
+
+    def true(self, index: int) -> TrueFrames:
+        """The truth about a clip and what the detector sees of it."""
+        if index not in self._drawn:
+            try:
+                faults = self._faults()
+                kinematics, motions = self.kinematics(), self.captured()
+            except ValueError as error:
+                raise ConfigError(f"data: {error}") from error
+            clean = draw_clip(index, kinematics, motions, CameraMotion(self.camera), self.seed)
+            rng = np.random.default_rng([self.seed, index, 1])
+            self._drawn[index] = seen_by(faults, clean, motions.fps, rng)
+        return self._drawn[index]
+
+    def captured(self) -> Motions:
+        """The motions that are drawn."""
+        self._motions = self._motions or load_motions(self.files()["motions"])
+        return self._motions
+
+    def body_model(self) -> "BodyModel":
+        """The body that everybody has."""
+        from fitting.body.body_model import load_body_model
+
+        self._body = self._body or load_body_model(self.files()["body"])
+        return self._body
+
+    def kinematics(self) -> "Kinematics":
+        """Of that body, with the points EXTRA."""
+        from fitting.body.kinematics import Kinematics
+
+        self._kinematics = self._kinematics or Kinematics(self.body_model(), extras=True)
+        return self._kinematics
+
+    def _faults(self) -> Faults:
+        files = self.files()
+        errors = load_errors(files["errors"]) if "errors" in files else None
+        return Faults(
+            errors, self.hold, self.jitter, self.swaps, self.swap_length, self.gaps,
+            self.gap_length,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DrawnVideo(Clip):
+    """One person who moves in a plain grey square; `data` draws it when a stage needs it."""
+
+    data: "SyntheticVideo | None" = None
+    index: int = 0
+
+    def facts(self) -> Facts:
+        """Size, length, frame rate, and the focal length where the data tells it."""
+        assert self.data
+        captured, size = self.data.captured(), (IMAGE_SIDE, IMAGE_SIDE)
+        frames = len(captured.poses[self.index % len(captured.poses)])
+        exif = None
+        if self.data.known_focal_length:
+            focal_length = float(self.data.true(self.index).camera.focal_length[0])
+            exif = focal_length / focal_length_px("auto", size, 1.0)
+        return Facts(size, frames, captured.fps, exif)
+
+    def frames(self) -> Iterator[Image]:
+        """The empty square: its person exists as keypoints only."""
+        frame = np.full((IMAGE_SIDE, IMAGE_SIDE, 3), 128, np.uint8)
+        for _ in range(self.facts().n_frames or 0):
+            yield frame
+
+
+@dataclass
+class SyntheticVideoDetector(Filming):
+    """Sees in clip `clip007` what was drawn as its person.
+
+    Args:
+        confidence_sigma: as of any detector (detectors.base.Detector).
+    """
+
+    confidence_sigma: list[list[float]] = field(default_factory=list)
+
+    def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
+        """The drawn keypoints of the frames in which the person was found, in LSP's joints and,
+        with `extras`, EXTRA."""
+        import torch
+
+        torch.set_num_threads(resources.threads)
+        digits = clip_name.removeprefix(_PREFIX)
+        if not digits.isdecimal():
+            raise ValueError(f"synthetic_video sees only data=synthetic_video, got {clip_name}")
+        true = self.true(int(digits))
+        seen = true.keypoints[true.found & (np.arange(len(true)) < len(list(frames)))]
+        xy, scores, names = seen.xy, seen.confidence, LSP_14
+        if self.extras:
+            xy = np.concatenate([xy, seen.extra_xy], 1)
+            scores = np.concatenate([scores, seen.extra_confidence], 1)
+            names = LSP_14 + EXTRA
+        boxes = np.concatenate([xy.min(1), xy.max(1)], 1)
+        return Detections(seen.frame, seen.track, boxes, xy, scores, names)
+
+
+@dataclass
+class SyntheticVideo(Filming):
+    """`n` drawn clips; the truth about all of them is known.
+
+    Args:
+        n: clips; the motions in turn.
+        known_focal_length: the fit is given the true one, as EXIF would.
+    """
+
+    n: int
+    known_focal_length: bool
+    people: PeopleChoice = PeopleChoice.all
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least_one("data.n", self.n)
+
+    def clips(self) -> "Found":
+        """All of them, not drawn yet; the detect stage's key has what they are drawn from."""
+        return [self._clip(index) for index in range(self.n)], []
+
+    def evaluate(self, jobs: list[Job], config: Config) -> Evaluation:
+        """Errors of every clip, as pipeline.datasets.video_errors has them."""
+        import torch
+
+        torch.set_num_threads(config.runtime.threads)
+        by_name = {job.clip.name: job for job in jobs if "fit" in job.results}
+        names = tuple(_name(index) for index in range(self.n))
+        found: dict[int, dict[str, float]] = {}
+        for index, name in enumerate(names):
+            if name in by_name:
+                followed = Followed.of(by_name[name], self.kinematics())
+                errors = clip_errors(
+                    followed, self.true(index), self.captured().fps, self.body_model()
+                )
+                found[index] = errors
+        columns = {
+            column: np.array([found[i][column] if i in found else np.nan for i in range(self.n)])
+            for column in next(iter(found.values()), {})
+        }
+        fitted = np.array([index in found for index in range(self.n)])
+        return Evaluation(names, fitted, columns)
+
+    def _clip(self, index: int) -> DrawnVideo:
+        name = _name(index)
+        key = key_of("synthetic_video", _DRAWING, self.seed, index, self.known_focal_length)
+        return DrawnVideo(
+            name, Path("synthetic_video") / name, key, VideoReader(), data=self, index=index
+        )
+
+
+def _name(index: int) -> str:
+    return f"{_PREFIX}{index:03d}"

@@ -1,0 +1,94 @@
+"""How far a fitted motion is from the true one: what single frames do not show.
+
+Frames are told apart by number; of frames without a body, and of differences that need one, there
+is no value. Accelerations are second differences.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from fitting.joints import HIPS, LSP_14
+from pipeline.evaluation.metrics import mpjpe, pa_mpjpe
+
+_OTHER = {"left": "right", "right": "left"}
+_OPPOSITE = [
+    LSP_14.index("_".join([_OTHER.get(side, side), *rest]))
+    for side, *rest in (name.split("_") for name in LSP_14)
+]
+
+
+def motion_errors(
+    found: Float[np.ndarray, "N 14 3"], truth: Float[np.ndarray, "N 14 3"],
+    frame: Int[np.ndarray, " N"], fps: float,
+) -> dict[str, float]:  # fmt: skip
+    """Errors of a clip by name, which ends in the unit.
+
+    Args:
+        found, truth: the same frames, in the camera's axes, m.
+        frame: their numbers, ascending.
+        fps: frames per second.
+    """
+    inner = consecutive(frame)
+    own, true = accelerations(found, inner), accelerations(truth, inner)
+    moving = own - true
+    about = moving - _middle(moving)
+    return {
+        "pa_mpjpe_mm": _mean(pa_mpjpe(found, truth)),
+        "mpjpe_mm": _mean(mpjpe(found, truth)),
+        "wa_mpjpe_mm": float(pa_mpjpe(found.reshape(1, -1, 3), truth.reshape(1, -1, 3))[0]),
+        "accel_error_mm_per_frame2": _length(about),
+        "camera_accel_error_mm_per_frame2": _length(moving),
+        "accel_error_m_per_s2": _length(about) * fps**2 / 1000,
+        "camera_accel_error_m_per_s2": _length(moving) * fps**2 / 1000,
+        "camera_accel_mm_per_frame2": _length(own),
+        "true_camera_accel_mm_per_frame2": _length(true),
+    }
+
+
+def consecutive(frame: Int[np.ndarray, " N"]) -> Int[np.ndarray, " M"]:
+    """Rows whose frame is in the middle of three that all are there."""
+    steps = np.diff(frame)
+    return np.flatnonzero((steps[1:] == 1) & (steps[:-1] == 1)) + 1
+
+
+def accelerations(
+    points: Float[np.ndarray, "N n 3"], inner: Int[np.ndarray, " M"]
+) -> Float[np.ndarray, "M n 3"]:
+    """Second differences about the rows `inner` (`consecutive`), m per frame^2."""
+    return points[inner + 1] - 2 * points[inner] + points[inner - 1]
+
+
+def foot_sliding(soles: Float[np.ndarray, "T 4 3"], contact: Bool[np.ndarray, "T 4"]) -> float:
+    """Mean distance, mm, that soles move from one frame to the next while they truly stand.
+
+    Args:
+        soles: in axes that do not turn, m; NaN where there is no body.
+        contact: which stand in that frame and the next.
+    """
+    steps = np.linalg.norm(np.diff(soles, axis=0), axis=-1)[contact[:-1]]
+    return _mean(1000 * steps[np.isfinite(steps)])
+
+
+def sides_exchanged(
+    found: Float[np.ndarray, "N 14 3"], truth: Float[np.ndarray, "N 14 3"],
+    joints: Bool[np.ndarray, "N 14"],
+) -> Bool[np.ndarray, " N"]:  # fmt: skip
+    """Whether these joints of a body are nearer to the truth with left and right exchanged."""
+    found, truth = found - _middle(found), truth - _middle(truth)
+    plain, other = (
+        (joints * np.linalg.norm(found[:, order] - truth, axis=-1)).sum(1)
+        for order in (slice(None), _OPPOSITE)
+    )
+    return other < plain
+
+
+def _middle(joints: np.ndarray) -> np.ndarray:
+    return joints[:, HIPS].mean(1, keepdims=True)
+
+
+def _length(vectors: Float[np.ndarray, "M n 3"]) -> float:
+    return _mean(1000 * np.linalg.norm(vectors, axis=-1))
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if values.size else float("nan")
