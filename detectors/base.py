@@ -1,9 +1,9 @@
 """What every detector gives back, and what it is told about the machine."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
@@ -32,6 +32,9 @@ class Detections:
         keypoints: x, y of each joint, px.
         scores: how sure the detector is of each joint, 0..1; 0 means not found.
         joint_names: names of the K joints, in order.
+        keypoints_3d: where the detector lifts its joints: each of them about the middle of the
+            hips, m, camera axes (x right, y down, z away from the camera). Without columns, shape
+            (N, 0, 3), where it does not; so when not given.
 
     Raises:
         ValueError: a shape, range or value is wrong; says what was expected and what came.
@@ -43,11 +46,15 @@ class Detections:
     keypoints: Float32[np.ndarray, "N K 2"]
     scores: Float32[np.ndarray, "N K"]
     joint_names: tuple[str, ...]
+    keypoints_3d: Float32[np.ndarray, "N K_or_0 3"] = None  # pyright: ignore[reportAssignmentType]
 
     def __post_init__(self) -> None:
         n, k = len(self.frame), len(self.joint_names)
+        if self.keypoints_3d is None:
+            object.__setattr__(self, "keypoints_3d", np.zeros((n, 0, 3), np.float32))
         expected = {
             "frame": (n,), "track": (n,), "boxes": (n, 4), "keypoints": (n, k, 2), "scores": (n, k),
+            "keypoints_3d": (n, k if self.lifted else 0, 3),
         }  # fmt: skip
         for name, shape in expected.items():
             array = getattr(self, name)
@@ -64,11 +71,22 @@ class Detections:
     def __len__(self) -> int:
         return len(self.frame)
 
+    def __getitem__(self, rows: Any) -> Self:
+        """Some of the rows: a slice, a mask or indices."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return type(self)(**{n: v if n == "joint_names" else v[rows] for n, v in values.items()})
+
+    @property
+    def lifted(self) -> bool:
+        """Whether it has 3-D keypoints."""
+        return self.keypoints_3d.shape[1:2] != (0,)
+
     @classmethod
     def from_frames(cls, people: list["People"], joint_names: tuple[str, ...]) -> "Detections":
         """Stack the people found in each frame; `track` is the person's place in its frame."""
         counts = [len(found.boxes) for found in people]
-        k = len(joint_names)
+        n, k = sum(counts), len(joint_names)
+        lifted = [found.keypoints_3d for found in people if found.keypoints_3d is not None]
         return cls(
             frame=np.repeat(np.arange(len(people), dtype=np.int32), counts),
             track=np.concatenate([np.arange(0), *map(np.arange, counts)]).astype(np.int32),
@@ -76,16 +94,19 @@ class Detections:
             keypoints=_stack([found.keypoints for found in people], (0, k, 2)),
             scores=_stack([found.scores for found in people], (0, k)),
             joint_names=joint_names,
+            keypoints_3d=_stack(lifted, (0, k, 3)) if lifted else np.zeros((n, 0, 3), np.float32),
         )
 
 
 @dataclass(frozen=True)
 class People:
-    """The people of one image: boxes (P, 4) px xyxy, keypoints (P, K, 2) px, scores (P, K) 0..1."""
+    """The people of one image: boxes (P, 4) px xyxy, keypoints (P, K, 2) px, scores (P, K) 0..1;
+    where the detector gives them, keypoints_3d (P, K, 3) m as in Detections."""
 
     boxes: Float32[np.ndarray, "P 4"]
     keypoints: Float32[np.ndarray, "P K 2"]
     scores: Float32[np.ndarray, "P K"]
+    keypoints_3d: Float32[np.ndarray, "P K 3"] | None = None
 
 
 @dataclass(frozen=True)

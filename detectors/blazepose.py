@@ -10,7 +10,7 @@ import numpy as np
 
 from detectors.base import Detections, Image, People, Resources
 from detectors.blazepose_bundle import build_bundle
-from detectors.blazepose_landmarks import Person
+from detectors.blazepose_landmarks import HIPS, Person, person_of
 from detectors.blazepose_refine import Refiner, overlap
 from detectors.native_log import without_chatter
 from detectors.skeletons import BLAZEPOSE_33
@@ -118,10 +118,11 @@ class BlazePose:
         height, width = padded.shape[:2]
         image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=padded)
         # mediapipe's 0..1 spans the whole pixels' area; our pixel centres are at integers.
-        scale, shift = (width, height, 1), (x0 - border - 0.5, y0 - border - 0.5, 0)
+        scale, shift = (width, height), (x0 - border - 0.5, y0 - border - 0.5)
+        found = self._landmarker.detect(image)
         return [
-            np.array([(mark.x, mark.y, mark.visibility) for mark in pose]) * scale + shift
-            for pose in self._landmarker.detect(image).pose_landmarks
+            person_of(marks, world, scale, shift)
+            for marks, world in zip(found.pose_landmarks, found.pose_world_landmarks, strict=True)
         ]
 
 
@@ -160,10 +161,11 @@ def _same_face(a: Person, b: Person) -> bool:
 
 
 def _as_people(persons: list[Person]) -> People:
-    stacked = np.array(persons, np.float32).reshape(-1, len(BLAZEPOSE_33), 3)
-    xy = stacked[..., :2]
+    stacked = np.array(persons, np.float32).reshape(-1, len(BLAZEPOSE_33), 6)
+    xy, lifted = stacked[..., :2], stacked[..., 3:]
     return People(
         boxes=np.concatenate([xy.min(axis=1), xy.max(axis=1)], axis=1),
         keypoints=xy,
         scores=stacked[..., 2].clip(0, 1),
+        keypoints_3d=lifted - lifted[:, HIPS].mean(axis=1, keepdims=True),
     )

@@ -15,20 +15,22 @@ from jaxtyping import Float
 from detectors.base import Image
 from detectors.skeletons import BLAZEPOSE_33
 
-Person = Float[np.ndarray, "33 3"]
-"""x px, y px and visibility of each landmark."""
+Person = Float[np.ndarray, "33 6"]
+"""x px, y px and visibility of each landmark, and its world landmark: x, y, z about the hips, m,
+camera axes (x right, y down, z away from the camera)."""
 
 MARGIN = 1.25  # of the region around the circle of the body; mediapipe's pose_landmarks_to_roi
 _GRAPH = """
 input_stream: "image" input_stream: "region"
-output_stream: "landmarks" output_stream: "alignment"
+output_stream: "landmarks" output_stream: "world" output_stream: "alignment"
 node {
   calculator: "PoseLandmarkByRoiCpu"
   input_stream: "IMAGE:image" input_stream: "ROI:region"
-  output_stream: "LANDMARKS:landmarks" output_stream: "AUXILIARY_LANDMARKS:alignment"
+  output_stream: "LANDMARKS:landmarks" output_stream: "WORLD_LANDMARKS:world"
+  output_stream: "AUXILIARY_LANDMARKS:alignment"
 }
 """
-_HIPS = [BLAZEPOSE_33.index(f"{side}_hip") for side in ("left", "right")]
+HIPS = [BLAZEPOSE_33.index(f"{side}_hip") for side in ("left", "right")]
 _SHOULDERS = [BLAZEPOSE_33.index(f"{side}_shoulder") for side in ("left", "right")]
 _SWAP = {"left_": "right_", "right_": "left_"}
 
@@ -36,6 +38,15 @@ _SWAP = {"left_": "right_", "right_": "left_"}
 def _other_side(name: str) -> str:
     side = next((side for side in _SWAP if name.startswith(side)), "")
     return _SWAP.get(side, "") + name.removeprefix(side)
+
+
+def person_of(
+    marks: Any, world: Any, scale: tuple[float, float], shift: tuple[float, float]
+) -> Person:
+    """A person as mediapipe gives it; x, y of its landmarks times `scale` plus `shift` are px."""
+    seen = np.array([(mark.x, mark.y, mark.visibility) for mark in marks])
+    lifted = np.array([(mark.x, mark.y, mark.z) for mark in world])
+    return np.column_stack([seen[:, :2] * scale + shift, seen[:, 2], lifted])
 
 
 MIRRORED = [BLAZEPOSE_33.index(_other_side(name)) for name in BLAZEPOSE_33]
@@ -55,7 +66,7 @@ class Region:
     @classmethod
     def about(cls, person: Person) -> "Region":
         """Around the circle about the hips that holds every landmark, head up."""
-        hips, shoulders = person[_HIPS, :2].mean(0), person[_SHOULDERS, :2].mean(0)
+        hips, shoulders = person[HIPS, :2].mean(0), person[_SHOULDERS, :2].mean(0)
         radius = np.linalg.norm(person[:, :2] - hips, axis=1).max()
         return cls._of(hips, shoulders - hips, max(float(radius), 1.0))
 
@@ -92,15 +103,14 @@ class LandmarkNet:
         # Graphs name their weights by paths from here on.
         resource_util.set_resource_dir(str(Path(mediapipe.__file__).parents[1]))
         self._time = 0  # mediapipe's; it has to rise
-        self._found: dict[str, np.ndarray] = {}
+        self._found: dict[str, Any] = {}
         self._graph = mediapipe.CalculatorGraph(graph_config=_GRAPH)
 
         def keep(name: str, packet: Any) -> None:
             proto: Any = packet_getter.get_proto(packet)
-            marks = proto.landmark
-            self._found[name] = np.array([(mark.x, mark.y, mark.visibility) for mark in marks])
+            self._found[name] = proto.landmark
 
-        for name in ("landmarks", "alignment"):
+        for name in ("landmarks", "world", "alignment"):
             self._graph.observe_output_stream(name, keep)
         self._graph.start_run()
 
@@ -143,12 +153,14 @@ class LandmarkNet:
         self._run(picture.mirrored if mirror else picture.plain, packet_creator.create_proto(rect))
         if "landmarks" not in self._found:
             return None
-        scale, shift = (picture.side, picture.side, 1), (0.5, 0.5, 0)
-        person, points = (self._found[n] * scale - shift for n in ("landmarks", "alignment"))
+        scale, shift = (picture.side, picture.side), (-0.5, -0.5)
+        person = person_of(self._found["landmarks"], self._found["world"], scale, shift)
+        points = np.array([(mark.x, mark.y) for mark in self._found["alignment"]]) * scale + shift
         if mirror:
             person[:, 0], points[:, 0] = last - person[:, 0], last - points[:, 0]
+            person[:, 3] *= -1
             person = person[MIRRORED]
-        return person, Region.aligned(points[:, :2])
+        return person, Region.aligned(points)
 
     def _run(self, image: Any, region: Any) -> None:
         self._found.clear()

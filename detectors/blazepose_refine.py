@@ -112,8 +112,9 @@ def _mean(a: Person, b: Person) -> Person:
     """Each landmark between its two places, nearer to the one that is seen better."""
     weights = np.stack([a[:, 2], b[:, 2]]).clip(_LEAST_SEEN, 1) ** 2
     weights = (weights / weights.sum(axis=0))[..., None]
-    xy = weights[0] * a[:, :2] + weights[1] * b[:, :2]
-    return np.column_stack([xy, (a[:, 2] + b[:, 2]) / 2])
+    mean = weights[0] * a + weights[1] * b
+    mean[:, 2] = (a[:, 2] + b[:, 2]) / 2
+    return mean
 
 
 def _apart(a: Person, b: Person) -> float:

@@ -42,6 +42,9 @@ class Keypoints(Rows):
         confidence: weight of each joint, 0..1; 0 means missing. A point with a number that is not
             finite is missing, too, and gets confidence 0.
         extra_xy, extra_confidence: the same of the points EXTRA; all missing when not given.
+        points_3d: where the detector says so, each of POINTS about the middle of its hips, m,
+            camera axes (x right, y down, z away from the camera), also of points whose confidence
+            is 0. NaN where it does not; so when not given.
 
     Raises:
         ValueError: a shape or range is wrong; says what was expected and what came.
@@ -53,15 +56,19 @@ class Keypoints(Rows):
     confidence: Float32[np.ndarray, "N 14"]
     extra_xy: Float32[np.ndarray, "N 11 2"] = None  # pyright: ignore[reportAssignmentType]
     extra_confidence: Float32[np.ndarray, "N 11"] = None  # pyright: ignore[reportAssignmentType]
+    points_3d: Float32[np.ndarray, "N 25 3"] = None  # pyright: ignore[reportAssignmentType]
 
     def __post_init__(self) -> None:
-        n, extra = len(self.frame), len(EXTRA)
+        n, extra, points = len(self.frame), len(EXTRA), len(POINTS)
+        if self.points_3d is None:
+            unknown = np.full((n, points, 3), np.nan, np.float32)
+            object.__setattr__(self, "points_3d", unknown)
         for name, shape in (("extra_xy", (n, extra, 2)), ("extra_confidence", (n, extra))):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, np.zeros(shape, np.float32))
         shapes = {
             "frame": (n,), "track": (n,), "xy": (n, 14, 2), "confidence": (n, 14),
-            "extra_xy": (n, extra, 2), "extra_confidence": (n, extra),
+            "extra_xy": (n, extra, 2), "extra_confidence": (n, extra), "points_3d": (n, points, 3),
         }  # fmt: skip
         for name, shape in shapes.items():
             found = getattr(self, name).shape

@@ -74,11 +74,9 @@ class People:
 def chosen(found: Detections, rows: np.ndarray) -> Detections:
     """Some rows, counted as frames of their own."""
     n = len(found.frame[rows])
+    counted = replace(found, frame=np.zeros_like(found.frame))  # rows may come in any order
     zero = np.zeros(n, np.int32)
-    return replace(
-        found, frame=np.arange(n, dtype=np.int32), track=zero, boxes=found.boxes[rows],
-        keypoints=found.keypoints[rows], scores=found.scores[rows],
-    )  # fmt: skip
+    return replace(counted[rows], frame=np.arange(n, dtype=np.int32), track=zero)
 
 
 def middle(found: Detections, name: str) -> np.ndarray:
@@ -153,7 +151,7 @@ def stacked(rows: list[Detections]) -> Detections:
     n = len(rows)
     joined = {
         name: np.concatenate([getattr(row, name) for row in rows])
-        for name in ("boxes", "keypoints", "scores")
+        for name in ("boxes", "keypoints", "scores", "keypoints_3d")
     }
     frame, track = np.arange(n, dtype=np.int32), np.zeros(n, np.int32)
     return Detections(frame=frame, track=track, joint_names=rows[0].joint_names, **joined)

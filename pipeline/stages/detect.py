@@ -2,7 +2,7 @@
 
 import pickle
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from pipeline.storage.cache import plain
 class Detected(Detections):
     """What a detector found and, of each row, `shot`: which camera shot of a video it is in."""
 
-    shot: Int32[np.ndarray, " N"]
+    shot: Int32[np.ndarray, " N"] = field(kw_only=True)
 
 
 def detect_stage(detector: Detector, runtime: RuntimeConfig) -> Stage:
@@ -53,7 +53,7 @@ def detect_stage(detector: Detector, runtime: RuntimeConfig) -> Stage:
 
     return Stage(
         name="detect",
-        version=2,
+        version=3,
         config={"detector": type(detector).__name__, **options},
         files=files,
         after=(),

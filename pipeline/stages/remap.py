@@ -1,13 +1,13 @@
 """Stage 2: the detector's joints, by name, -> the 14 joints of LSP, and points of face and feet."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import chain
 
 import numpy as np
 
 from detectors.base import Detections
-from fitting.joints import EXTRA, LSP_14, Keypoints
+from fitting.joints import EXTRA, LSP_14, POINTS, Keypoints
 from pipeline.config import RemapConfig, TrackingConfig
 from pipeline.inputs.clips import PeopleChoice
 from pipeline.stages.joint_tables import Recipe, columns_of, recipes_of
@@ -28,7 +28,7 @@ def remap_stage(config: RemapConfig, people: PeopleChoice, tracking: TrackingCon
 
     return Stage(
         name="remap",
-        version=5,
+        version=6,
         config={**asdict(config), "people": people.name, "tracking": asdict(tracking)},
         files={},
         after=("detect",),
@@ -61,7 +61,8 @@ def to_lsp(found: Detections, image_size: tuple[int, int], min_confidence: float
         confidence[~inside | (confidence < min_confidence)] = 0
         return xy, confidence
 
-    return Keypoints(found.frame, found.track, *places(LSP_14), *places(EXTRA))
+    seen = (*places(LSP_14), *places(EXTRA))
+    return Keypoints(found.frame, found.track, *seen, points_3d=_lifted(found, recipes))
 
 
 def select(found: Detections, people: PeopleChoice) -> Detections:
@@ -70,17 +71,29 @@ def select(found: Detections, people: PeopleChoice) -> Detections:
         return found
     areas = np.prod(found.boxes[:, 2:] - found.boxes[:, :2], axis=1)
     rows = found.track == np.bincount(found.track, areas).argmax()
-    return Detections(
-        found.frame[rows], np.zeros(rows.sum(), np.int32), found.boxes[rows],
-        found.keypoints[rows], found.scores[rows], found.joint_names,
-    )  # fmt: skip
+    return replace(found[rows], track=np.zeros(rows.sum(), np.int32))
 
 
 def _made(found: Detections, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
     """xy (N, 2) and confidence (N,) of a point."""
-    columns = {part: columns_of(part, found.joint_names) for part in recipe.parts()}
-    points = {part: found.keypoints[:, sides].mean(1) for part, sides in columns.items()}
-    xy = points[recipe.start].copy()
+    columns = [columns_of(part, found.joint_names) for part in recipe.parts()]
+    confidence = found.scores[:, list(chain(*columns))].min(1)
+    return _placed(found.keypoints, found.joint_names, recipe), confidence
+
+
+def _lifted(found: Detections, recipes: dict[str, Recipe]) -> np.ndarray:
+    """3-D places (N, 25, 3) of POINTS: conversions are sums of differences, so they hold in 3-D."""
+    points = np.full((len(found), len(POINTS), 3), np.nan, np.float32)
+    for column, name in enumerate(POINTS):
+        if found.lifted and name in recipes:
+            points[:, column] = _placed(found.keypoints_3d, found.joint_names, recipes[name])
+    return points
+
+
+def _placed(joints: np.ndarray, names: tuple[str, ...], recipe: Recipe) -> np.ndarray:
+    """A point (N, D) made of joints (N, K, D)."""
+    points = {part: joints[:, columns_of(part, names)].mean(1) for part in recipe.parts()}
+    place = points[recipe.start].copy()
     for factor, to, origin in recipe.steps:
-        xy += factor * (points[to] - points[origin])
-    return xy, found.scores[:, list(chain(*columns.values()))].min(1)
+        place += factor * (points[to] - points[origin])
+    return place

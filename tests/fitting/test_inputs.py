@@ -34,12 +34,21 @@ def keypoints(**changes):
         ({"xy": np.zeros((2, 13, 2))}, r"xy: expected shape \(2, 14, 2\), got \(2, 13, 2\)"),
         ({"confidence": np.full((2, 14), 1.5)}, r"confidence: expected 0\.\.1"),
         ({"confidence": np.full((2, 14), -0.1)}, r"confidence: expected 0\.\.1"),
+        ({"points_3d": np.zeros((2, 14, 3))}, r"points_3d: expected shape \(2, 25, 3\)"),
         ({"track": np.zeros(3, np.int32)}, r"track: expected shape \(2,\), got \(3,\)"),
     ],
 )
 def test_keypoints_say_what_is_wrong(changes, message):
     with pytest.raises(ValueError, match=message):
         keypoints(**changes)
+
+
+def test_rows_keep_their_3d_points_and_those_without_know_none():
+    points = np.arange(2 * 25 * 3, dtype=np.float32).reshape(2, 25, 3)
+    both = Keypoints.concatenate([keypoints(points_3d=points), keypoints()])
+    np.testing.assert_array_equal(both.points_3d[:2], points)
+    assert np.isnan(both.points_3d[2:]).all()
+    np.testing.assert_array_equal(both[1:2].points_3d, points[1:])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -1,7 +1,7 @@
 """A detector without a network, and pictures and results for it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +83,11 @@ def detections(n: int) -> Detected:
         joint_names=LSP_14,
         shot=np.zeros(n, np.int32),
     )
+
+
+def lifted_detections(n: int) -> Detected:
+    rng = np.random.default_rng(n)
+    return replace(detections(n), keypoints_3d=rng.normal(size=(n, 14, 3)).astype(np.float32))
 
 
 def keypoints(n: int) -> Keypoints:

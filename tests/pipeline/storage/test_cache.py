@@ -17,7 +17,13 @@ from hypothesis import strategies as st
 from pipeline.inputs.clips import PeopleChoice
 from pipeline.storage.cache import Cache, digest, from_arrays, key_of, plain, to_arrays
 from pipeline.storage.whole_files import replacing
-from tests.pipeline.fake_detector import detections, fit_result, keypoints, picture_file
+from tests.pipeline.fake_detector import (
+    detections,
+    fit_result,
+    keypoints,
+    lifted_detections,
+    picture_file,
+)
 
 KEY = "ab" * 32
 
@@ -113,7 +119,9 @@ def test_digest_is_of_the_contents(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])
-@pytest.mark.parametrize("make", [detections, keypoints, fit_result, picture_file])
+@pytest.mark.parametrize(
+    "make", [detections, lifted_detections, keypoints, fit_result, picture_file]
+)
 def test_every_noun_survives_the_round_trip(make: Callable, n: int, tmp_path: Path) -> None:
     noun = make(n)
     assert_same(from_arrays(type(noun), to_arrays(noun)), noun)
