@@ -161,10 +161,7 @@ def test_a_photo_is_left_as_it_is_and_an_empty_clip_too() -> None:
     photo = replace(found, track=np.arange(3, dtype=np.int32))
     assert identify(photo, None, CONFIG) is photo
     nobody, _ = filmed([Walker(300, first=99), Walker(1)], 0 + 1, 25)
-    empty = Detected(
-        *(array[:0] for array in (nobody.frame, nobody.track, nobody.boxes, nobody.keypoints)),
-        nobody.scores[:0], nobody.joint_names, nobody.shot[:0],
-    )  # fmt: skip
+    empty = nobody[:0]
     assert len(identify(empty, None, CONFIG)) == 0
 
 
