@@ -28,11 +28,16 @@ FROZEN = "[global_orient,body_pose,betas]"
 
 
 def smplify_stages(**changes: object) -> list[str]:
-    """Overrides of every stage of fit=smplify; a list has a value for each stage."""
+    """Overrides of every stage of fit=smplify; a list has a value for each stage.
+
+    Args:
+        changes: `free`, and weights of terms by name.
+    """
     overrides = ["fit=smplify"]
     for name, values in changes.items():
         each = values if isinstance(values, list) else [values] * 4
-        overrides += [f"fit.stages.{stage}.{name}={value}" for stage, value in enumerate(each)]
+        key = name if name == "free" else f"weights.{name}"
+        overrides += [f"fit.stages.{stage}.{key}={value}" for stage, value in enumerate(each)]
     return overrides
 
 
@@ -47,7 +52,7 @@ ROWS: dict[str, list[str]] = {
     "lifted": [],
     "lifted, true focal length": [TRUE_CAMERA],
     "lifted, BlazePose's errors": BLAZEPOSE,
-    "lifted, 3-D term off": ["fit.stages.0.joints_3d=0"],
+    "lifted, 3-D term off": ["fit.stages.0.weights.joints_3d=0"],
     "lifted, 8 starts": ["fit.starts=8"],
     "lifted, interpenetration off": ["fit.interpenetration=false"],
     "lifted, joints below 0.3 dropped": ["remap.min_confidence=0.3"],
@@ -66,7 +71,7 @@ ROWS: dict[str, list[str]] = {
     ],
     "smplify, translation frozen": smplify_stages(free=FROZEN, depth=0),
     "smplify, release's shape weights": smplify_stages(shape=[100, 50, 10, 5]),
-    "smplify, full bending term at last": ["fit=smplify", "fit.stages.3.bending=2.22"],
+    "smplify, full bending term at last": ["fit=smplify", "fit.stages.3.weights.bending=2.22"],
     "smplify, release's prior weights": smplify_stages(
         pose_prior=[404, 404, 57.4, 4.78], bending=[128.07, 128.07, 18.2, 1.52]
     ),

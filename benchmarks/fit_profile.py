@@ -18,7 +18,7 @@ import torch
 from benchmarks.fit_speed import config_of, people, with_contacts
 from fitting import smplify
 from fitting.body.kinematics import Kinematics
-from fitting.objective import objective
+from fitting.objective import residuals
 from fitting.objective.interpenetration import Interpenetration
 from fitting.objective.objective import Objective
 from fitting.objective.point_jacobian import PointJacobian
@@ -34,9 +34,9 @@ PARTS = (
     (Objective, "linearize", "  linearize"),
     (Kinematics, "points", "    pose the points"),
     (PointJacobian, "__call__", "    their derivative"),
-    (objective, "data_term", "    data term, J'J"),
-    (objective, "student_data_term", "    data term, J'J"),
-    (objective, "pose_prior_term", "    pose prior"),
+    (residuals, "data_term", "    data term, J'J"),
+    (residuals, "student_data_term", "    data term, J'J"),
+    (residuals, "pose_prior_term", "    pose prior"),
     (Interpenetration, "add_to", "    interpenetration"),
     (levenberg_marquardt, "_damped_step", "  step (Cholesky)"),
     (Objective, "retract", "  retract"),

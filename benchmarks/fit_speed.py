@@ -60,9 +60,9 @@ def config_of(preset: str, settings: tuple[str, ...] = ()) -> "FitConfig":
 def with_contacts(config: "FitConfig", on: bool) -> "FitConfig":
     """The same with E_sp on or off; a weight where it has none."""
     stages = config.stages
-    if on and not any(stage.interpenetration for stage in stages):
-        weight = E_SP[config.kernel.value]
-        stages = [replace(stage, interpenetration=weight) for stage in stages]
+    if on and not any(stage.weights.get("interpenetration") for stage in stages):
+        own = {"interpenetration": E_SP[config.kernel.value]}
+        stages = [replace(stage, weights=stage.weights | own) for stage in stages]
     return replace(config, interpenetration=on, stages=stages)
 
 

@@ -17,7 +17,8 @@ from torch import Tensor
 from fitting import Assets, Camera, FitConfig, Keypoints, smplify
 from fitting.fit_config import Kernel
 from fitting.joints import HIPS
-from fitting.objective.objective import Model, Objective
+from fitting.objective.model import Model
+from fitting.objective.objective import Objective
 from fitting.solver.levenberg_marquardt import Solution, minimize
 
 _STEP = 1e-6  # of the central differences
@@ -43,30 +44,30 @@ class ScipyProblem:
         _, pose, betas, transl = problem.model.split(x)
         points = problem.model.pose(x).points
         parts = [self._data(points + transl[:, None])]
-        if weights.pose_prior and at.joints:
-            parts.append(weights.pose_prior * self._prior(pose))
-        if weights.bending and at.joints:
+        if weights["pose_prior"] and at.joints:
+            parts.append(weights["pose_prior"] * self._prior(pose))
+        if weights["bending"] and at.joints:
             # elbows about y, knees about x: entries 55, 58, 12, 15 of the 72-vector
             impossible = torch.stack([pose[:, 52], -pose[:, 55], -pose[:, 9], -pose[:, 12]], 1)
-            parts.append(10 * weights.bending * impossible.exp())
-        if weights.shape and at.n_betas:
-            parts.append(weights.shape * betas)
-        if weights.depth and at.transl:
-            parts.append(weights.depth * (transl[:, 2:] - seen.depth) / seen.depth_unit)
-        if weights.joints_3d:
+            parts.append(10 * weights["bending"] * impossible.exp())
+        if weights["shape"] and at.n_betas:
+            parts.append(weights["shape"] * betas)
+        if weights["depth"] and at.transl:
+            parts.append(weights["depth"] * (transl[:, 2:] - seen.depth) / seen.depth_unit)
+        if weights["joints_3d"]:
             place, sure = seen.target[..., :3], seen.target[..., 3:]
             relative = points[:, :14] - points[:, HIPS].mean(1, keepdim=True)
-            parts.append(weights.joints_3d * (sure * (relative - place)).flatten(1))
+            parts.append(weights["joints_3d"] * (sure * (relative - place)).flatten(1))
         return torch.cat(parts, 1)
 
     def _data(self, points: Float[Tensor, "B n 3"]) -> Float[Tensor, "B m"]:
-        seen, weights = self.objective.observations, self.objective.weights
+        seen, loss = self.objective.observations, self.objective.loss
         pixels = seen.focal_length * points[..., :2] / points[..., 2:] + seen.center
         apart = (pixels - seen.xy) * seen.scale * (seen.weight[..., None] > 0)
-        sigma, weight = weights.robust_sigma, seen.weight[..., None]
+        sigma, weight = loss.sigma, seen.weight[..., None]
         if sigma == torch.inf:
             return (weight * apart).flatten(1)
-        if weights.kernel is Kernel.geman_mcclure:
+        if loss.kernel is Kernel.geman_mcclure:
             return (weight * sigma * apart / (sigma**2 + apart**2).sqrt()).flatten(1)
         # two residuals a joint along its difference, so that they are smooth at 0
         q = (weight * apart).norm(dim=-1, keepdim=True)
@@ -140,8 +141,7 @@ def last_search_stage(
     problem, x, solution, limits = calls[len(config.stages)]  # the first call is the camera's
     first = torch.arange(len(keypoints)) * max(config.starts, 1)
     extras = problem.model.kinematics.n_points > 14
-    parts = assets.body, assets.prior, assets.capsules
-    exact = Model(*parts, config.n_betas, extras=extras)
+    exact = Model(assets.body, assets.prior, None, config.n_betas, extras=extras)
     seen = problem.observations[first].to(torch.float64)
-    objective = Objective(exact, problem.unknowns, seen, problem.weights)
+    objective = Objective(exact, problem.unknowns, seen, problem.weights, problem.loss)
     return Posed(objective, x[first].double(), solution.x[first].double(), limits)

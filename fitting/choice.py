@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fitting.joints import HIPS
-from fitting.objective.objective import Model
+from fitting.objective.model import Model
 from fitting.starts.starts import Starts
 
 _CONSENSUS_SIGMA = 0.05  # m: of every mean joint

@@ -13,7 +13,7 @@ from fitting.body.body_model import BodyParams
 from fitting.camera import Camera, project
 from fitting.fit_config import FitConfig
 from fitting.joints import Keypoints
-from fitting.objective.objective import Model
+from fitting.objective.model import Model
 from fitting.objective.residuals import Observations
 from fitting.priors import PosePrior
 from fitting.reliability import expected_error, signs
@@ -21,7 +21,7 @@ from fitting.result import FitResult
 from fitting.rotations import vector_from_quaternion
 from fitting.solver.status import Status
 from fitting.starts.starts import Starts
-from fitting.trail import TERMS, Trail
+from fitting.trail import Trail
 
 Noun = TypeVar("Noun", BodyParams, Trail)
 
@@ -33,7 +33,7 @@ class Fitted:
     Args:
         seen: of each person, in px.
         trail: the chosen start after every step, the final one last.
-        terms: what each of TERMS adds to the cost after each step.
+        terms: what each of the model's terms adds to the cost after each step.
         on: whether it acts there.
         spread: of the joints over all starts, m.
         coefficients: FitConfig.expected_error.
@@ -49,8 +49,9 @@ class Fitted:
 
 
 def placeholder(
-    keypoints: Keypoints, camera: Camera, prior: PosePrior, config: FitConfig
-) -> FitResult:
+    keypoints: Keypoints, camera: Camera, prior: PosePrior, config: FitConfig,
+    term_names: tuple[str, ...],
+) -> FitResult:  # fmt: skip
     """Every row marked as skipped: the mean pose at the origin."""
     n, steps = len(keypoints), 2 + len(config.stages) + len(config.refine)
     params = BodyParams(
@@ -62,8 +63,9 @@ def placeholder(
         joints=np.zeros((n, 14, 3)), reprojection_error=np.zeros(n), cost=np.zeros(n),
         status=np.full(n, Status.SKIPPED, np.int32), iterations=np.zeros(n, np.int32),
         hypothesis=np.zeros(n, np.int32), spread=np.zeros(n), expected_error=np.zeros(n),
-        stage_terms=np.zeros((n, steps, len(TERMS))),
-        stage_on=np.zeros((n, steps, len(TERMS)), bool),
+        term_names=term_names,
+        stage_terms=np.zeros((n, steps, len(term_names))),
+        stage_on=np.zeros((n, steps, len(term_names)), bool),
         trail=Trail(
             *(np.zeros((n, steps, size), np.float32) for size in (config.n_betas, 3, 69, 3))
         ),

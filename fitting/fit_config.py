@@ -83,7 +83,7 @@ class CameraStage:
         start: how the body is turned before it; retrieved starts are turned already.
         pose: that it has then.
         joints: that it aligns.
-        depth: weight of the pull to the depth of similar triangles, per metre.
+        weights: as in BodyStage.
         max_iterations: of the solver.
         tolerance: relative decrease of the cost that ends it.
     """
@@ -91,52 +91,43 @@ class CameraStage:
     start: Start
     pose: StartPose
     joints: Joints
-    depth: float
+    weights: dict[str, float]
     max_iterations: int
     tolerance: float
 
 
 @dataclass
 class BodyStage:
-    """One body stage. Weights multiply residuals; a term that is not named is off.
+    """One body stage.
 
     Args:
         name: for logs.
         free: of global_orient, body_pose, betas, transl.
-        pose_prior, bending, shape, depth: weights of E_theta, E_a, E_beta and of the depth term.
-        interpenetration: weight of E_sp, where fit.interpenetration is on.
-        joints_3d: weight of the pull to lifted joints, after the choice to the consensus.
+        weights: of the terms, by their names in fitting.objective.terms; they multiply residuals.
+            A term that is not named is off; the data term is on with 1.
         max_iterations: of the solver.
         tolerance: relative decrease of the cost that ends the stage.
     """
 
     name: str
     free: list[str]
+    weights: dict[str, float]
     max_iterations: int
     tolerance: float
-    pose_prior: float = 0.0
-    bending: float = 0.0
-    shape: float = 0.0
-    depth: float = 0.0
-    interpenetration: float = 0.0
-    joints_3d: float = 0.0
 
 
 @dataclass
 class Choice:
-    """What starts are compared by: the data term and those of these terms that are named.
+    """What starts are compared by.
 
     Args:
+        weights: as in BodyStage.
         temperature: of the consensus: a start that is worse by this much counts 1 / e as much as
             the best in the mean joints that stages after the choice are pulled to. 0: no consensus.
     """
 
-    pose_prior: float = 0.0
-    shape: float = 0.0
-    depth: float = 0.0
-    interpenetration: float = 0.0
-    joints_3d: float = 0.0
-    temperature: float = 0.0
+    weights: dict[str, float]
+    temperature: float
 
 
 @dataclass
@@ -200,7 +191,8 @@ class FitConfig:
             )
         if self.kernel is Kernel.student and not table:
             raise ValueError("fit.confidence_sigma: kernel student counts in sigmas, got no table")
-        if any(s.joints_3d for s in self.refine) and not (self.choice.temperature or self.lifts):
+        pulled = any(stage.weights.get("joints_3d") for stage in self.refine)
+        if pulled and not (self.choice.temperature or self.lifts):
             raise ValueError("fit.refine: joints_3d has nothing to pull to without a consensus")
         if not self.stages:
             raise ValueError("fit.stages: expected one stage at least, got none")
@@ -211,6 +203,9 @@ class FitConfig:
         _check(self, "fit", above=("robust_sigma",))
         _check(self.camera, "fit.camera", above=("max_iterations", "tolerance"))
         _check(self.choice, "fit.choice", above=())
+        for where, weights in self.weights_by_key().items():
+            for name, weight in weights.items():
+                _check_number(f"{where}.{name}", weight)
         for stage in (*self.stages, *self.refine):
             where = f"fit.stages {stage.name}"
             _check(stage, where, above=("max_iterations", "tolerance"))
@@ -226,18 +221,28 @@ class FitConfig:
         if unknown:
             raise ValueError(f"fit.expected_error: {unknown} are not among {usable}")
 
+    def weights_by_key(self) -> dict[str, dict[str, float]]:
+        """The weights of every stage and of the choice, under the key that a user gives them by."""
+        groups = {"camera": self.camera, "choice": self.choice}
+        for name in ("stages", "refine"):
+            groups |= {f"{name}[{k}]": stage for k, stage in enumerate(getattr(self, name))}
+        return {f"fit.{key}.weights": group.weights for key, group in groups.items()}
+
     @property
     def lifts(self) -> bool:
         """Whether the fit needs a lifter."""
-        pulled = any(stage.joints_3d for stage in self.stages) or self.choice.joints_3d > 0
+        pulled = any(stage.weights.get("joints_3d") for stage in (*self.stages, self.choice))
         return pulled or (self.starts > 0 and self.lookup is Lookup.lifted)
 
 
 def _check(group: object, where: str, above: tuple[str, ...]) -> None:
     """Every number is 0 or more and finite; those named are above 0."""
     for name, value in vars(group).items():
-        if not isinstance(value, int | float):
-            continue
-        least = "above 0" if name in above else "0 or more"
-        if not (0 <= value < float("inf")) or (name in above and value == 0):
-            raise ValueError(f"{where}.{name}: expected a number {least}, got {value}")
+        if isinstance(value, int | float):
+            _check_number(f"{where}.{name}", value, name in above)
+
+
+def _check_number(key: str, value: float, above: bool = False) -> None:
+    if not (0 <= value < float("inf")) or (above and value == 0):
+        least = "above 0" if above else "0 or more"
+        raise ValueError(f"{key}: expected a number {least}, got {value}")

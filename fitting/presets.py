@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fitting.fit_config import BodyStage, CameraStage, Choice, FitConfig
+from fitting.objective.terms import moved
 
 _TABLE = "${detector.confidence_sigma}"
 
@@ -46,9 +47,17 @@ def _merged(path: Path) -> dict[str, Any]:
     for name in own.pop("defaults", []):
         if name != "_self_":
             merged |= _merged(path.with_name(f"{name}.yaml"))
-    for name, value in own.items():
-        below = merged.get(name)
-        merged[name] = {**below, **value} if isinstance(below, dict) else value
+    return _over(merged, own)
+
+
+def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """The values of both; where both have one, those above, group in group."""
+    merged = dict(below)
+    for name, value in above.items():
+        under = merged.get(name)
+        if isinstance(under, dict) and isinstance(value, dict):
+            value = _over(under, value)
+        merged[name] = value
     return merged
 
 
@@ -57,6 +66,9 @@ def _typed(kind: type, values: Any) -> Any:
     if isinstance(values, kind):
         return values
     kinds = {field.name: field.type for field in fields(kind)}
+    for name in values:
+        if name not in kinds and (instead := moved(name, kinds)):
+            raise TypeError(f"{kind.__name__}.{name}: no such setting, {instead}")
     return kind(**{name: _option(kinds.get(name), value) for name, value in values.items()})
 
 

@@ -32,9 +32,9 @@ class FitResult(Rows):
             of the 14, m; 0 where there is none (FitConfig.choice.temperature 0).
         expected_error: typical PA-MPJPE of fits with such signs, m (fitting.reliability); 0 where
             the settings cannot tell.
-        stage_terms: what each of fitting.trail.TERMS adds to the cost after each step
-            (fitting.trail.step_names), the last one's add up to `cost`. Those of `start` are by
-            the camera stage's objective.
+        term_names: of the objective's terms (fitting.objective.terms); of all rows.
+        stage_terms: what each term adds to the cost after each step (fitting.trail.step_names),
+            the last one's add up to `cost`. Those of `start` are by the camera stage's objective.
         stage_on: whether the term acts in that step; where not, its value is 0.
         trail: the body after each step.
     """
@@ -51,8 +51,9 @@ class FitResult(Rows):
     hypothesis: Int32[np.ndarray, " N"]
     spread: Float64[np.ndarray, " N"]
     expected_error: Float64[np.ndarray, " N"]
-    stage_terms: Float64[np.ndarray, "N S 7"]
-    stage_on: Bool[np.ndarray, "N S 7"]
+    term_names: tuple[str, ...]
+    stage_terms: Float64[np.ndarray, "N S T"]
+    stage_on: Bool[np.ndarray, "N S T"]
     trail: Trail
 
     @property

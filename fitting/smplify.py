@@ -1,6 +1,7 @@
 """SMPLify (Bogo et al., "Keep it SMPL", ECCV 2016): camera stage, then body stages with falling
 weights, for all people and all their starts in one batch."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -11,20 +12,22 @@ from fitting.assets import Assets
 from fitting.camera import Camera
 from fitting.choice import Consensus, least_per_person
 from fitting.collect import Fitted, placeholder, with_rows
-from fitting.fit_config import PARAMETERS, BodyStage, Choice, FitConfig, Joints, Precision
+from fitting.fit_config import PARAMETERS, BodyStage, FitConfig, Joints, Precision
 from fitting.joints import TORSO, Keypoints
-from fitting.objective.objective import Model, Objective
-from fitting.objective.residuals import Weights
+from fitting.objective.model import Model
+from fitting.objective.objective import Objective
+from fitting.objective.residuals import Loss
+from fitting.objective.terms import TERMS, Term, check_weights, names_of
 from fitting.result import FitResult
 from fitting.solver.levenberg_marquardt import minimize
 from fitting.starts.initialize import enough_to_fit
 from fitting.starts.starts import Starts, both_ways, find_starts, observe, uses_extras
-from fitting.trail import TERMS
 
 
 def fit(
-    keypoints: Keypoints, camera: Camera, assets: Assets, config: FitConfig, device: str = "cpu"
-) -> FitResult:
+    keypoints: Keypoints, camera: Camera, assets: Assets, config: FitConfig, device: str = "cpu",
+    terms: Iterable[Term] = TERMS,
+) -> FitResult:  # fmt: skip
     """Fit a body to every row of keypoints.
 
     Args:
@@ -33,33 +36,38 @@ def fit(
         assets: body, prior and what else the config asks for.
         config: stages and weights.
         device: torch device.
+        terms: what the objective is made of; the config weighs them by name.
 
     Returns:
         N rows in the order of the keypoints. A row that cannot be fitted has a status that says so.
 
     Raises:
-        ValueError: the camera has other rows, or an asset that the config asks for is missing.
+        ValueError: the camera has other rows, an asset that the config asks for is missing, or a
+            weight is of no term.
     """
+    terms = tuple(terms)
+    check_weights(config, terms)
     _check(keypoints, camera, assets, config)
     rows = np.flatnonzero(enough_to_fit(keypoints.xy, keypoints.confidence))
-    result = placeholder(keypoints, camera, assets.prior, config)
+    result = placeholder(keypoints, camera, assets.prior, config, names_of(terms))
     if not len(rows):
         return result
     extras = uses_extras(keypoints[rows], config)
     with torch.no_grad():  # apart: who has no face and feet is not to be moved by who has them
         for group in (rows[extras], rows[~extras]):
             if len(group):
-                fitted = _fitted(keypoints[group], camera[group], assets, config, device)
+                fitted = _fitted(keypoints[group], camera[group], assets, config, device, terms)
                 result = with_rows(result, group, fitted)
     return result
 
 
 def _fitted(
-    people: Keypoints, camera: Camera, assets: Assets, config: FitConfig, device: str
-) -> Fitted:
+    people: Keypoints, camera: Camera, assets: Assets, config: FitConfig, device: str,
+    terms: tuple[Term, ...],
+) -> Fitted:  # fmt: skip
     """All stages, for people who all have points of face and feet to fit, or none of whom has."""
     extras = bool(uses_extras(people, config).any())
-    exact, search = _models(assets, config, device, extras)
+    exact, search = _models(assets, config, device, extras, terms)
     seen = observe(people, camera, assets.lifter, config, device)
     starts = find_starts(exact, seen, assets.library, config)
     starts = replace(starts, x=starts.x.to(search.dtype), seen=starts.seen.to(search.dtype))
@@ -71,8 +79,8 @@ def _fitted(
     chosen = consensus.pull(trail[-1]) if config.choice.temperature else trail[-1]
     for stage in config.refine:
         trail.append(chosen := _body_stage(exact, chosen, stage, config))
-    terms, on = _terms(exact, trail, config)
-    return Fitted(exact, seen, trail, terms, on, consensus.spread, config.expected_error)
+    values, on = _values(exact, trail, config)
+    return Fitted(exact, seen, trail, values, on, consensus.spread, config.expected_error)
 
 
 def _check(keypoints: Keypoints, camera: Camera, assets: Assets, config: FitConfig) -> None:
@@ -86,13 +94,16 @@ def _check(keypoints: Keypoints, camera: Camera, assets: Assets, config: FitConf
         raise ValueError("fit.interpenetration is on: the body's capsules are needed")
 
 
-def _models(assets: Assets, config: FitConfig, device: str, extras: bool) -> tuple[Model, Model]:
+def _models(
+    assets: Assets, config: FitConfig, device: str, extras: bool, terms: tuple[Term, ...]
+) -> tuple[Model, Model]:
     """In double precision and in that of the search."""
-    parts = assets.body, assets.prior, assets.capsules
-    exact = Model(*parts, config.n_betas, device, torch.float64, extras)
+    parts = assets.body, assets.prior, assets.capsules if config.interpenetration else None
+    exact = Model(*parts, config.n_betas, device, torch.float64, extras).with_terms(terms)
     if config.precision is Precision.double:
         return exact, exact
-    return exact, Model(*parts, config.n_betas, device, torch.float32, extras)
+    search = Model(*parts, config.n_betas, device, torch.float32, extras)
+    return exact, search.with_terms(terms)
 
 
 def _exact(starts: Starts) -> Starts:
@@ -111,16 +122,15 @@ def _camera_objective(model: Model, starts: Starts, config: FitConfig) -> Object
 
     Where fewer than 3 points of the trunk are seen, too few to fix a rotation, every point counts.
     """
-    seen, stage = starts.seen, config.camera
-    weights = Weights(config.robust_sigma, config.kernel, depth=stage.depth)
+    seen, stage, loss = starts.seen, config.camera, loss_of(config)
     if stage.joints is Joints.torso:
         torso = torch.zeros(seen.xy.shape[1], dtype=torch.bool, device=seen.xy.device)
         torso[list(TORSO)] = True
         use_torso = (seen.seen & torso).sum(1, keepdim=True) >= 3
         known = seen.seen & (torso | ~use_torso)
         seen = replace(seen, weight=known.to(seen.xy.dtype))
-        weights = Weights(torch.inf, depth=stage.depth)
-    return Objective(model, model.unknowns(["global_orient", "transl"]), seen, weights)
+        loss = Loss(torch.inf)
+    return Objective(model, model.unknowns(["global_orient", "transl"]), seen, stage.weights, loss)
 
 
 def _body_stage(model: Model, starts: Starts, stage: BodyStage, config: FitConfig) -> Starts:
@@ -134,37 +144,29 @@ def _body_stage(model: Model, starts: Starts, stage: BodyStage, config: FitConfi
 
 def _objective(model: Model, starts: Starts, stage: BodyStage, config: FitConfig) -> Objective:
     unknowns = model.unknowns(stage.free, config.interpenetration)
-    return Objective(model, unknowns, starts.seen, weights_of(stage, config))
+    return Objective(model, unknowns, starts.seen, stage.weights, loss_of(config))
 
 
-def _terms(model: Model, trail: list[Starts], config: FitConfig) -> tuple[Tensor, Tensor]:
+def _values(model: Model, trail: list[Starts], config: FitConfig) -> tuple[Tensor, Tensor]:
     """What each term adds to the cost after each step of the trail, and whether it acts there."""
     problems = [_camera_objective(model, after, config) for after in trail[:2]]
     for after, stage in zip(trail[2:], [*config.stages, *config.refine], strict=True):
         problems.append(_objective(model, after, stage, config))
     values = [problem.values(after.x) for problem, after in zip(problems, trail, strict=True)]
-    on = [[name in problem.on for name in TERMS] for problem in problems]
+    on = [[name in problem.on for name in names_of(model.terms)] for problem in problems]
     return torch.stack(values, 1), torch.tensor(on, device=values[0].device)
 
 
-def weights_of(stage: BodyStage | Choice, config: FitConfig) -> Weights:
-    """Of all terms in a stage."""
-    return Weights(
-        robust_sigma=config.robust_sigma,
-        kernel=config.kernel,
-        pose_prior=stage.pose_prior,
-        bending=stage.bending if isinstance(stage, BodyStage) else 0.0,
-        shape=stage.shape,
-        depth=stage.depth,
-        interpenetration=stage.interpenetration * config.interpenetration,
-        joints_3d=stage.joints_3d,
-    )
+def loss_of(config: FitConfig) -> Loss:
+    """Of the data term in the body stages and in the choice."""
+    return Loss(config.robust_sigma, config.kernel)
 
 
 def _choose(model: Model, starts: Starts, config: FitConfig) -> tuple[Tensor, Consensus]:
     """Index of each person's best start, and what all of them agree on."""
     unknowns = model.unknowns(list(PARAMETERS), config.interpenetration)
-    objective = Objective(model, unknowns, starts.seen, weights_of(config.choice, config))
+    choice = config.choice
+    objective = Objective(model, unknowns, starts.seen, choice.weights, loss_of(config))
     value = objective.values(starts.x).sum(1)
     best = least_per_person(value, starts.person)
-    return best, Consensus(model, starts, value, config.choice.temperature)
+    return best, Consensus(model, starts, value, choice.temperature)

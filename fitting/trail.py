@@ -13,9 +13,6 @@ from jaxtyping import Float32
 from fitting.body.body_model import BodyParams
 from fitting.rows import Rows
 
-TERMS = ("data", "pose_prior", "bending", "shape", "depth", "interpenetration", "joints_3d")
-"""Names of the terms, in the order in which results list their values."""
-
 
 def step_names(stages: Iterable[str]) -> tuple[str, ...]:
     """Names of the steps of a fit, unique: where it starts, its camera stage, its body stages.

@@ -13,6 +13,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from fitting.fit_config import FitConfig
+from fitting.objective.terms import check_weights, moved
 from pipeline.drawing.rasterizers import Backend
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -173,7 +174,10 @@ def _typed(group: str, values: Any) -> Any:
         plug = group in ("data", "detector") or group.startswith("export.")
         kind = _target(group, own) if plug else Config.__annotations__[group]
         _check_records(kind, own)
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), own))
+        typed = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), own))
+        if isinstance(typed, FitConfig):
+            check_weights(typed)
+        return typed
     except OmegaConfBaseException as error:
         key = error.full_key or ""
         if not f"{key}.".startswith(
@@ -212,7 +216,8 @@ def _problem(key: str, error: OmegaConfBaseException) -> str:
         return f"missing, give it as {key}=..."
     if isinstance(error, ConfigKeyError) and is_dataclass(error.object_type):
         names = [field.name for field in fields(error.object_type)]
-        return f"no such key, {_instead(key.rpartition('.')[2], names)}"
+        name = key.rpartition(".")[2]
+        return f"no such key, {moved(name, names) or _instead(name, names)}"
     return str(error).splitlines()[0]
 
 

@@ -1,6 +1,6 @@
 """What a command line that Hydra refuses probably meant."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -9,6 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
+from fitting.objective.terms import TERMS, names_of
 from pipeline.config import ROOT
 
 _CONF = ROOT / "conf"
@@ -73,6 +74,9 @@ def _unknown(key: str, values: Any, groups: set[str]) -> str | None:
         names = [str(n) for n in (inside if isinstance(inside, dict) else range(len(inside)))]
         if name not in names:
             near = _near(name, names if known else [*names, *groups])
+            if name in names_of(TERMS) and "weights" in (*known, *names):
+                others = inside.get("weights", {}) if isinstance(inside, dict) else {}
+                return _weight(key, known, others)
             paths = [path for path in _paths(values) if path.rpartition(".")[2] == name]
             if paths and not (known and near):
                 return f"{key}: no such key, did you mean {min(paths, key=len)}?"
@@ -83,6 +87,20 @@ def _unknown(key: str, values: Any, groups: set[str]) -> str | None:
         inside = inside[name] if isinstance(inside, dict) else inside[int(name)]
         known.append(name)
     return None
+
+
+def _weight(key: str, known: list[str], others: Collection[str]) -> str:
+    """What is wrong with a term's weight.
+
+    Args:
+        known: names of the key that exist: of a stage, or of its weights.
+        others: weights of the stage.
+    """
+    name = key.rpartition(".")[2]
+    place = ".".join([*(part for part in known if part != "weights"), "weights", name])
+    if name in others:
+        return f"{key}: no such key, did you mean {place}?"
+    return f"{key}: no such key; to set a weight that the preset does not name: +{place}=..."
 
 
 def _paths(values: Any, before: str = "") -> Iterator[str]:

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from fitting.body.kinematics import Posed
 from fitting.capsules.capsules import MIN_RADIUS, Capsules, incompatible, spread_spheres
+from fitting.objective.bodies import Bodies, Part
 from fitting.rotations import hat
 from fitting.solver.levenberg_marquardt import Linearization
 
@@ -246,6 +247,12 @@ def contacts_of(
 ) -> Interpenetration:  # fmt: skip
     """The same as Interpenetration, made once: every stage of every fit asks for it."""
     return Interpenetration(capsules, np.array(parents), n_betas, device, dtype, joints)
+
+
+def contacts(bodies: Bodies, weight: float) -> Part:
+    """The term, for fitting.objective.terms. Few bodies touch themselves: only their rows count."""
+    near = bodies.objective.contacts.near(bodies.posed, bodies.betas, weight)
+    return Part(near[1], bodies.unknowns.pose, near[0])
 
 
 def _add_limb(

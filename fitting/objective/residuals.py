@@ -2,7 +2,8 @@
 
 Every term is a small pure function that returns its cost (0.5 x the sum of squared residuals), the
 gradient and the Gauss-Newton Hessian over the entries of the step it depends on. Weights multiply
-the residual, as the paper's released numbers do.
+the residual, as the paper's released numbers do. At the end of the file are the functions that
+fitting.objective.terms names: they give each term what it looks at.
 """
 
 from dataclasses import dataclass, fields
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from fitting.fit_config import Kernel
 from fitting.joints import HIPS
+from fitting.objective.bodies import Bodies, Part
 from fitting.priors import MaxMixture
 from fitting.rows import Rows
 from fitting.solver.levenberg_marquardt import Linearization
@@ -56,17 +58,20 @@ class Observations(Rows):
 
 
 @dataclass(frozen=True)
-class Weights:
-    """Weights on the residuals, 0 turns a term off; infinite robust_sigma = plain squares."""
+class Loss:
+    """How far outliers count in the data term; an infinite sigma = plain squares."""
 
-    robust_sigma: float
+    sigma: float
     kernel: Kernel = Kernel.geman_mcclure
-    pose_prior: float = 0.0
-    bending: float = 0.0
-    shape: float = 0.0
-    depth: float = 0.0
-    interpenetration: float = 0.0
-    joints_3d: float = 0.0
+
+
+def least_squares(
+    residual: Float[Tensor, "B m"], jacobian: Float[Tensor, "B m d"]
+) -> Linearization:
+    """Of residuals and their derivative: 0.5 sum r^2, J'r and J'J."""
+    cost = 0.5 * (residual**2).sum(1)
+    gradient = (jacobian.mT @ residual[..., None])[..., 0]
+    return Linearization(cost, gradient, jacobian.mT @ jacobian)
 
 
 def data_term(
@@ -147,7 +152,34 @@ def joints_3d_term(
     own = weight * own
     residual = own * (joints - joints[:, HIPS].mean(1, keepdim=True) - place)
     jacobian = own[..., None] * (jacobian - jacobian[:, HIPS].mean(1, keepdim=True))
-    residual, jacobian = residual.flatten(1), jacobian.flatten(1, 2)
-    cost = 0.5 * (residual**2).sum(1)
-    gradient = (jacobian.mT @ residual[..., None])[..., 0]
-    return Linearization(cost, gradient, jacobian.mT @ jacobian)
+    return least_squares(residual.flatten(1), jacobian.flatten(1, 2))
+
+
+def data(bodies: Bodies, weight: float) -> Part:
+    loss, (difference, jacobian) = bodies.objective.loss, bodies.image
+    student = loss.kernel is Kernel.student and loss.sigma < torch.inf
+    kernel = student_data_term if student else data_term
+    return Part(kernel(difference, jacobian, weight * bodies.seen.weight, loss.sigma))
+
+
+def pose_prior(bodies: Bodies, weight: float) -> Part:
+    term = pose_prior_term(bodies.pose, bodies.objective.prior, weight)
+    return Part(term, bodies.unknowns.pose)
+
+
+def bending(bodies: Bodies, weight: float) -> Part:
+    return Part(bending_term(bodies.pose, weight), bodies.unknowns.columns(BENDING))
+
+
+def shape(bodies: Bodies, weight: float) -> Part:
+    return Part(shape_term(bodies.betas, weight), bodies.unknowns.betas)
+
+
+def depth(bodies: Bodies, weight: float) -> Part:
+    seen, z = bodies.seen, bodies.transl[:, 2]
+    return Part(depth_term(z, seen.depth, weight / seen.depth_unit), slice(-1, None))
+
+
+def joints_3d(bodies: Bodies, weight: float) -> Part:
+    joints, jacobian = bodies.posed.points[:, :14], bodies.jacobian[:, :14]
+    return Part(joints_3d_term(joints, jacobian, bodies.seen.target, weight))

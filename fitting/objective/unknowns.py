@@ -1,5 +1,6 @@
 """What a stage solves for, and where each unknown lies in its step."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 N_POSE = 69
@@ -33,6 +34,11 @@ class Unknowns:
     def pose_entries(self) -> list[int]:
         """Entries of body_pose that are free."""
         return [3 * (joint - 1) + axis for joint in self.joints for axis in range(3)]
+
+    def columns(self, entries: Iterable[int]) -> list[int]:
+        """Of the step: these entries of body_pose, all of them free."""
+        free = self.pose_entries
+        return [self.pose.start + free.index(entry) for entry in entries]
 
     @property
     def pose(self) -> slice:

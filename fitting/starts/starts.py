@@ -10,7 +10,7 @@ from torch import Tensor
 from fitting.camera import Camera
 from fitting.fit_config import FitConfig, StartPose
 from fitting.joints import EXTRA, LSP_14, TORSO, Keypoints
-from fitting.objective.objective import Model
+from fitting.objective.model import Model
 from fitting.objective.residuals import Observations
 from fitting.rotations import matrix_from_quaternion
 from fitting.rows import Rows

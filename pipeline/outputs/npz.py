@@ -7,7 +7,7 @@ import numpy as np
 
 from fitting.joints import LSP_14
 from fitting.solver.status import Status
-from fitting.trail import TERMS, step_names
+from fitting.trail import step_names
 from pipeline.outputs.writer import Files, Run, Writer
 from pipeline.stages.stage import Job
 from pipeline.storage.cache import check, npz_bytes, opened, to_arrays
@@ -45,7 +45,6 @@ def _arrays(job: Job) -> dict[str, np.ndarray]:
     fit, facts = job.results["fit"], job.clip.facts()
     return to_arrays(fit.load()) | {
         "joint_names": np.array(LSP_14),
-        "term_names": np.array(TERMS),
         "stage_names": np.array(steps_of(job)),
         "status_names": np.array([status.name.lower() for status in Status]),
         "image_size": np.array(facts.image_size),

@@ -6,7 +6,6 @@ import numpy as np
 
 from fitting.result import FitResult
 from fitting.solver.status import Status
-from fitting.trail import TERMS
 from pipeline.inputs.clips import Skipped
 from pipeline.outputs.npz import steps_of
 from pipeline.outputs.writer import Files
@@ -93,7 +92,7 @@ def _terms(fitted: FitResult, steps: tuple[str, ...]) -> dict[str, dict[str, flo
     return {
         step: {
             term: float(f"{value:.4g}") if on else "off"
-            for term, value, on in zip(TERMS, values, acts, strict=True)
+            for term, value, on in zip(fitted.term_names, values, acts, strict=True)
         }
         for step, values, acts in zip(
             steps, fitted.stage_terms[0], fitted.stage_on[0], strict=True

@@ -13,7 +13,7 @@ from fitting.body.body_model import BodyParams
 from fitting.fit_config import FitConfig
 from fitting.joints import Keypoints
 from fitting.result import FitResult
-from fitting.trail import TERMS, step_names
+from fitting.trail import step_names
 from pipeline.config import ModelsConfig, RenderConfig, RuntimeConfig
 from pipeline.inputs.images import Image
 from pipeline.stages.fit import bodies_of
@@ -207,7 +207,7 @@ def _table(result: FitResult, step: int) -> "Table":
     colors = tuple(tuple(track_color(int(track)).tolist()) for track in shown.track)
     more = len(result) - len(shown)
     foot = f"and {more} more, in summary.json" if more else ""
-    return Table(("", *TERMS, "cost"), tuple(rows), colors, foot)
+    return Table(("", *result.term_names, "cost"), tuple(rows), colors, foot)
 
 
 def _figure(value: float) -> str:

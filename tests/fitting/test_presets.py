@@ -27,6 +27,14 @@ def test_values_can_be_changed_and_are_checked():
         load_preset(path, TABLE, n_bettas=5)
 
 
+def test_a_weight_where_it_once_was_is_told_its_new_place(tmp_path):
+    path = tmp_path / "old.yaml"
+    whole = (ROOT / "conf/fit/smplify_release.yaml").read_text()
+    path.write_text(whole.replace("weights: {depth: 100}", "depth: 100"))
+    with pytest.raises(TypeError, match=r"CameraStage\.depth: .* write weights\.depth"):
+        load_preset(path, TABLE)
+
+
 def test_the_example_of_the_docs_runs(monkeypatch):
     monkeypatch.chdir(ROOT)
     page = (ROOT / "docs/fitting_alone.md").read_text()

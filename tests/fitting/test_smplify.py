@@ -88,7 +88,7 @@ def test_without_priors_it_ends_on_the_points_themselves(body, prior, assets, pr
     keypoints, camera, _ = seen(body, params)
     config = preset("smplify")
     weak = replace(
-        config.stages[-1], pose_prior=0.05, bending=0.0, shape=0.5, depth=0.0,
+        config.stages[-1], weights={"pose_prior": 0.05, "shape": 0.5, "interpenetration": 1000},
         max_iterations=300, tolerance=1e-9,
     )  # fmt: skip
     config = replace(config, stages=[*config.stages, weak])

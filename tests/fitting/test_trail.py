@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fitting import fit
-from fitting.trail import TERMS, step_names
+from fitting.objective.terms import TERMS, names_of
+from fitting.trail import step_names
 from tests.fitting.test_smplify import bad_rows, people, seen
 
 
@@ -25,23 +26,28 @@ def test_steps_are_named_by_their_stages_and_no_two_alike():
 def acting(result, step):
     """Names of the terms that act in a step, for everybody alike."""
     assert (result.stage_on[:, step] == result.stage_on[:1, step]).all()
-    return [name for name, on in zip(TERMS, result.stage_on[0, step], strict=True) if on]
+    return [
+        name for name, on in zip(result.term_names, result.stage_on[0, step], strict=True) if on
+    ]
 
 
 def test_the_terms_of_the_last_step_add_up_to_the_cost(body, assets, preset, problem):
     config = preset("smplify")
     result = fit(*problem, assets, config)
+    assert result.term_names == names_of(TERMS)
     assert result.stage_terms.shape == (len(result), 2 + len(config.stages), len(TERMS))
     assert np.allclose(result.stage_terms[:, -1].sum(1), result.cost, rtol=1e-12)
     assert (result.stage_terms[~result.stage_on] == 0).all()
-    touch = TERMS.index("interpenetration")  # 0 where nothing is near
+    touch = result.term_names.index("interpenetration")  # 0 where nothing is near
     acting = np.delete(result.stage_on, touch, 2)[:, 2:]
     assert (np.delete(result.stage_terms, touch, 2)[:, 2:][acting] > 0).all()
 
 
 def test_terms_act_where_the_settings_say_so(body, assets, preset, problem):
     config = preset("smplify_release", interpenetration=False)
-    stages = [replace(config.stages[0], pose_prior=0.0), *config.stages[1:]]
+    first = config.stages[0]
+    first = replace(first, weights=first.weights | {"pose_prior": 0.0})
+    stages = [first, *config.stages[1:]]
     stages[1] = replace(stages[1], free=["global_orient", "body_pose"])
     result = fit(*problem, assets, replace(config, stages=stages))
     assert acting(result, 0) == acting(result, 1) == ["data", "depth"]

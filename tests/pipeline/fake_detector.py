@@ -11,6 +11,7 @@ from detectors.skeletons import LSP_14
 from fitting.body.body_model import BodyParams
 from fitting.camera import Camera
 from fitting.joints import Keypoints
+from fitting.objective.terms import TERMS, names_of
 from fitting.result import FitResult
 from fitting.trail import Trail
 from pipeline.stages.detect import Detected
@@ -115,6 +116,7 @@ def fit_result(n: int) -> FitResult:
         hypothesis=np.zeros(n, np.int32),
         spread=rng.uniform(size=n),
         expected_error=rng.uniform(size=n),
+        term_names=names_of(TERMS),
         stage_terms=rng.uniform(size=(n, 6, 7)),
         stage_on=rng.uniform(size=(n, 6, 7)) < 0.5,
         trail=Trail(*(rng.normal(size=(n, 6, size)).astype(np.float32) for size in (10, 3, 69, 3))),

@@ -178,9 +178,16 @@ WRONG = {
     "data.path=x runtime.threads=0": r"^runtime\.threads: expected 1 or more, got 0",
     "data.path=x runtime.batch_size=0": r"^runtime\.batch_size: expected 1 or more, got 0",
     "data.path=x runtime.device=1": r"^runtime\.device: expected e\.g\. cpu",
-    "data.path=x fit.camera.depth=deep": r"^fit\.camera\.depth: .*'deep'.*Float",
-    "data.path=x fit.stages.0.shape=x": r"^fit\.stages\[0\]\.shape: .*'x'.*Float",
-    "data.path=x +fit.stages.0.bendng=1": r"^fit\.stages\[0\]\.bendng: .*did you mean bending",
+    "data.path=x fit.camera.weights.depth=deep": r"^fit\.camera\.weights\.depth: .*'deep'.*Float",
+    "data.path=x fit.stages.0.weights.shape=x": r"^fit\.stages\[0\]\.weights\.shape: .*'x'.*Float",
+    "data.path=x fit.stages.0.weights.shape=-1": r"^fit\.stages\[0\]\.weights\.shape: .* 0 or more",
+    "data.path=x +fit.stages.0.weights.bendng=1": r"^fit\.stages\[0\]\.weights\.bendng: no such "
+    r"term, did you mean bending\?",
+    "data.path=x +fit.choice.weights.colour=1": r"^fit\.choice\.weights\.colour: no such term, "
+    r"expected some of data, pose_prior",
+    "data.path=x +fit.stages.0.pose_prior=1": r"^fit\.stages\[0\]\.pose_prior: no such key, "
+    r"weights of terms have a group of their own now, write weights\.pose_prior",
+    "data.path=x +fit.camera.depth=1": r"^fit\.camera\.depth: .* write weights\.depth",
     "data.path=x fit=smplify fit.stages.1.free=[beta]": r"^fit\.stages 2: .*\['beta'\]",
     "data.path=x fit.gender=robot": r"^fit\.gender: .*robot.*neutral",
     "data.path=x fit.camera.start=sideways": r"^fit\.camera\.start: .*sideways.*upright",

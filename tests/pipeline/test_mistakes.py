@@ -32,6 +32,11 @@ MISTAKES = {
     "gender=female": "gender: no such key, did you mean fit.gender?",
     "fit.focal=1800": "fit.focal: no such key, did you mean fit.focal_length?",
     "fit.camera.strat=image": "fit.camera.strat: no such key, did you mean fit.camera.start?",
+    "fit.camera.depth=30": "fit.camera.depth: no such key, did you mean fit.camera.weights.depth?",
+    "fit.stages.0.joints_3d=0": "fit.stages.0.joints_3d: no such key, did you mean "
+    "fit.stages.0.weights.joints_3d?",
+    "fit.stages.0.weights.bending=1": "fit.stages.0.weights.bending: no such key; to set a weight "
+    "that the preset does not name: +fit.stages.0.weights.bending=...",
     "fit.start=1": "fit.start: no such key, did you mean fit.starts?",
     "render=sidebyside": "render: no such choice 'sidebyside', did you mean side_by_side?",
     "render=off": "render: no such choice 'off', expected one of none, overlay, side_by_side",

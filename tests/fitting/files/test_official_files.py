@@ -179,7 +179,7 @@ def test_an_official_body_is_fitted(classic: Path, prior, preset) -> None:
     assets = Assets(body, prior, capsules=load_capsules(BODIES / "neutral.npz"))
     config = preset("smplify", starts=0, side_view_threshold=50)
     weak = replace(
-        config.stages[-1], pose_prior=0.05, bending=0.0, shape=0.5, depth=0.0,
+        config.stages[-1], weights={"pose_prior": 0.05, "shape": 0.5, "interpenetration": 1000},
         max_iterations=300, tolerance=1e-9,
     )  # fmt: skip
     result = fit(keypoints, camera, assets, replace(config, stages=[*config.stages, weak]))

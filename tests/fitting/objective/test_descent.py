@@ -9,20 +9,20 @@ import torch
 from fitting.camera import project
 from fitting.capsules.capsules import load_capsules
 from fitting.fit_config import Kernel
-from fitting.objective.objective import Model, Objective
-from fitting.objective.residuals import Observations, Weights
+from fitting.objective.model import Model
+from fitting.objective.objective import Objective
+from fitting.objective.residuals import Loss, Observations
 from fitting.rotations import quaternion_from_vector, quaternion_product
 from fitting.solver.levenberg_marquardt import minimize
 from tests.conftest import ROOT
 
 FACING = (np.pi, 0.0, 0.0)
 EVERYTHING = ["global_orient", "body_pose", "betas", "transl"]
-WEIGHTS = {
-    "smplify": Weights(100, pose_prior=7, bending=0.75, shape=20, depth=100),
-    "smplify, E_sp": Weights(
-        100, pose_prior=7, bending=0.75, shape=20, depth=100, interpenetration=1000
-    ),
-    "student": Weights(3, Kernel.student, pose_prior=1.41, shape=1, depth=6.3),
+SMPLIFY = {"pose_prior": 7, "bending": 0.75, "shape": 20, "depth": 100}
+OBJECTIVES = {
+    "smplify": (SMPLIFY, Loss(100)),
+    "smplify, E_sp": (SMPLIFY | {"interpenetration": 1000}, Loss(100)),
+    "student": ({"pose_prior": 1.41, "shape": 1, "depth": 6.3}, Loss(3, Kernel.student)),
 }
 
 
@@ -63,12 +63,12 @@ def observed(model, x, noise=0.0, sure=1.0) -> Observations:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.parametrize("name", OBJECTIVES)
 def test_cost_never_rises_over_accepted_steps(model, name):
     truth, start = states(model, 6, 0.4, seed=2), states(model, 6, 0.4, seed=3)
     seen = observed(model, truth, noise=8, sure=0.2 if name == "student" else 1.0)
     unknowns = model.unknowns(EVERYTHING, interpenetration=True)
-    problem = Objective(model, unknowns, seen, WEIGHTS[name])
+    problem = Objective(model, unknowns, seen, *OBJECTIVES[name])
     solutions = [minimize(problem, start, n, 1e-8) for n in range(12)]
     for before, after in pairwise(solutions):
         assert (after.cost <= before.cost).all()
@@ -88,7 +88,7 @@ def test_place_and_turn_are_found_to_the_millimetre(model):
     start[:, :4] = quaternion_product(turn, truth[:, :4])
     start[:, -3:] += torch.as_tensor(rng.normal(0, 0.3, (8, 3)))
     unknowns = model.unknowns(["global_orient", "transl"])
-    problem = Objective(model, unknowns, observed(model, truth), Weights(torch.inf))
+    problem = Objective(model, unknowns, observed(model, truth), {}, Loss(torch.inf))
     found = minimize(problem, start, 100, 1e-12).x
     assert (placed(model, found) - placed(model, truth)).norm(dim=-1).max() < 1e-4  # m
 
@@ -103,7 +103,8 @@ def test_a_body_near_the_start_is_recovered(model):
     rng = np.random.default_rng(7)
     start[:, 4:73] += torch.as_tensor(rng.normal(0, 0.012, (12, 69)))
     start[:, 73:83] += torch.as_tensor(rng.normal(0, 0.012, (12, 10)))
-    problem = Objective(model, model.unknowns(EVERYTHING), observed(model, truth), Weights(100))
+    unknowns = model.unknowns(EVERYTHING)
+    problem = Objective(model, unknowns, observed(model, truth), {}, Loss(100))
     before = (placed(model, start) - placed(model, truth)).norm(dim=-1).mean(1)
     found = minimize(problem, start, 200, 1e-10).x
     apart = observed(model, found).xy - problem.observations.xy
@@ -116,8 +117,8 @@ def test_a_body_near_the_start_is_recovered(model):
 def test_with_joints_in_3d_it_is_recovered_from_afar(model):
     """Where depth is told, too, the start is 0.3 rad away: < 1 px and < 5 mm."""
     truth, start = states(model, 8, 0.3, seed=8), states(model, 8, 0.1, seed=9)
-    weights = Weights(100, shape=0.01, joints_3d=300)
-    problem = Objective(model, model.unknowns(EVERYTHING), observed(model, truth), weights)
+    weights, unknowns = {"shape": 0.01, "joints_3d": 300}, model.unknowns(EVERYTHING)
+    problem = Objective(model, unknowns, observed(model, truth), weights, Loss(100))
     found = minimize(problem, start, 300, 1e-10).x
     apart = observed(model, found).xy - problem.observations.xy
     assert apart.norm(dim=-1).max() < 1  # px
@@ -137,7 +138,8 @@ def test_any_angle_of_root_and_joints_is_regular(body, prior, model, angle, dtyp
     x[0, 4 + 45 : 4 + 48] = torch.as_tensor(axis * angle)  # left shoulder
     x[0, 4 + 9 : 4 + 12] = torch.as_tensor(axis[::-1] * angle)  # left knee
     unknowns = model.unknowns(EVERYTHING)
-    problem = Objective(model, unknowns, observed(model, truth), Weights(torch.inf, shape=5))
+    seen, loss = observed(model, truth), Loss(torch.inf)
+    problem = Objective(model, unknowns, seen, {"shape": 5}, loss)
     gradient = problem.linearize(x).gradient[0]
     steps = 1e-6 * torch.eye(unknowns.size, dtype=x.dtype)
     many = problem.select(torch.zeros(unknowns.size, dtype=torch.long))
@@ -147,8 +149,8 @@ def test_any_angle_of_root_and_joints_is_regular(body, prior, model, angle, dtyp
     assert torch.allclose(numeric / scale, gradient / scale, atol=1e-6)
 
     other = Model(body, prior, dtype=dtype)
-    seen, weights = problem.observations.to(dtype), Weights(100, pose_prior=1, shape=5, depth=10)
-    lower = Objective(other, unknowns, seen, weights)
+    seen, weights = problem.observations.to(dtype), {"pose_prior": 1, "shape": 5, "depth": 10}
+    lower = Objective(other, unknowns, seen, weights, Loss(100))
     ends = minimize(lower, x.to(dtype), 30, 1e-4)
     assert ends.x.isfinite().all()
     assert ends.cost[0] < 0.2 * lower.linearize(x.to(dtype)).cost[0]

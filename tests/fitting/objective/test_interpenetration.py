@@ -12,11 +12,12 @@ from fitting.body.kinematics import Kinematics
 from fitting.camera import project
 from fitting.capsules.capsules import Capsules, incompatible, load_capsules, spread_spheres
 from fitting.objective.interpenetration import Interpenetration
-from fitting.objective.objective import Model, Objective
-from fitting.objective.residuals import Observations, Weights
+from fitting.objective.model import Model
+from fitting.objective.objective import Objective
+from fitting.objective.residuals import Loss, Observations
+from fitting.objective.terms import TERMS, names_of
 from fitting.rotations import matrix_from_quaternion, quaternion_from_vector
 from fitting.solver.levenberg_marquardt import Linearization, minimize
-from fitting.trail import TERMS
 from tests.conftest import ROOT
 
 WEIGHT = 3.0
@@ -178,8 +179,9 @@ def test_more_betas_than_the_capsules_follow_are_refused(capsules, kinematics):
 # The whole objective. The data are the projections of the body as it starts, hand in the belly.
 
 
-def weights(e_sp: float) -> Weights:
-    return Weights(100, pose_prior=2, bending=0.2, shape=20, depth=100, interpenetration=e_sp)
+def weights(e_sp: float) -> dict[str, float]:
+    others = {"pose_prior": 2, "bending": 0.2, "shape": 20, "depth": 100}
+    return others | {"interpenetration": e_sp}
 
 
 def state(pose: torch.Tensor) -> torch.Tensor:
@@ -209,7 +211,7 @@ def observed(model: Model, x: torch.Tensor) -> Observations:
 def objective_of(model: Model, x: torch.Tensor, e_sp: float, free: str = "all") -> Objective:
     everything = ["global_orient", "body_pose", "betas", "transl"]
     unknowns = model.unknowns(everything if free == "all" else [free], interpenetration=True)
-    return Objective(model, unknowns, observed(model, x), weights(e_sp))
+    return Objective(model, unknowns, observed(model, x), weights(e_sp), Loss(100))
 
 
 def apart(one: Linearization, other: Linearization) -> tuple[torch.Tensor, torch.Tensor]:
@@ -229,7 +231,7 @@ def test_in_the_objective_it_acts_on_the_pose_alone(model, poses):
     assert not hessian[:, ~pose].any()
     values = on.values(x)[0]
     assert values.sum().item() == pytest.approx(with_term.cost.item(), rel=1e-12)
-    contacts = values[TERMS.index("interpenetration")].item()
+    contacts = values[names_of(TERMS).index("interpenetration")].item()
     assert contacts == pytest.approx((with_term.cost - without.cost).item(), rel=1e-9)
     assert contacts > 0
 
@@ -265,7 +267,8 @@ def test_a_hand_in_the_belly_is_pushed_out(body, prior, capsules, model, poses, 
     lower = Model(body, prior, capsules, dtype=precision)
     for e_sp in (0.0, 1000.0):
         exact = objective_of(model, start, e_sp)
-        solved = Objective(lower, exact.unknowns, exact.observations.to(precision), weights(e_sp))
+        seen = exact.observations.to(precision)
+        solved = Objective(lower, exact.unknowns, seen, weights(e_sp), Loss(100))
         found = minimize(solved, start.to(precision), 200, 1e-6).x.double()
         ends[e_sp] = found, *belly_to_hand(capsules, model, found)
         pixels = (observed(model, found).xy - exact.observations.xy).norm(dim=-1)
@@ -313,7 +316,7 @@ def test_a_fit_with_it_keeps_hands_out_and_shape_the_same(
     assert costs[0].max() > 1e-2
     assert costs[1].max() < 1e-4
     assert results[1].fitted.all()
-    assert (results[1].stage_terms[..., TERMS.index("interpenetration")] >= 0).all()
+    assert (results[1].stage_terms[..., names_of(TERMS).index("interpenetration")] >= 0).all()
     radius = capsules.radius[[capsules.names.index(n) for n in ("belly", "pelvis")]]
     without, with_term = (r.params.betas @ radius[:, 1:].T + radius[:, 0] for r in results)
     np.testing.assert_allclose(with_term, without, rtol=0.05)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from fitting.objective.objective import Model, Objective
+from fitting.objective.model import Model
+from fitting.objective.objective import Objective
 from fitting.objective.residuals import (
+    Loss,
     Observations,
-    Weights,
     bending_term,
     data_term,
     depth_term,
@@ -21,10 +22,8 @@ from fitting.objective.unknowns import Unknowns
 from fitting.priors import MaxMixture, PosePrior
 from tests.toy_body import toy_body
 
-WEIGHTS = Weights(
-    robust_sigma=100, pose_prior=3.0, bending=2.0, shape=5.0, depth=7.0, joints_3d=3.0
-)
-TERMS = ["data", "pose_prior", "bending", "shape", "depth", "joints_3d"]
+WEIGHTS = {"pose_prior": 3.0, "bending": 2.0, "shape": 5.0, "depth": 7.0, "joints_3d": 3.0}
+TERMS = ["data", *WEIGHTS]
 
 
 def toy_prior(k=3, seed=0):
@@ -52,11 +51,12 @@ def objective():
     )
     model = Model(body, toy_prior(), n_betas=body.n_betas)
     everything = Unknowns(True, tuple(range(1, 24)), body.n_betas, True)
-    return Objective(model, everything, observations, WEIGHTS)
+    return Objective(model, everything, observations, WEIGHTS, Loss(100))
 
 
 def with_observations(objective, observations):
-    return Objective(objective.model, objective.unknowns, observations, objective.weights)
+    parts = objective.model, objective.unknowns
+    return Objective(*parts, observations, WEIGHTS, objective.loss)
 
 
 @pytest.fixture
@@ -71,14 +71,14 @@ def states(objective):
 
 
 def cost_of(objective, term, x):
-    return objective.terms(x)[term][1].cost
+    return objective.parts(x)[term].linear.cost
 
 
 @pytest.mark.parametrize("term", TERMS)
 def test_gradient_is_the_derivative_of_the_cost(objective, states, term):
-    part, linear = objective.terms(states)[term]
+    part = objective.parts(states)[term]
     gradient = torch.zeros(len(states), objective.unknowns.size, dtype=states.dtype)
-    gradient[:, part] = linear.gradient
+    gradient[:, slice(None) if part.whole else part.columns] = part.linear.gradient
     h = 1e-6
     for column in range(gradient.shape[1]):
         step = torch.zeros_like(gradient)
@@ -91,15 +91,16 @@ def test_gradient_is_the_derivative_of_the_cost(objective, states, term):
 
 @pytest.mark.parametrize("term", ["pose_prior", "shape", "depth"])
 def test_hessian_of_the_quadratic_terms_is_the_derivative_of_the_gradient(objective, states, term):
-    part, linear = objective.terms(states)[term]
+    part = objective.parts(states)[term]
     h = 1e-6
-    columns = torch.arange(objective.unknowns.size)[part]
+    columns = torch.arange(objective.unknowns.size)[part.columns]
     for place, column in enumerate(columns):
         step = torch.zeros(len(states), objective.unknowns.size, dtype=states.dtype)
         step[:, column] = h
-        plus = objective.terms(objective.retract(states, step))[term][1].gradient
-        minus = objective.terms(objective.retract(states, -step))[term][1].gradient
-        assert torch.allclose((plus - minus) / (2 * h), linear.hessian[:, :, place], atol=1e-4)
+        plus = objective.parts(objective.retract(states, step))[term].linear.gradient
+        minus = objective.parts(objective.retract(states, -step))[term].linear.gradient
+        slope, hessian = (plus - minus) / (2 * h), part.linear.hessian
+        assert torch.allclose(slope, hessian[:, :, place], atol=1e-4)
 
 
 def test_linearization_is_the_sum_of_the_terms(objective, states):

@@ -12,9 +12,9 @@ from PIL import Image as Pillow
 from rich.console import Console
 
 from fitting.joints import LSP_14
+from fitting.objective.terms import TERMS, names_of
 from fitting.result import FitResult
 from fitting.solver.status import Status
-from fitting.trail import TERMS
 from pipeline.config import Config
 from pipeline.inputs.clips import Photos, Skipped
 from pipeline.outputs import report
@@ -80,9 +80,10 @@ def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
     lost = Skipped(Path("in/notes.jpg"), "in/notes.jpg: not a picture")
     summary = export([job], [lost], settings(tmp_path / "out"))
     assert summary == json.loads((tmp_path / "out/summary.json").read_text())
-    off = dict.fromkeys(TERMS, "off")
-    first = dict(zip(TERMS, range(0, 70, 10), strict=True))
-    last = dict(zip(TERMS, range(350, 420, 10), strict=True))
+    terms = names_of(TERMS)
+    off = dict.fromkeys(terms, "off")
+    first = dict(zip(terms, range(0, 70, 10), strict=True))
+    last = dict(zip(terms, range(350, 420, 10), strict=True))
     assert summary == {
         "fitted": 1,
         "skipped": 1,
@@ -154,7 +155,7 @@ def test_the_parameters_are_every_field_and_what_is_needed_to_use_them(tmp_path:
         np.testing.assert_array_equal(arrays[name], array, err_msg=name)
     assert arrays["body_pose"].shape == (4, 69)
     assert tuple(arrays["joint_names"]) == LSP_14
-    assert tuple(arrays["term_names"]) == TERMS
+    assert tuple(arrays["term_names"]) == names_of(TERMS)
     assert tuple(arrays["stage_names"]) == STEPS
     assert arrays["status_names"][arrays["status"]].tolist() == [
         "converged", "stalled", "max_iterations", "skipped",

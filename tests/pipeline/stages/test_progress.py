@@ -16,8 +16,8 @@ from fitting import BodyModel
 from fitting.body.body_model import BodyParams
 from fitting.body.kinematics import Kinematics
 from fitting.joints import Keypoints
+from fitting.objective.terms import TERMS, names_of
 from fitting.result import FitResult
-from fitting.trail import TERMS
 from pipeline import pipeline
 from pipeline.config import Picture, RenderConfig
 from pipeline.drawing.caption import OFF
@@ -119,7 +119,7 @@ def test_the_summary_has_the_terms_of_every_stage(
     assert terms["camera"]["pose_prior"] == "off"
     assert terms["4"]["joints_3d"] == "off"
     with np.load(folder / "output/a.npz") as archive:
-        assert tuple(archive["term_names"]) == TERMS
+        assert tuple(archive["term_names"]) == names_of(TERMS)
         assert tuple(archive["stage_names"]) == tuple(terms)
         cost = float(archive["cost"][0])
     last = [value for value in terms["4"].values() if value != "off"]
@@ -184,9 +184,9 @@ def crowd(
         (path,) = (folder / "cache" / stage).glob("a-*.npz")
         with np.load(path) as archive:
             arrays = {name: archive[name] for name in archive if name != "provenance"}
-        many = {name: np.repeat(array, 9, 0) for name, array in arrays.items()}
-        many["track"] = np.arange(9, dtype=np.int32)
-        results[stage] = cache.store(stage, "a", "ab" * 32, from_arrays(kind, many), {"seconds": 0})
+        many = kind.concatenate([from_arrays(kind, arrays)] * 9)
+        many = replace(many, track=np.arange(9, dtype=np.int32))
+        results[stage] = cache.store(stage, "a", "ab" * 32, many, {"seconds": 0})
     job = Job(clip, results)
     return job, results["fit"].load(), results["remap"].load()
 
@@ -197,8 +197,8 @@ def test_a_crowd_is_drawn_whole_and_listed_in_part(crowd: tuple[Job, Any, Any]) 
     assert [row[0] for row in table.rows] == [f"person {k}" for k in range(6)]
     assert table.foot == "and 3 more, in summary.json"
     assert len(table.head) == len(table.rows[0]) == 2 + len(TERMS)
-    assert table.rows[0][1 + TERMS.index("joints_3d")] == OFF
-    assert table.rows[0][1 + TERMS.index("pose_prior")] != OFF
+    assert table.rows[0][1 + names_of(TERMS).index("joints_3d")] == OFF
+    assert table.rows[0][1 + names_of(TERMS).index("pose_prior")] != OFF
     assert not _table(result[:6], 2).foot
 
 
