@@ -15,6 +15,7 @@ import hydra
 from omegaconf import DictConfig
 
 NOTHING_FITTED = 2
+FAILED = 3  # something ended with an error that nobody foresaw
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 _KEPT = "what was finished is kept, the same command goes on from there"
 _HINTS = {
@@ -56,6 +57,9 @@ def finish(work: Callable[[], dict[str, Any]]) -> None:
     except KeyboardInterrupt:
         logging.getLogger(__name__).error("interrupted: %s", _KEPT)
         sys.exit(INTERRUPTED)
+    if summary["errors"]:
+        logging.getLogger(__name__).error("internal errors: see %s", ", ".join(summary["errors"]))
+        sys.exit(FAILED)
     if not summary["fitted"]:
         logging.getLogger(__name__).error("nothing was fitted")
         sys.exit(NOTHING_FITTED)

@@ -89,7 +89,7 @@ def evaluate(overrides: list[str]) -> Evaluation:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = to_config(compose("config", ["data=synthetic", *overrides]))
     clips, _ = config.data.clips()
-    jobs, _, _ = through(stages_of(config), clips, config.runtime)
+    jobs, _, _ = through(stages_of(config), clips, config)
     return config.data.evaluate(jobs, config)
 
 

@@ -10,9 +10,11 @@ from typing import Any
 from pipeline.config import Config, ConfigError, RuntimeConfig
 from pipeline.evaluation.evaluate import KnowsTruth, write_evaluation
 from pipeline.evaluation.run_report import write_report
+from pipeline.faults import FOLDER, Fault, fault_of, record, remove_reports
 from pipeline.inputs.clips import Clip, Skipped
 from pipeline.outputs.export import export
 from pipeline.outputs.report import print_metrics, print_summary, progress_bars
+from pipeline.outputs.summary import add_fault, write_summary
 from pipeline.stages.detect import detect_stage
 from pipeline.stages.fit import fit_stage
 from pipeline.stages.remap import remap_stage
@@ -20,6 +22,7 @@ from pipeline.stages.stage import Job, Stage, by_settings, run_stage
 from pipeline.storage.cache import Cache
 from pipeline.storage.whole_files import sweep
 
+_REPORTS = ("evaluation", "*-stage", "export-*")  # in outputs/errors, beside those of inputs
 _log = logging.getLogger(__name__)
 
 
@@ -59,35 +62,51 @@ def run(config: Config) -> dict[str, Any]:
         )
     _report(skipped)
     _sweep(config.runtime)
-    jobs, stopped, dropped = through(stages, clips, config.runtime)
+    remove_reports(folder, [*(clip.name for clip in clips), *_REPORTS])
+    jobs, stopped, dropped = through(stages, clips, config)
     summary = export(jobs, skipped + dropped, config)
     print_summary(summary, folder)
-    if isinstance(config.data, KnowsTruth):
-        evaluation = config.data.evaluate(jobs + stopped, config)
-        summary["metrics"] = write_evaluation(evaluation, folder)
-        if evaluation.charts:
-            write_report(evaluation, jobs, config, summary, time.perf_counter() - begin)
-        print_metrics(summary["metrics"])
+    try:
+        _measure(jobs, stopped, config, summary, begin)
+    except Exception as error:
+        fault = record(fault_of(error, "the evaluation", folder, "evaluation"), config)
+        _log.error("%s", fault.reason)
+        add_fault(summary, fault)
+        write_summary(summary, folder)
     return summary
 
 
+def _measure(
+    jobs: list[Job], stopped: list[Job], config: Config, summary: dict[str, Any], begin: float
+) -> None:
+    """Compare with the truth, where the data knows it; adds `metrics` to the summary."""
+    if not isinstance(config.data, KnowsTruth):
+        return
+    evaluation = config.data.evaluate(jobs + stopped, config)
+    summary["metrics"] = write_evaluation(evaluation, Path(config.runtime.output_dir))
+    if evaluation.charts:
+        write_report(evaluation, jobs, config, summary, time.perf_counter() - begin)
+    print_metrics(summary["metrics"])
+
+
 def through(
-    stages: list[Stage], clips: list[Clip], runtime: RuntimeConfig
+    stages: list[Stage], clips: list[Clip], config: Config
 ) -> tuple[list[Job], list[Job], list[Skipped]]:
     """Bring the clips through the stages, from the cache where they have been before.
 
     Returns:
         The jobs that came through all of them; those that did not, with the results that they
-        have; and why they did not.
+        have; and why they did not. What nobody foresaw has a report in the output folder.
     """
     jobs, stopped, skipped = [Job(clip) for clip in clips], [], []
     for stage in stages:
         by_settings(stage, jobs)  # checks what settings of single clips name, too
-    cache = Cache(Path(runtime.cache_dir))
+    cache = Cache(Path(config.runtime.cache_dir))
     with progress_bars() as track:
         for stage in stages:
             before = jobs
             jobs, dropped = run_stage(stage, before, cache, track)
+            dropped = [record(s, config) if isinstance(s, Fault) else s for s in dropped]
             going = {job.clip.name for job in jobs}
             stopped += [job for job in before if job.clip.name not in going]
             _report(dropped)
@@ -98,10 +117,14 @@ def through(
 def _sweep(runtime: RuntimeConfig) -> None:
     """Remove what earlier runs that were killed left half written."""
     sweep(Path(runtime.cache_dir), deep=True)
-    for place in (Path(runtime.output_dir), Path(tempfile.gettempdir())):
+    outputs = Path(runtime.output_dir)
+    for place in (outputs, outputs / FOLDER, Path(tempfile.gettempdir())):
         sweep(place)
 
 
 def _report(skipped: list[Skipped]) -> None:
     for skip in skipped:
-        _log.warning("skipped %s", skip.reason)
+        if isinstance(skip, Fault):
+            _log.error("failed %s", skip.reason)
+        else:
+            _log.warning("skipped %s", skip.reason)

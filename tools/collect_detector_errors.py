@@ -76,7 +76,7 @@ def collect(overrides: list[str]) -> tuple[list[Pattern], float]:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = to_config(compose("config", [*SETTINGS, *overrides]))
     clips, _ = config.data.clips()
-    jobs, _, _ = through(stages_of(config)[:2], clips, config.runtime)
+    jobs, _, _ = through(stages_of(config)[:2], clips, config)
     annotated = loadmat(Path(config.data.root) / "joints.mat")["joints"].transpose(2, 1, 0)
     patterns, detected = [], 0
     for job in jobs:

@@ -6,11 +6,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from pipeline.about import settings, versions
 from pipeline.config import Config
 from pipeline.evaluation.charts import draw_chart
 from pipeline.evaluation.contact_sheets import rankings, write_contact_sheets
 from pipeline.evaluation.evaluate import Evaluation, metrics_of
-from pipeline.outputs.about import settings, versions
 from pipeline.stages.stage import Job
 from pipeline.storage.whole_files import replacing
 
@@ -128,7 +128,7 @@ def _not_fitted(evaluation: Evaluation, summary: dict[str, Any]) -> str:
     reasons = {
         Path(entry["source"]).stem: entry["reason"].removeprefix(f"{entry['source']}: ")
         for entry in summary["inputs"]
-        if entry["status"] == "skipped"
+        if entry["status"] != "fitted"
     }
     rows = [[name, reasons.get(name, "")] for name in lost[:_MOST_NAMES]]
     more = f"<p>and {len(lost) - len(rows)} more</p>" if len(lost) > len(rows) else ""

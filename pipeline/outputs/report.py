@@ -51,12 +51,13 @@ def print_summary(summary: dict[str, Any], folder: Path) -> None:
     if len(fitted) > _MOST_ROWS:
         console.print(f"and {len(fitted) - _MOST_ROWS} more, in {folder / 'summary.json'}")
     for entry in summary["inputs"]:
-        if entry["status"] == "skipped":
-            console.print(f"[yellow]skipped[/yellow] {_shown(entry['reason'])}", soft_wrap=True)
-    console.print(
-        f"{summary['fitted']} fitted, {summary['skipped']} skipped. Results in {folder.resolve()}",
-        soft_wrap=True,
-    )
+        if entry["status"] != "fitted":
+            how = {"skipped": "[yellow]skipped[/yellow]", "failed": "[red]failed[/red]"}
+            console.print(f"{how[entry['status']]} {_shown(entry['reason'])}", soft_wrap=True)
+    counts = f"{summary['fitted']} fitted, {summary['skipped']} skipped"
+    if summary["failed"]:
+        counts += f", {summary['failed']} failed"
+    console.print(f"{counts}. Results in {folder.resolve()}", soft_wrap=True)
 
 
 def print_metrics(metrics: dict[str, Any]) -> None:

@@ -1,14 +1,19 @@
 """summary.json: who was fitted how well, what was written, and what was skipped and why."""
 
+import json
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fitting.result import FitResult
 from fitting.solver.status import Status
+from pipeline import faults
+from pipeline.faults import Fault
 from pipeline.inputs.clips import Skipped
 from pipeline.outputs.npz import steps_of
-from pipeline.outputs.writer import Files
+from pipeline.outputs.writer import Files, write_file
 from pipeline.stages.stage import Job
 
 Entry = dict[str, Any]
@@ -22,14 +27,28 @@ def summary_of(jobs: list[Job], entries: list[Entry], skipped: list[Skipped]) ->
         entries: of the jobs that were written (`fitted_entry`).
         skipped: every other input.
     """
-    others = _skipped_entries(skipped, {entry["name"] for entry in entries})
+    inputs = entries + _other_entries(skipped, {entry["name"] for entry in entries})
+    status = Counter(entry["status"] for entry in inputs)
     return {
-        "fitted": len(entries),
-        "skipped": len(skipped),
+        "fitted": status["fitted"],
+        "skipped": status["skipped"],
+        "failed": status["failed"],
         "people": sum(len(entry["people"]) for entry in entries),
+        "errors": list(dict.fromkeys(entry["report"] for entry in inputs if "report" in entry)),
         "seconds_computing": _seconds_computing(jobs),
-        "inputs": entries + others,
+        "inputs": inputs,
     }
+
+
+def add_fault(summary: Entry, fault: Fault) -> None:
+    """Add what failed after the inputs were done; `errors` lists the reports of all that failed."""
+    if (report := _report(fault)) not in summary["errors"]:
+        summary["errors"].append(report)
+
+
+def write_summary(summary: Entry, folder: Path) -> None:
+    """Write summary.json."""
+    write_file(folder / "summary.json", json.dumps(summary, indent=2).encode())
 
 
 def fitted_entry(job: Job, files: Files) -> Entry:
@@ -48,16 +67,24 @@ def fitted_entry(job: Job, files: Files) -> Entry:
     }
 
 
-def _skipped_entries(skipped: list[Skipped], taken: set[str]) -> list[Entry]:
+def failed_entry(entry: Entry, fault: Fault) -> Entry:
+    """The same where something failed that nobody foresaw; `report` is below the output folder."""
+    return entry | {"status": "failed", "reason": fault.reason, "report": _report(fault)}
+
+
+def _other_entries(skipped: list[Skipped], taken: set[str]) -> list[Entry]:
     """Named by file, or by path where another input has that name."""
     entries = []
     for skip in skipped:
         name = skip.path.name if skip.path.name not in taken else str(skip.path)
         taken.add(name)
-        entries.append(
-            {"name": name, "source": str(skip.path), "status": "skipped", "reason": skip.reason}
-        )
+        entry = {"name": name, "source": str(skip.path), "status": "skipped", "reason": skip.reason}
+        entries.append(failed_entry(entry, skip) if isinstance(skip, Fault) else entry)
     return entries
+
+
+def _report(fault: Fault) -> str:
+    return f"{faults.FOLDER}/{fault.report}.txt"
 
 
 def _seconds_computing(jobs: list[Job]) -> dict[str, float]:

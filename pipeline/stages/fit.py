@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,7 +24,7 @@ from pipeline.config import (
     existing,
     project_path,
 )
-from pipeline.inputs.clips import Clip, Skipped
+from pipeline.inputs.clips import Clip
 from pipeline.inputs.images import Facts
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
 from pipeline.storage.cache import plain
@@ -78,15 +79,14 @@ def _fit_stage(
         raise ConfigError(f"fit.{error}") from error
 
     def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
-        solve, facts = _solver(config, models, runtime), {}
-        for done in timed(jobs, lambda job: job.clip.facts()):
-            if isinstance(done.result, Skipped):
+        solve, cases = _solver(config, models, runtime), []
+        for done in timed(jobs, _case):
+            if isinstance(done.result, Exception):
                 yield done
             else:
-                facts[done.job.clip.name] = done.result
-        readable = [job for job in jobs if job.clip.name in facts]
-        for group in _groups(readable, facts, runtime.batch_size):
-            yield from _fit_group(group, solve, config, runtime, scale)
+                cases.append(done.result)
+        for group in _groups(cases, runtime.batch_size):
+            yield from _fit_or_failed(group, solve, config, runtime, scale)
 
     enlarged = {"scale": scale} if scale != 1 else {}
     return Stage(
@@ -185,16 +185,38 @@ def _nobody(result: FitResult) -> str | None:
     return None if result.fitted.any() else "nobody in it shows enough joints to fit a body to"
 
 
-def _groups(jobs: list[Job], facts: dict[str, Facts], rows: int) -> Iterator[list[Case]]:
-    """Consecutive jobs with their keypoints, together of about the number of rows asked for."""
+def _case(job: Job) -> Case:
+    return job, job.results["remap"].load(), job.clip.facts()
+
+
+def _groups(cases: list[Case], rows: int) -> Iterator[list[Case]]:
+    """Consecutive clips, together of about the number of rows asked for."""
     group: list[Case] = []
-    for job in jobs:
-        group.append((job, job.results["remap"].load(), facts[job.clip.name]))
+    for case in cases:
+        group.append(case)
         if sum(len(keypoints) for _, keypoints, _ in group) >= rows:
             yield group
             group = []
     if group:
         yield group
+
+
+def _fit_or_failed(
+    group: list[Case], solve: Solve, config: FitConfig, runtime: RuntimeConfig,
+    scale: float,
+) -> Iterator[Done]:  # fmt: skip
+    """A batch; where it fails, each clip of it alone, so that one does not stop the others."""
+    begin = time.perf_counter()
+    try:
+        fitted = list(_fit_group(group, solve, config, runtime, scale))
+    except Exception as error:
+        if len(group) == 1:
+            fitted = [Done(group[0][0], error, time.perf_counter() - begin)]
+        else:
+            _log.warning("fit: a batch failed (%s); fitting its %d inputs alone", error, len(group))
+            rest = (_fit_or_failed([case], solve, config, runtime, scale) for case in group)
+            fitted = chain.from_iterable(rest)
+    yield from fitted
 
 
 def _fit_group(

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.faults import fault_of
 from pipeline.inputs.clips import Clip, ClipError, Skipped
 from pipeline.inputs.images import UnreachableError
 from pipeline.storage.cache import Artefact, Cache, Entry, digest, key_of
@@ -27,14 +28,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """What computing one job gave: a result, or the reason why there is none; and the seconds.
+    """What computing one job gave: a result, or the error that it ended with; and the seconds.
 
     `last` is False where the next one was computed in one batch with it: the last bits of a result
     depend on the others of its batch, so that a batch is stored as a whole or not at all.
     """
 
     job: Job
-    result: Any | Skipped
+    result: Any | Exception
     seconds: float
     last: bool = True
 
@@ -76,6 +77,10 @@ class _Refused:
     reason: str
 
 
+_Found = dict[str, Artefact | Skipped]
+"""Name of a clip -> its result, or why there is none that could be kept."""
+
+
 def run_stage(
     stage: Stage, jobs: list[Job], cache: Cache, track: Track
 ) -> tuple[list[Job], list[Skipped]]:
@@ -83,8 +88,11 @@ def run_stage(
 
     Returns:
         The jobs that go on, in order, with this stage's result; and the clips that do not.
+
+    Raises:
+        Exception: an error that is not about one clip (`pipeline.faults.of_the_run`).
     """
-    found: dict[str, Artefact] = {}
+    found: _Found = {}
     for own, some in by_settings(stage, jobs):
         found |= _results(own, some, cache, track)
     return _sort_out(stage, jobs, found)
@@ -99,11 +107,11 @@ def by_settings(stage: Stage, jobs: list[Job]) -> list[tuple[Stage, list[Job]]]:
     return list(groups.values())
 
 
-def _results(stage: Stage, jobs: list[Job], cache: Cache, track: Track) -> dict[str, Artefact]:
-    """Every job's result by the name of its clip."""
+def _results(stage: Stage, jobs: list[Job], cache: Cache, track: Track) -> _Found:
+    """Every job's result, or why there is none, by the name of its clip."""
     files = {option: digest(path) for option, path in stage.files.items()}
     keys = {job.clip.name: _key(stage, files, job) for job in jobs}
-    found: dict[str, Artefact] = {}
+    found: _Found = {}
     for name in cache.stored(stage.name, keys):
         artefact = cache.find(stage.name, name, keys[name], stage.output)
         if artefact:
@@ -111,21 +119,25 @@ def _results(stage: Stage, jobs: list[Job], cache: Cache, track: Track) -> dict[
     missing = [job for job in jobs if job.clip.name not in found]
     batch: list[Done] = []
     for done in _computed(stage, missing, track) if missing else ():
-        batch.append(done)
-        if done.last:
+        done = _judged(stage, done)
+        if isinstance(done.result, Skipped) and not done.result.lasting:
+            found[done.job.clip.name] = done.result
+        else:
+            batch.append(done)
+        if done.last and batch:
             found |= _store(stage, cache, files, keys, batch)
             batch = []
     return found
 
 
 def timed(jobs: Iterable[Job], compute: Callable[[Job], Any]) -> Iterator[Done]:
-    """Compute jobs one after the other; one whose file cannot be read is skipped."""
+    """Compute jobs one after the other; a failure is the job's own, and the others go on."""
     for job in jobs:
         begin = time.perf_counter()
         try:
             result = compute(job)
-        except ClipError as error:
-            result = Skipped(job.clip.path, str(error), not isinstance(error, UnreachableError))
+        except Exception as error:  # `run_stage` tells those that are not about this job
+            result = error
         yield Done(job, result, time.perf_counter() - begin)
 
 
@@ -142,11 +154,36 @@ def _computed(stage: Stage, jobs: list[Job], track: Track) -> Iterator[Done]:
         ticked += 1
         advance()
 
-    for done in stage.compute(jobs, tick):
+    for done in _or_failed(stage, jobs, tick):
         for _ in range((frames[done.job.clip.name] or 0) - ticked):
             advance()
         ticked = 0
         yield done
+
+
+def _or_failed(stage: Stage, jobs: list[Job], tick: Tick) -> Iterator[Done]:
+    """What the stage computes; where it fails as a whole, as in loading a model, so do all that it
+    has not done."""
+    left = {job.clip.name: job for job in jobs}
+    try:
+        for done in stage.compute(jobs, tick):
+            del left[done.job.clip.name]
+            yield done
+    except Exception as error:
+        for job in left.values():
+            fault = fault_of(error, stage.name, job.clip.path, f"{stage.name}-stage")
+            yield Done(job, fault, 0.0)
+
+
+def _judged(stage: Stage, done: Done) -> Done:
+    """With the reason in place of an error."""
+    clip, error = done.job.clip, done.result
+    if isinstance(error, ClipError):
+        lasting = not isinstance(error, UnreachableError)
+        return replace(done, result=Skipped(clip.path, str(error), lasting))
+    if isinstance(error, Exception):
+        return replace(done, result=fault_of(error, stage.name, clip.path, clip.name))
+    return done
 
 
 def _key(stage: Stage, files: dict[str, str], job: Job) -> str:
@@ -157,26 +194,28 @@ def _key(stage: Stage, files: dict[str, str], job: Job) -> str:
 def _frames(job: Job) -> int | None:
     try:
         return job.clip.facts().n_frames
-    except ClipError:
+    except Exception:  # the stage will meet it, too; here it only counts for the bar
         return 1
 
 
 def _store(
     stage: Stage, cache: Cache, files: dict[str, str], keys: dict[str, str], batch: list[Done]
-) -> dict[str, Artefact]:
+) -> _Found:
     """The results of a batch in the cache, by the names of their clips."""
-    entries = [_entry(stage, files, keys[done.job.clip.name], done) for done in batch]
-    if isinstance(batch[0].result, Skipped) and not batch[0].result.lasting:
-        artefacts = [cache.unsaved(stage.name, entry) for entry in entries]
-    else:
+    try:
+        entries = [_entry(stage, files, keys[done.job.clip.name], done) for done in batch]
         artefacts = cache.store_all(stage.name, entries)
+    except Exception as error:
+        clips = [done.job.clip for done in batch]
+        return {c.name: fault_of(error, stage.name, c.path, c.name) for c in clips}
     return {e.clip: artefact for e, artefact in zip(entries, artefacts, strict=True)}
 
 
 def _entry(stage: Stage, files: dict[str, str], key: str, done: Done) -> Entry:
-    refused = isinstance(done.result, Skipped)
-    # Without the path: the same bytes are refused for the same reason wherever they lie.
-    reason = done.result.reason.removeprefix(f"{done.job.clip.path}: ") if refused else None
+    reason = None
+    if isinstance(done.result, Skipped):
+        # Without the path: the same bytes are refused for the same reason wherever they lie.
+        reason = done.result.reason.removeprefix(f"{done.job.clip.path}: ")
     provenance = {
         "stage": stage.name,
         "version": stage.version,
@@ -192,18 +231,27 @@ def _entry(stage: Stage, files: dict[str, str], key: str, done: Done) -> Entry:
     return Entry(done.job.clip.name, key, result, provenance)
 
 
-def _sort_out(
-    stage: Stage, jobs: list[Job], found: dict[str, Artefact]
-) -> tuple[list[Job], list[Skipped]]:
+def _sort_out(stage: Stage, jobs: list[Job], found: _Found) -> tuple[list[Job], list[Skipped]]:
     """Who goes on with a useful result, and who stays behind and why."""
     going, staying = [], []
     for job in jobs:
-        artefact = found[job.clip.name]
+        result = found[job.clip.name]
+        if isinstance(result, Artefact):
+            result = _useless(stage, job, result) or result
+        if isinstance(result, Skipped):
+            staying.append(result)
+        else:
+            going.append(Job(job.clip, {**job.results, stage.name: result}))
+    return going, staying
+
+
+def _useless(stage: Stage, job: Job, artefact: Artefact) -> Skipped | None:
+    """Why a stored result is of no use to the stages that follow, None where it is."""
+    path = job.clip.path
+    try:
         reason = artefact.provenance["refused"]
         if not reason and stage.nothing:
             reason = stage.nothing(artefact.load())
-        if reason:
-            staying.append(Skipped(job.clip.path, f"{job.clip.path}: {reason}"))
-        else:
-            going.append(Job(job.clip, {**job.results, stage.name: artefact}))
-    return going, staying
+    except Exception as error:
+        return fault_of(error, stage.name, path, job.clip.name)
+    return Skipped(path, f"{path}: {reason}") if reason else None

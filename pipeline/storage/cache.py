@@ -125,13 +125,6 @@ class Cache:
         write_all(self.root / stage, {item.path.name: bytes(data) for item, data in packed})
         return [artefact for artefact, _ in packed]
 
-    def unsaved(self, stage: str, entry: Entry) -> Artefact:
-        """A result of this run that the next one must not find."""
-        provenance = {"key": entry.key, **entry.provenance}
-        path = self._path(stage, entry.clip, entry.key)
-        arrays = to_arrays(entry.result)
-        return Artefact(path, entry.key, provenance, type(entry.result), False, arrays)
-
     def _packed(self, stage: str, entry: Entry) -> tuple[Artefact, memoryview]:
         provenance = {"key": entry.key, **entry.provenance}
         arrays = to_arrays(entry.result) | {_PROVENANCE: np.array(json.dumps(provenance))}

@@ -27,7 +27,7 @@ def config(folder: Path, keypoints: Path, *overrides: str) -> Config:
 def detect(folder: Path, keypoints: Path, *overrides: str) -> tuple[list[Job], list[Skipped]]:
     settings = config(folder, keypoints, *overrides)
     clips, _ = Photos(str(folder / "in")).clips()
-    jobs, _, skipped = through(stages_of(settings)[:2], clips, settings.runtime)
+    jobs, _, skipped = through(stages_of(settings)[:2], clips, settings)
     return jobs, skipped
 
 

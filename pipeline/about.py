@@ -10,7 +10,8 @@ from pipeline.config import Config
 from pipeline.storage.cache import plain
 
 _PACKAGES = (
-    "numpy", "scipy", "torch", "smplx", "mmpose", "mediapipe", "opencv-python-headless", "trimesh",
+    "numpy", "scipy", "torch", "smplx", "mmpose", "mediapipe", "opencv-python-headless", "pillow",
+    "pyrender", "trimesh", "hydra-core",
 )  # fmt: skip
 
 

@@ -1,0 +1,115 @@
+"""Errors that nobody foresaw: one input's is written down, and the other inputs go on."""
+
+import os
+import re
+import time
+import traceback
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from pipeline.about import settings, versions
+from pipeline.config import Config, ConfigError
+from pipeline.inputs.clips import NoClipsError, Skipped
+from pipeline.storage.whole_files import replacing
+
+FOLDER = "errors"  # in the outputs
+_SHORTAGE = re.compile(r"allocate memory|insufficient memory|out of memory", re.IGNORECASE)
+_ASKED = re.compile(r"allocate (\d+) bytes")
+_LONGEST = 300  # characters of an error in a reason; the report has all of it
+
+
+@dataclass(frozen=True)
+class Fault(Skipped):
+    """An input that an error stopped which nobody foresaw.
+
+    It is not remembered: the next run, with a program that may have been mended, tries again.
+
+    Args:
+        report: name of its file in outputs/errors.
+        details: the error with its traceback.
+    """
+
+    lasting: bool = False
+    report: str = ""
+    details: str = ""
+
+
+def fault_of(error: Exception, where: str, path: Path, report: str) -> Fault:
+    """What an error that nobody foresaw did to an input.
+
+    Args:
+        error: as it was caught.
+        where: the stage or format that raised it.
+        path: of the input.
+        report: name of the file that `record` writes.
+
+    Raises:
+        Exception: the error itself, where it is not about one input.
+    """
+    if of_the_run(error):
+        raise error
+    kind = type(error).__name__
+    text = " ".join(str(error).split())[:_LONGEST]
+    reason = f"{path}: internal error in {where}: {kind}: {text}"
+    return Fault(path, reason, report=report, details="".join(traceback.format_exception(error)))
+
+
+def of_the_run(error: Exception) -> bool:
+    """Whether an error would meet every input: a wrong setting, a full disk, no memory left.
+
+    An OSError without a number is a library's own about what it was given, not the system's.
+    """
+    if isinstance(error, OSError):
+        return error.errno is not None
+    return isinstance(error, ConfigError | NoClipsError) or short_of_memory(error)
+
+
+def short_of_memory(error: Exception) -> bool:
+    """Whether there was too little memory for something that this machine could hold."""
+    short = isinstance(error, MemoryError) or _SHORTAGE.search(str(error)) is not None
+    return short and _asked(error) < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def record(fault: Fault, config: Config) -> Fault:
+    """Write the report of a fault into the output folder; the reason then names it."""
+    path = Path(config.runtime.output_dir) / FOLDER / f"{fault.report}.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parts = {
+        "": f"{fault.reason}\n{time.strftime('%Y-%m-%d %H:%M:%S %Z')}",
+        "Traceback": fault.details,
+        "Versions": "\n".join(f"{name}: {number}" for name, number in versions().items()),
+        "Settings": settings(config),
+    }
+    text = "\n".join(f"{title}\n{'-' * len(title)}\n{part}\n" for title, part in parts.items())
+    with replacing(path) as temporary:
+        temporary.write_text(text.lstrip(), encoding="utf-8", errors="backslashreplace")
+    return replace(fault, reason=f"{fault.reason}; please report it, details in {path}")
+
+
+def remove_reports(outputs: Path, names: Iterable[str]) -> None:
+    """Remove what an earlier run reported about things that are tried again now.
+
+    Args:
+        outputs: the output folder.
+        names: of the reports, or patterns.
+    """
+    folder = outputs / FOLDER
+    if not folder.is_dir():
+        return
+    for name in names:
+        for path in folder.glob(f"{name}.txt"):
+            path.unlink(missing_ok=True)
+    with suppress(OSError):  # others are left
+        folder.rmdir()
+
+
+def _asked(error: Any) -> int:
+    """Bytes that an allocation asked for; 0 where the error does not say."""
+    if hasattr(error, "shape") and hasattr(error, "dtype"):  # numpy's
+        return prod(error.shape) * error.dtype.itemsize
+    told = _ASKED.search(str(error))
+    return int(told[1]) if told else 0
