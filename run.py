@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ NOTHING_FITTED = 2
 FAILED = 3  # something ended with an error that nobody foresaw
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 _KEPT = "what was finished is kept, the same command goes on from there"
+_MEMORY = "close other programs, or lower runtime.batch_size"
 _HINTS = {
     errno.ENOSPC: f": make room or name another folder; {_KEPT}",
     errno.EDQUOT: f": make room or name another folder; {_KEPT}",
@@ -42,11 +44,13 @@ def main(cfg: DictConfig) -> None:
 def finish(work: Callable[[], dict[str, Any]]) -> None:
     """Do the work; leave with the exit code and the message that the user gets for its end."""
     from pipeline.config import ConfigError
+    from pipeline.faults import short_of_memory
     from pipeline.inputs.clips import NoClipsError
     from pipeline.inputs.images import ClipError
     from pipeline.outputs.report import log_to_console, printable
 
     log_to_console()
+    log = logging.getLogger(__name__)
     try:
         summary = work()
     except (ConfigError, NoClipsError, ClipError, OSError) as error:
@@ -54,14 +58,22 @@ def finish(work: Callable[[], dict[str, Any]]) -> None:
             raise
         hint = _HINTS.get(error.errno or 0, "") if isinstance(error, OSError) else ""
         sys.exit(printable(f"error: {error}{hint}"))
+    except Exception as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        if short_of_memory(error):
+            sys.exit(printable(f"error: out of memory ({error}): {_MEMORY}; {_KEPT}"))
+        traceback.print_exc()
+        log.error("internal error: please report the lines above; %s", _KEPT)
+        sys.exit(FAILED)
     except KeyboardInterrupt:
-        logging.getLogger(__name__).error("interrupted: %s", _KEPT)
+        log.error("interrupted: %s", _KEPT)
         sys.exit(INTERRUPTED)
     if summary["errors"]:
-        logging.getLogger(__name__).error("internal errors: see %s", ", ".join(summary["errors"]))
+        log.error("internal errors: please report them, each has a file that tells everything")
         sys.exit(FAILED)
     if not summary["fitted"]:
-        logging.getLogger(__name__).error("nothing was fitted")
+        log.error("nothing was fitted")
         sys.exit(NOTHING_FITTED)
 
 
