@@ -77,6 +77,8 @@ def test_hydras_switch_shows_the_whole_traceback(monkeypatch: pytest.MonkeyPatch
         exit_of_main(ConfigError("no weights"), monkeypatch)
 
 
-def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ZeroDivisionError):
-        exit_of_main(ZeroDivisionError(), monkeypatch)
+def test_a_bug_keeps_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_of_main(ZeroDivisionError(), monkeypatch) == run.FAILED
+    assert "Traceback" in capsys.readouterr().err

@@ -87,7 +87,9 @@ def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
     assert summary == {
         "fitted": 1,
         "skipped": 1,
+        "failed": 0,
         "people": 2,
+        "errors": [],
         "seconds_computing": {"fit": 1.25, "render": 0.0},
         "inputs": [
             {
@@ -259,7 +261,7 @@ def entry(name: str, *errors: float | None, cached: int = 0, **status: int) -> d
 
 def test_a_long_table_is_cut_and_says_where_the_rest_is(monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = [entry(f"case{i}", 1.0) for i in range(130)]
-    text = printed({"fitted": 130, "skipped": 0, "inputs": inputs}, monkeypatch)
+    text = printed({"fitted": 130, "skipped": 0, "failed": 0, "inputs": inputs}, monkeypatch)
     assert "case99 " in text
     assert "case100" not in text
     assert "and 30 more, in outputs/summary.json" in text
@@ -270,7 +272,7 @@ def test_long_names_can_be_told_apart_in_a_table_of_80_columns(
 ) -> None:
     long = "holiday_2026-07-14_at_the_beach_with_everybody_number_00"
     summary = {
-        "fitted": 3, "skipped": 1,
+        "fitted": 3, "skipped": 1, "failed": 0,
         "inputs": [
             entry(f"{long}1", 3.14159, cached=4),
             entry(f"{long}2", 10.0, 2.0, None, 6.3, cached=1, stalled=1),
@@ -298,6 +300,6 @@ def test_long_names_can_be_told_apart_in_a_table_of_80_columns(
 
 def test_a_table_of_nothing_fitted_is_only_its_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = [{"name": "a.jpg", "status": "skipped", "reason": "a.jpg: empty"}]
-    text = printed({"fitted": 0, "skipped": 1, "inputs": inputs}, monkeypatch)
+    text = printed({"fitted": 0, "skipped": 1, "failed": 0, "inputs": inputs}, monkeypatch)
     assert "people" not in text
     assert "skipped a.jpg: empty" in text
