@@ -24,6 +24,7 @@ _LEFT_HIP, _RIGHT_SHOULDER = LSP_14.index("left_hip"), LSP_14.index("right_shoul
 _HALF_IMAGE = 0.46  # of its side: no joint comes closer to the edge
 _NEAREST = 1.0  # m that every joint stays in front of the camera
 _MIN_TORSO = 35  # px, the clip's median
+_LOWEST_CAMERA = 0.3  # m above the floor
 _TRIES = 50
 _PAN_LAG = 1.0  # s by which a panning camera smooths what it follows
 _PAN_SHARE = 0.8  # of the way it goes
@@ -68,7 +69,8 @@ class TrueFrames(Rows):
         joints: LSP_14.
         soles: left toes, left heel, right toes, right heel.
         contact: which of those stand on the floor, in this frame and the next.
-        world_from_camera: rotation; y up in the world.
+        world_from_camera: rotation; in the world y is up and the floor at 0.
+        camera_place: in the world, m.
     """
 
     keypoints: Keypoints
@@ -80,6 +82,7 @@ class TrueFrames(Rows):
     soles: Float[np.ndarray, "T 4 3"]
     contact: Bool[np.ndarray, "T 4"]
     world_from_camera: Float[np.ndarray, "T 3 3"]
+    camera_place: Float[np.ndarray, "T 3"]
 
 
 def load_motions(path: str | Path) -> Motions:
@@ -116,7 +119,8 @@ def draw_clip(
     stage = _Stage(pose, np.random.default_rng([seed, index, 0]), kinematics, motions.fps)
     true = stage.filmed(motion)
     for _ in range(_TRIES):
-        if np.median(torso_of(true.keypoints.xy)) >= _MIN_TORSO:
+        large = np.median(torso_of(true.keypoints.xy)) >= _MIN_TORSO
+        if large and true.camera_place[0, 1] >= _LOWEST_CAMERA:
             break
         true = stage.filmed(motion)
     return true
@@ -153,16 +157,15 @@ class _Stage:
         transl = rotation.apply(self._pelvis - place) - pelvis
         points = points + transl[:, None]
         frames = len(points)
-        camera = Camera(
-            np.full(frames, focal_length), np.full((frames, 2), (IMAGE_SIDE - 1) / 2)
-        )  # fmt: skip
+        center = np.full((frames, 2), (IMAGE_SIDE - 1) / 2)
+        camera = Camera(np.full(frames, focal_length), center)
         pixels = focal_length * points[..., :2] / points[..., 2:] + (IMAGE_SIDE - 1) / 2
         return TrueFrames(
             keypoints_of(pixels, np.ones(pixels.shape[:2])), np.ones(frames, bool),
             np.zeros((frames, 14), bool), camera,
             BodyParams(self._betas, root.as_rotvec(), self._body_pose, transl),
             points[:, :14], soles_of(points), _standing(soles_of(self._world), self._fps),
-            rotation.inv().as_matrix(),
+            rotation.inv().as_matrix(), np.tile(place, (frames, 1)),
         )  # fmt: skip
 
     def _posed(self, root: "Rotation") -> tuple[np.ndarray, np.ndarray]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from fitting.body.kinematics import Kinematics
     from pipeline.inputs.clips import Found
 
-_DRAWING = 1  # part of every key: raise it when a seed gives other clips
+_DRAWING = 2  # part of every key: raise it when a seed gives other clips
 _PREFIX = "clip"
 
 

@@ -94,6 +94,9 @@ def test_feet_that_stand_stay_where_they_are_in_the_world(camera: str) -> None:
     else:
         assert turned > 5
         assert np.abs(np.diff(rotation, axis=0)).max() < 0.03, "slowly"
+    world = soles + true.camera_place[:, None]
+    assert true.camera_place[0, 1] > 0.3
+    assert np.abs(world[..., 1].min(1)).max() < 0.02, "the lowest sole is on the floor"
     up = np.einsum("tab,tb->ta", rotation, true.joints[:, 13] - true.joints[:, 2])[:, 1]
     assert (up > 0).all(), "heads are up"
 
