@@ -126,6 +126,7 @@ class Config:
     render: RenderConfig = MISSING
     models: ModelsConfig = MISSING
     export: dict[str, Any] = MISSING
+    executor: Any = MISSING
     runtime: RuntimeConfig = MISSING
 
 
@@ -171,7 +172,7 @@ def _typed(group: str, values: Any) -> Any:
     try:
         # A copy without Hydra's struct flag; interpolations may point out of the group.
         own = OmegaConf.create(OmegaConf.to_container(values, resolve=True))
-        plug = group in ("data", "detector") or group.startswith("export.")
+        plug = group in ("data", "detector", "executor") or group.startswith("export.")
         kind = _target(group, own) if plug else Config.__annotations__[group]
         _check_records(kind, own)
         typed = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), own))

@@ -22,6 +22,8 @@ from pipeline.stages.stage import Job, Stage, by_settings, run_stage
 from pipeline.storage.cache import Cache
 from pipeline.storage.whole_files import sweep
 
+PARCEL = 64
+"""Inputs that are computed together, by one process."""
 _REPORTS = ("evaluation", "*-stage", "export-*")  # in outputs/errors, beside those of inputs
 _log = logging.getLogger(__name__)
 
@@ -98,11 +100,12 @@ def through(
         The jobs that came through all of them; those that did not, with the results that they
         have; and why they did not. What nobody foresaw has a report in the output folder.
     """
-    jobs, stopped, skipped = [Job(clip) for clip in clips], [], []
+    jobs, stopped, skipped = [Job(clip, parcel=n // PARCEL) for n, clip in enumerate(clips)], [], []
     for stage in stages:
         by_settings(stage, jobs)  # checks what settings of single clips name, too
     cache = Cache(Path(config.runtime.cache_dir))
     with progress_bars() as track:
+        config.executor.fill(stages, jobs, config, track)
         for stage in stages:
             before = jobs
             jobs, dropped = run_stage(stage, before, cache, track)

@@ -9,7 +9,14 @@ from typing import Any
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from pipeline.stages.stage import Tick, Track
@@ -29,9 +36,16 @@ def progress_bars() -> Iterator[Track]:
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
     )
     with Progress(*columns, console=console) as progress:
+        tasks: dict[str, TaskID] = {}
 
         def track(title: str, total: int | None) -> Tick:
-            task = progress.add_task(title, total=total)
+            if title not in tasks:
+                tasks[title] = progress.add_task(title, total=0)
+            task = tasks[title]
+            so_far = next(t.total for t in progress.tasks if t.id == task)
+            # What several processes do adds up to one bar; it has no end where one is not known.
+            grown = None if total is None or so_far is None else so_far + total
+            progress.update(task, total=grown)
             return lambda: progress.advance(task)
 
         yield track

@@ -78,8 +78,12 @@ def _fit_stage(
     except ValueError as error:
         raise ConfigError(f"fit.{error}") from error
 
+    @cache  # a worker computes many parcels, and loads its models once
+    def solver() -> Solve:
+        return _solver(config, models, runtime)
+
     def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
-        solve, cases = _solver(config, models, runtime), []
+        solve, cases = solver(), []
         for done in timed(jobs, _case):
             if isinstance(done.result, Exception):
                 yield done
@@ -190,9 +194,12 @@ def _case(job: Job) -> Case:
 
 
 def _groups(cases: list[Case], rows: int) -> Iterator[list[Case]]:
-    """Consecutive clips, together of about the number of rows asked for."""
+    """Consecutive clips of one parcel, together of about the number of rows asked for."""
     group: list[Case] = []
     for case in cases:
+        if group and group[-1][0].parcel != case[0].parcel:
+            yield group
+            group = []
         group.append(case)
         if sum(len(keypoints) for _, keypoints, _ in group) >= rows:
             yield group

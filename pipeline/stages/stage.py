@@ -20,10 +20,19 @@ Track = Callable[[str, int | None], Tick]
 
 @dataclass(frozen=True)
 class Job:
-    """A clip on its way through the stages, with the results it has so far by stage name."""
+    """A clip on its way through the stages.
+
+    Args:
+        clip: an input.
+        results: what it has so far, by the name of the stage.
+        parcel: number of the parcel of inputs it belongs to. People of one parcel may share a
+            batch, on whose members the last bits of a result depend; those of two never do, so
+            that results do not depend on which process computes what.
+    """
 
     clip: Clip
     results: dict[str, Artefact] = field(default_factory=dict)
+    parcel: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,23 @@ def by_settings(stage: Stage, jobs: list[Job]) -> list[tuple[Stage, list[Job]]]:
     return list(groups.values())
 
 
+def unfinished(stages: list[Stage], jobs: list[Job], cache_dir: str) -> list[Job]:
+    """The jobs that lack a stored result of some stage; no result is read."""
+    cache, lacking = Cache(Path(cache_dir)), set[str]()
+    known: dict[str, dict[str, str]] = {job.clip.name: {} for job in jobs}
+    for stage in stages:
+        for own, some in by_settings(stage, jobs):
+            files = {option: digest(path) for option, path in own.files.items()}
+            keys = {
+                job.clip.name: _key_after(own, files, job, known[job.clip.name]) for job in some
+            }
+            stored = set(cache.stored(own.name, keys))
+            lacking |= keys.keys() - stored
+            for name, key in keys.items():
+                known[name][own.name] = key
+    return [job for job in jobs if job.clip.name in lacking]
+
+
 def _results(stage: Stage, jobs: list[Job], cache: Cache, track: Track) -> _Found:
     """Every job's result, or why there is none, by the name of its clip."""
     files = {option: digest(path) for option, path in stage.files.items()}
@@ -187,7 +213,16 @@ def _judged(stage: Stage, done: Done) -> Done:
 
 
 def _key(stage: Stage, files: dict[str, str], job: Job) -> str:
-    parents = [job.results[name].key for name in stage.after] or [job.clip.key]
+    return _key_after(stage, files, job, {name: a.key for name, a in job.results.items()})
+
+
+def _key_after(stage: Stage, files: dict[str, str], job: Job, keys: dict[str, str]) -> str:
+    """The key of a job's result.
+
+    Args:
+        keys: of its results of the stages before, by the name of the stage.
+    """
+    parents = [keys[name] for name in stage.after] or [job.clip.key]
     return key_of(stage.name, stage.version, stage.config, files, parents)
 
 
@@ -241,7 +276,7 @@ def _sort_out(stage: Stage, jobs: list[Job], found: _Found) -> tuple[list[Job], 
         if isinstance(result, Skipped):
             staying.append(result)
         else:
-            going.append(Job(job.clip, {**job.results, stage.name: result}))
+            going.append(replace(job, results={**job.results, stage.name: result}))
     return going, staying
 
 

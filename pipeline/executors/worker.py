@@ -1,0 +1,68 @@
+"""What a worker process does: bring parcels of inputs through the stages, into the cache."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pipeline.config import Config
+from pipeline.stages.stage import Job, Tick, run_stage
+from pipeline.storage.cache import Cache
+
+Message = tuple[str, Any]
+"""bar: (title, frames) of a stage that begins; tick: title; done: None; error: an exception."""
+
+
+def work(pipe: Connection, config: Config) -> None:
+    """Receive parcels and compute them until the process is ended."""
+    from pipeline.pipeline import stages_of
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's, which ends its workers
+    signal.signal(signal.SIGTERM, _leave)
+    _die_with_parent()
+    stages = stages_of(config)  # once: they keep their models
+    cache = Cache(Path(config.runtime.cache_dir))
+
+    def track(title: str, total: int | None) -> Tick:
+        pipe.send(("bar", (title, total)))
+        return lambda: pipe.send(("tick", title))
+
+    while True:
+        jobs: list[Job] = pipe.recv()
+        try:
+            for stage in stages:
+                jobs, _ = run_stage(stage, jobs, cache, track)  # why others stay, the run finds out
+            pipe.send(("done", None))
+        except Exception as error:
+            pipe.send(("error", sendable(error)))
+
+
+def sendable(error: Exception) -> Exception:
+    """The error, or one with its text where it cannot be sent to another process."""
+    import pickle
+
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # of any kind: it is somebody else's __reduce__ or __init__
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    """Leave by an exception, so that what is being written is put down."""
+    raise SystemExit(128 + number)
+
+
+def _die_with_parent() -> None:
+    """End this process when the run is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    assert parent, "a worker is started by the run"
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
