@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
@@ -147,6 +147,16 @@ class Detector(Protocol):
         Raises:
             UnknownClipError: it only knows certain clips, and this is none of them.
         """
+        ...
+
+
+@runtime_checkable
+class FindsByName(Protocol):
+    """A detector that knows clips by their names, and by being the only one where they differ."""
+
+    def when_alone(self) -> "Detector | None":
+        """The same detector for a clip that is the run's only input; None where that does not
+        matter."""
         ...
 
 

@@ -1,12 +1,16 @@
 """Keypoints that were found or annotated earlier, read from files in place of a detector."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from detectors.base import Detections, Image, Resources
-from detectors.keypoint_formats import FORMATS, opened
-from detectors.keypoint_rows import Find, nobody
+from detectors.keypoint_files.finding import Find
+from detectors.keypoint_files.formats import FORMATS, opened
+from detectors.keypoint_files.names import Asked
+from detectors.keypoint_files.rows import nobody
+from detectors.keypoint_files.units import UNITS, Units
 from detectors.skeletons import SKELETONS
 
 
@@ -18,11 +22,19 @@ class KeypointFile:
 
     Args:
         path: LSP's joints.mat, SMPLify's est_joints.npz, our own npz, COCO's annotations or
-            results, mmpose's JSON; or a folder with a JSON of OpenPose or mmpose per image.
+            results, JSON of OpenPose, mmpose or mediapipe, an array; or a folder with such a JSON
+            or array per image, video, or frame of a video.
         format: one of FORMATS, or `auto`: what the content looks like.
         skeleton: one of detectors.skeletons.SKELETONS, for formats that do not say which; or
             `auto`: by the number of joints.
+        units: what the numbers are, one of UNITS; or `auto`: fractions of the image where all are
+            within a few pixels.
+        scale: keypoints in pixels times this are those of the image: a number, or [x, y]; null: as
+            the file says what size its image has, else 1.
+        first_frame: the number of a video's first frame in the file; null: as the file tells.
         stride: of the video: files count all its frames, a run reads every `stride`-th.
+        alone: the image is the run's only input: a file about one image is about this one, whatever
+            its name. The run sets it.
         confidence_sigma: pairs of a confidence and the error to expect with it, in torso lengths
             (tools/calibrate_confidence.py). The detector does not read it: fits do.
     """
@@ -30,33 +42,54 @@ class KeypointFile:
     path: str
     format: str = "auto"
     skeleton: str = "auto"
+    units: str = "auto"
+    scale: Any = None
+    first_frame: int | None = None
     stride: int = 1
+    alone: bool = False
     confidence_sigma: list[list[float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._find: Find | None = None
-        for option, known in (("format", FORMATS), ("skeleton", SKELETONS)):
+        for option, known in (("format", FORMATS), ("skeleton", SKELETONS), ("units", UNITS)):
             value = getattr(self, option)
             if value not in ("auto", *known):
                 choices = ", ".join(("auto", *known))
                 raise ValueError(f"KeypointFile.{option}: expected one of {choices}, got {value}")
         if self.stride < 1:
             raise ValueError(f"KeypointFile.stride: expected 1 or more, got {self.stride}")
+        if self.first_frame is not None and self.first_frame < 0:
+            raise ValueError(
+                f"KeypointFile.first_frame: expected 0 or more, got {self.first_frame}"
+            )
+        try:
+            self._units = Units(self.units, self.scale)
+        except ValueError as error:
+            raise ValueError(f"KeypointFile.{error}") from None
 
     def files(self) -> dict[str, Path]:
         """The file or folder itself."""
         return {"path": Path(self.path).expanduser()}
 
+    def when_alone(self) -> "KeypointFile":
+        """The same, with a file about one image taken to be about the run's only one."""
+        return replace(self, alone=True)
+
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
         """The people of the image or video called `clip_name`.
 
         Raises:
-            UnknownClipError: there is nothing about it.
+            UnknownClipError: there is nothing about it, or only about another size of it.
             FileNotFoundError, ValueError: the file is none of the formats, or damaged.
         """
         if self._find is None:
             self._find = opened(self.files()["path"], self.format, self.skeleton)
-        seen = self._find(clip_name)
+        sizes = [(frame.shape[1], frame.shape[0]) for frame in frames]
+        seen = self._find(
+            Asked(clip_name, max(1, len(sizes)), self.stride, self.first_frame, self.alone)
+        )
+        if sizes:
+            seen = self._units.in_pixels(seen, sizes[0], clip_name)
         empty = nobody(len(seen.joint_names))
-        people = [seen.frames.get(i * self.stride, empty) for i, _ in enumerate(frames)]
+        people = [seen.frames.get(at, empty) for at in range(len(sizes))]
         return Detections.from_frames(people, seen.joint_names)

@@ -1,7 +1,7 @@
 """Any top-down model of mmpose: boxes of people first, then the joints of each crop."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from detectors import mmcv_ops
 from detectors.base import Detections, Image, People, Resources
 from detectors.checkpoints import published_url
 from detectors.downloads import fetch_all
+from detectors.keypoint_files.names import Asked
 from detectors.mmpose_models import (
     Prepare,
     Source,
@@ -59,6 +60,8 @@ class MMPoseTopDown:
         nms_iou: the detector's boxes overlapping a better one by more are dropped, 0..1.
         max_people: most people per picture; those with the best boxes stay.
         stride: of the video: a file of boxes counts all its frames, a run reads every `stride`-th.
+        alone: the image is the run's only input: a file of one image's boxes is about this one,
+            whatever its name. The run sets it.
         confidence_sigma: pairs of a confidence and the error to expect with it, in torso lengths
             (tools/calibrate_confidence.py). The detector does not read it: fits do.
     """
@@ -74,6 +77,7 @@ class MMPoseTopDown:
     nms_iou: float = 0.5
     max_people: int = 20
     stride: int = 1
+    alone: bool = False
     confidence_sigma: list[list[float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -108,6 +112,10 @@ class MMPoseTopDown:
             named["person_boxes"] = Path(self.person_boxes).expanduser()
         return named
 
+    def when_alone(self) -> "MMPoseTopDown | None":
+        """The same, with a file of one image's boxes taken to be about the run's only one."""
+        return replace(self, alone=True) if self._from_file else None
+
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
         """Find the people of each frame, the best box first.
 
@@ -130,7 +138,7 @@ class MMPoseTopDown:
             return None
         if self._known is None:
             self._known = read_boxes(self.files()["person_boxes"], self.box_score)
-        boxes = self._known(clip_name)
+        boxes = self._known(Asked(clip_name, alone=self.alone))
         return {at // self.stride: kept for at, kept in boxes.items() if at % self.stride == 0}
 
     def _load(self, resources: Resources) -> _Loaded:

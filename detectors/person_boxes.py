@@ -9,14 +9,14 @@ import numpy as np
 from jaxtyping import Float32
 
 from detectors.base import UnknownClipError
-from detectors.keypoint_json import read_json
-from detectors.keypoint_rows import by_name, number_of, numbers
+from detectors.json_values import numbers, read_json
+from detectors.keypoint_files.names import Asked, Names, number_of
 
 Boxes = Float32[np.ndarray, "P 4"]
 """x0, y0, x1, y1, px."""
 
-BoxesOf = Callable[[str], dict[int, Boxes]]
-"""Name of an image or video file -> boxes by frame, an image's under 0; or UnknownClipError."""
+BoxesOf = Callable[[Asked], dict[int, Boxes]]
+"""An image or video -> boxes by frame, an image's under 0; or UnknownClipError."""
 
 _PERSON = 1  # COCO's category
 _FARTHEST = 1e6  # px
@@ -45,7 +45,15 @@ def read_boxes(path: Path, min_score: float) -> BoxesOf:
             f"{type(root).__name__}"
         )
     known = {Path(name).name: _frames(value, f"{path}: {name}") for name, value in root.items()}
-    return lambda clip: by_name(known, clip, path)
+    names = Names(tuple(known), path)
+
+    def find(asked: Asked) -> dict[int, Boxes]:
+        name = names.called(asked) or names.alike(asked)
+        if name is None:
+            raise names.unknown(asked)
+        return known[name]
+
+    return find
 
 
 def _frames(value: Any, where: str) -> dict[int, Boxes]:
@@ -82,8 +90,11 @@ def _coco(path: Path, root: list[Any], min_score: float) -> BoxesOf:
         else:
             people[image] += []  # seen, with nobody in it
 
-    def find(clip: str) -> dict[int, Boxes]:
-        number = number_of(clip, path, r".*?(\d+)")
+    def find(asked: Asked) -> dict[int, Boxes]:
+        if asked.alone and len(people) == 1:
+            (number,) = people
+        else:
+            number = number_of(asked.name, path, r".*?(\d+)")
         if number not in people:
             raise UnknownClipError(f"{path.name} has no image_id {number}; it has {len(people)}")
         best_first = sorted(people[number], key=lambda found: -found[0])

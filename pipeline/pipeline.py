@@ -4,6 +4,7 @@ import logging
 import os
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ def run(config: Config) -> dict[str, Any]:
     stages = stages_of(config)  # before anything is read: they check what their settings name
     folder = Path(config.runtime.output_dir)
     clips, skipped = config.data.clips()
+    if len(clips) + len(skipped) == 1:
+        clips = [replace(clip, alone=True) for clip in clips]
     # Unlike resolve(), realpath() has no objection to links that lead in a circle.
     if any(os.path.realpath(clip.path.parent) == os.path.realpath(folder) for clip in clips):
         raise ConfigError(

@@ -52,6 +52,7 @@ class Clip:
         gender: of the person in it, where the data says so; else fit.gender.
         fit_scale: it is fitted as if it had been enlarged so many times.
         stamp: of the file that the key is of; None where none is looked at.
+        alone: it is the only input of the run.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Clip:
     gender: Gender | None = None
     fit_scale: float = 1.0
     stamp: Stamp | None = None
+    alone: bool = False
 
     def facts(self) -> Facts:
         """Size, length, frame rate and focal length, from the header.

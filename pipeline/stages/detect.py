@@ -2,14 +2,14 @@
 
 import pickle
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int32
 
-from detectors.base import Detections, Detector, Resources, UnknownClipError
+from detectors.base import Detections, Detector, FindsByName, Resources, UnknownClipError
 from pipeline.config import ConfigError, RuntimeConfig, check_device, existing
 from pipeline.inputs.images import ClipError
 from pipeline.stages.shots import Shots
@@ -27,9 +27,20 @@ class Detected(Detections):
 def detect_stage(detector: Detector, runtime: RuntimeConfig) -> Stage:
     """The stage of a detector; its network is loaded by the first clip that is not cached.
 
+    A detector that finds clips by their names is told of one that is the run's only input.
+
     Raises:
         ConfigError: a file that the detector's options name does not exist.
     """
+    stage = _stage_of(detector, runtime)
+    other = detector.when_alone() if isinstance(detector, FindsByName) else None
+    if other is None:
+        return stage
+    alone = _stage_of(other, runtime)
+    return replace(stage, of=lambda clip: alone if clip.alone else None)
+
+
+def _stage_of(detector: Detector, runtime: RuntimeConfig) -> Stage:
     try:
         files = {
             option: path if path.is_dir() else existing(f"detector.{option}", path)
@@ -39,6 +50,8 @@ def detect_stage(detector: Detector, runtime: RuntimeConfig) -> Stage:
         raise ConfigError(f"detector: {error}") from error
     settings = asdict(detector)  # pyright: ignore[reportArgumentType]  (dataclasses by contract)
     unread = {*files, "confidence_sigma"}  # the fit's: another one finds nothing else
+    if not settings.get("alone"):  # no part of the key of those who are not
+        unread.add("alone")
     options = {name: value for name, value in plain(settings).items() if name not in unread}
     resources = Resources(
         device=runtime.device,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors import keypoint_json
+from detectors import json_values
 from detectors.base import UnknownClipError
 from tests.detectors.test_keypoint_file import detect
 from tests.detectors.test_keypoint_json import flat, openpose, place, save
@@ -30,7 +30,9 @@ def test_numbers_nested_or_out_of_range_are_refused(tmp_path):
     deep = json.loads("[" * 900 + "]" * 900)
     for wrong in (deep, [10**400] * 51, ["x"] * 51, [{}] * 51):
         path = save(tmp_path / "k.json", [{"image_id": 1, "keypoints": wrong}])
-        with pytest.raises(ValueError, match="expected numbers, got"):
+        with pytest.raises(
+            ValueError, match=r"expected numbers, got|expected points with x and y, got"
+        ):
             detect(path, "im1.jpg")
 
 
@@ -58,14 +60,16 @@ def test_a_byte_order_mark_is_read_over(tmp_path):
 
 
 def test_a_huge_file_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(keypoint_json, "_MAX_BYTES", 10)
+    monkeypatch.setattr(json_values, "_MAX_BYTES", 10)
     path = save(tmp_path / "k.json", openpose())
     with pytest.raises(ValueError, match="expected at most 10 bytes of JSON, got 30"):
         detect(path)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="expected a folder with JSON of OpenPose or mmpose"):
+    with pytest.raises(
+        ValueError, match=r"expected a folder with JSON of OpenPose, .* found nothing"
+    ):
         detect(tmp_path)
     save(tmp_path / "k.json", [])
     with pytest.raises(ValueError, match="expected a file of format coco, got a folder"):
@@ -83,10 +87,13 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_fr
 KEYS = st.sampled_from(
     ["people", "pose_keypoints_2d", "annotations", "images", "categories", "image_id", "id",
      "file_name", "keypoints", "keypoint_scores", "bbox", "instances", "frame_id", "instance_info",
-     "meta_info", "keypoint_id2name", "dataset_name", "iscrowd", "0"]
+     "meta_info", "keypoint_id2name", "dataset_name", "iscrowd", "0", "7", "p.jpg", "x", "y", "z",
+     "landmarks", "pose_landmarks", "visibility", "scores", "frame", "frames", "9" * 5000]
 )  # fmt: skip
 ANYTHING = st.recursive(
-    LEAVES | st.lists(st.floats(), min_size=51, max_size=51),
+    LEAVES
+    | st.lists(st.floats(), min_size=51, max_size=51)
+    | st.lists(st.lists(st.floats(), min_size=2, max_size=5), min_size=17, max_size=17),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=12,
 )
@@ -94,10 +101,16 @@ ANYTHING = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(
-    content=ANYTHING, kind=st.sampled_from(["auto", "openpose", "coco", "coco_results", "mmpose"])
+    content=ANYTHING,
+    kind=st.sampled_from(
+        ("auto", "openpose", "coco", "coco_results", "mmpose", "landmarks", "by_name")
+    ),
+    frames=st.integers(1, 3),
+    alone=st.booleans(),
 )
-def test_any_json_gives_people_or_one_of_the_two_errors(content, kind):
+def test_any_json_gives_people_or_one_of_the_two_errors(content, kind, frames, alone):
     with tempfile.TemporaryDirectory() as folder:
         path = save(Path(folder) / "p.json", content)
         with contextlib.suppress(ValueError, UnknownClipError):
-            assert detect(path, "p.jpg", format=kind).keypoints.ndim == 3
+            found = detect(path, "p.jpg", frames, format=kind, alone=alone)
+            assert found.keypoints.ndim == 3

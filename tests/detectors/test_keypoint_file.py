@@ -8,10 +8,10 @@ from scipy.io import savemat
 
 from detectors.base import Resources, UnknownClipError
 from detectors.keypoint_file import KeypointFile
-from detectors.keypoint_rows import people_of
+from detectors.keypoint_files.rows import people_of
 from detectors.skeletons import COCO_17, LSP_14
 
-FRAME = np.zeros((4, 4, 3), np.uint8)
+FRAME = np.zeros((400, 400, 3), np.uint8)
 
 
 def detect(path, name="im0002.jpg", frames=1, **options):
@@ -155,7 +155,10 @@ def test_a_damaged_file_is_one_clear_error(tmp_path, joints):
     with pytest.raises(ValueError, match="not an npz of arrays"):
         detect(tmp_path / "pickle.npz")
     np.savez(tmp_path / "other.npz", something=np.ones(3))
-    with pytest.raises(ValueError, match="expected arrays image, keypoints, scores, joint_names"):
+    with pytest.raises(
+        ValueError,
+        match="the arrays image, keypoints, scores, joint_names; it lacks image and has something",
+    ):
         detect(tmp_path / "other.npz")
     with pytest.raises(FileNotFoundError, match=r"none\.mat"):
         detect(tmp_path / "none.mat")

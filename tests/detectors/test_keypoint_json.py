@@ -28,7 +28,7 @@ def place(joint, start=10.0):
 
 ANNOTATIONS = {
     "images": [
-        {"id": 7, "file_name": "val2017/000000000139.jpg", "width": 640, "height": 426},
+        {"id": 7, "file_name": "val2017/000000000139.jpg", "width": 400, "height": 400},
         {"id": 8, "file_name": "empty.jpg"},
     ],
     "annotations": [
@@ -95,10 +95,10 @@ def test_coco_results_by_name_as_alphapose_writes_them(tmp_path):
     ("change", "message"),
     [
         ({"annotations": [{"image_id": 7, "keypoints": flat(17)[:-1]}]},
-         r"139\.jpg: expected a flat list x, y, score, x, y, score, \.\.\., got 50 numbers"),
+         r"139\.jpg: expected a flat list x, y, score, x, y, score, \.\.\..*, got 50 numbers"),
         ({"annotations": [{"image_id": 7, "keypoints": flat(16)}]}, "expected 17 joints, got 16"),
         ({"annotations": [{"image_id": 7, "keypoints": "no"}]}, "expected numbers, got 'no'"),
-        ({"annotations": [{"image_id": 7, "keypoints": [[1, 2, 3]]}]}, r"got shape \(1, 3\)"),
+        ({"annotations": [{"image_id": 7, "keypoints": [[1, 2, 3]]}]}, "17 joints, got 1"),
         ({"annotations": [{"image_id": 7, "keypoints": flat(17), "bbox": [1, 2]}]},
          "expected a bbox of 4 numbers"),
         ({"annotations": [{"keypoints": []}]}, "annotation 0: expected image_id to be int or str"),
@@ -125,14 +125,14 @@ def openpose(*people):
 @pytest.mark.parametrize("names", [OPENPOSE_25, OPENPOSE_18])
 def test_an_openpose_folder_of_photos(tmp_path, names):
     k = len(names)
-    missing = [0, 0, 0, *flat(k)[3:]]
+    missing = [0, 0, 0, *flat(k, 50)[3:]]
     save(tmp_path / "photo_keypoints.json", openpose(flat(k), missing))
     save(tmp_path / "alone_keypoints.json", openpose())
     found = detect(tmp_path, "photo.jpg")
     assert found.joint_names == names
     assert found.scores[1].tolist() == [0] + [0.5] * (k - 1)
     assert found.keypoints[0, 4].tolist() == place(4)
-    assert found.boxes[1].tolist() == [*place(1), *place(k - 1)]
+    assert found.boxes[1].tolist() == [*place(1, 50), *place(k - 1, 50)]
     assert len(detect(tmp_path, "alone.png")) == 0
     with pytest.raises(UnknownClipError, match=r"has no other_keypoints\.json \(OpenPose\) or "):
         detect(tmp_path, "other.jpg")
@@ -143,8 +143,8 @@ def test_an_openpose_folder_of_photos(tmp_path, names):
 
 def test_an_openpose_folder_of_a_video(tmp_path):
     for frame, people in ((0, 1), (2, 2), (3, 0), (4, 1)):
-        one = flat(25, start=10 + frame)
-        save(tmp_path / f"clip_{frame:012d}_keypoints.json", openpose(*[one] * people))
+        everybody = [flat(25, start=10 + frame + 50 * person) for person in range(people)]
+        save(tmp_path / f"clip_{frame:012d}_keypoints.json", openpose(*everybody))
     save(tmp_path / "clip_2_000000000001_keypoints.json", openpose(flat(25)))
     found = detect(tmp_path, "clip.mp4", frames=6)
     assert found.frame.tolist() == [0, 2, 2, 4]
@@ -154,21 +154,15 @@ def test_an_openpose_folder_of_a_video(tmp_path):
     assert detect(tmp_path, "clip_2.mp4", frames=2).frame.tolist() == [1]
 
 
-def test_openpose_fractions_are_refused(tmp_path):
-    path = save(tmp_path / "p_keypoints.json", openpose([0.5, 0.25, 0.9] * 25))
-    with pytest.raises(ValueError, match=r"expected pixels \(--keypoint_scale 0\), got fractions"):
-        detect(path, "p.jpg")
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (openpose(flat(15)), "15 joints do not say which"),
+        (openpose(flat(15)), "15 joints are of no skeleton that is known; the nearest are lsp14"),
         (openpose(flat(25), flat(18)), "expected 25 joints, got 18"),
         (openpose([]), "person 0: expected a flat list .* got 0 numbers"),
         ({"people": [{}]}, "expected pose_keypoints_2d to be list, got none"),
         ({"people": {}}, "expected people to be list, got dict"),
-        ([1], "expected people|expected an object"),
+        ([1], "got JSON: a list of 1 numbers"),
     ],
 )
 def test_wrong_openpose_files_are_refused(tmp_path, content, message):
@@ -203,7 +197,10 @@ def test_mmpose_inferencer_of_photos(tmp_path, names):
 
 
 def test_mmpose_inferencer_of_a_video_counts_from_0(tmp_path):
-    frames = [{"frame_id": i, "instances": [instance(17, 10 + i)] * (i % 3)} for i in range(5)]
+    frames = [
+        {"frame_id": i, "instances": [instance(17, 10 + i + 50 * k) for k in range(i % 3)]}
+        for i in range(5)
+    ]
     found = detect(save(tmp_path / "clip.json", frames), "clip.mp4", frames=5)
     assert found.frame.tolist() == [1, 2, 2, 4]
     assert found.keypoints[0, 0].tolist() == place(0, 11)
@@ -226,7 +223,7 @@ def test_mmpose_demo_says_its_joints_and_counts_from_1(tmp_path):
     ("content", "message"),
     [
         ([instance(17) | {"keypoint_scores": [1] * 16}],
-         r"expected keypoints \(K, 2\) and keypoint_scores \(K\), got \(17, 2\) and \(16,\)"),
+         r"expected keypoints \(K, 2\) and their scores \(K\), got \(17, 2\) and \(16,\)"),
         ([instance(17) | {"keypoints": [[1, 2, 3]] * 17}], r"got \(17, 3\)"),
         ([instance(14)], r"14 joints do not say which: expected detector\.skeleton=lsp14 or aic14"),
         ([{"frame_id": "1", "instances": []}], "expected frame_id to be int, got str"),

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from detectors.base import UnknownClipError
+from detectors.keypoint_files.names import Asked
 from detectors.mmpose_topdown import MMPoseTopDown
 from detectors.person_boxes import read_boxes
 
@@ -24,11 +25,13 @@ def test_boxes_by_file_name_of_photos_and_of_a_video(tmp_path):
         "clip.mp4": {"0": [[0, 0, 5, 5]], "12": []},
     }
     boxes = read_boxes(written(tmp_path, content), min_score=0.9)
-    assert boxes("a.jpg")[0].tolist() == [[1, 2, 3, 4.5], [0, 0, 9, 9]], "in the file's order"
-    assert boxes("b.png")[0].shape == (0, 4)
-    assert {frame: len(found) for frame, found in boxes("clip.mp4").items()} == {0: 1, 12: 0}
+    assert boxes(Asked("a.jpg"))[0].tolist() == [[1, 2, 3, 4.5], [0, 0, 9, 9]], (
+        "in the file's order"
+    )
+    assert boxes(Asked("b.png"))[0].shape == (0, 4)
+    assert {frame: len(found) for frame, found in boxes(Asked("clip.mp4")).items()} == {0: 1, 12: 0}
     with pytest.raises(UnknownClipError, match=r"boxes\.json has no image of that name; it has 3"):
-        boxes("c.jpg")
+        boxes(Asked("c.jpg"))
 
 
 def test_coco_results_persons_of_enough_score_best_first(tmp_path):
@@ -38,10 +41,10 @@ def test_coco_results_persons_of_enough_score_best_first(tmp_path):
 
     results = [result(7, 0.5, 1), result(7, 0.9, 2), result(7, 0.1, 3), result(7, 0.9, 4, 18)]
     boxes = read_boxes(written(tmp_path, [*results, result(8, 0.1, 0)]), min_score=0.3)
-    assert boxes("im0007.jpg")[0].tolist() == [[2, 0, 12, 20], [1, 0, 11, 20]]
-    assert boxes("000000000008.jpg")[0].shape == (0, 4), "looked at, nobody sure enough"
+    assert boxes(Asked("im0007.jpg"))[0].tolist() == [[2, 0, 12, 20], [1, 0, 11, 20]]
+    assert boxes(Asked("000000000008.jpg"))[0].shape == (0, 4), "looked at, nobody sure enough"
     with pytest.raises(UnknownClipError, match="no image_id 9; it has 2"):
-        boxes("im0009.jpg")
+        boxes(Asked("im0009.jpg"))
 
 
 @pytest.mark.parametrize(

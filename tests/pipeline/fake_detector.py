@@ -34,8 +34,8 @@ class FakeDetector:
     Args:
         score: of every joint.
         broken: fails as detectors do whose weights are missing.
-        path, format, skeleton, stride, confidence_sigma: not used; so that it can take the place of
-            keypoint_file on a command line.
+        path, format, skeleton, units, scale, first_frame, stride, confidence_sigma: not used; so
+            that it can take the place of keypoint_file on a command line.
     """
 
     score: float = 0.9
@@ -43,6 +43,9 @@ class FakeDetector:
     path: str = ""
     format: str = "auto"
     skeleton: str = "auto"
+    units: str = "auto"
+    scale: float | None = None
+    first_frame: int | None = None
     stride: int = 1
     confidence_sigma: list[list[float]] = field(default_factory=list)
 

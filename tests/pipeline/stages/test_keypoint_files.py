@@ -11,10 +11,10 @@ from PIL import Image as Pillow
 
 from pipeline.config import Config, ConfigError, to_config
 from pipeline.inputs.clips import Photos, Skipped
-from pipeline.pipeline import stages_of, through
+from pipeline.pipeline import run, stages_of, through
 from pipeline.stages.stage import Job
 from tests.conftest import ROOT
-from tests.pipeline.fake_detector import photo
+from tests.pipeline.fake_detector import JOINTS, photo
 
 
 def config(folder: Path, keypoints: Path, *overrides: str) -> Config:
@@ -44,8 +44,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def write_openpose(path: Path, people: int, score: float = 0.9) -> None:
-    person = {"pose_keypoints_2d": [n for i in range(25) for n in (10 + i, 20 + i, score)]}
-    path.write_text(json.dumps({"people": [person] * people}))
+    everybody = [
+        {"pose_keypoints_2d": [n for i in range(25) for n in (10 + i + 9 * k, 20 + i, score)]}
+        for k in range(people)
+    ]
+    path.write_text(json.dumps({"people": everybody}))
 
 
 def reasons(skipped: list[Skipped]) -> dict[str, str]:
@@ -60,7 +63,7 @@ def test_images_that_a_folder_lacks_are_passed_over_with_the_reason(folder: Path
         assert reasons(skipped) == {
             "nobody": "no person found in it",
             "im0002": "nobody is known in it: openpose has no im0002_keypoints.json (OpenPose) or "
-            "im0002.json (mmpose)",
+            "im0002.json (mmpose); it has 2 files, e.g. im0001_keypoints.json",
         }
 
 
@@ -97,6 +100,23 @@ def test_a_wrong_file_ends_the_run_and_is_named(folder: Path) -> None:
         detect(folder, folder / "text.json")
     with pytest.raises(ConfigError, match=r"^detector\.path: no file at .*nowhere"):
         detect(folder, folder / "nowhere")
+
+
+def test_a_file_of_another_name_is_used_for_the_only_photo_of_a_run(tmp_path: Path) -> None:
+    """And the cache tells that run from one with more photos, in which it is not."""
+    (tmp_path / "in").mkdir()
+    Pillow.fromarray(photo(90)).save(tmp_path / "in/a.png")
+    person = {"keypoints": JOINTS, "keypoint_scores": [0.9] * 14}
+    (tmp_path / "out.json").write_text(json.dumps([person]))
+    words = ["detector.skeleton=lsp14", "render=none", f"runtime.output_dir={tmp_path / 'out'}"]
+    settings = config(tmp_path, tmp_path / "out.json", *words)
+    assert run(settings)["fitted"] == 1
+    Pillow.fromarray(photo(80)).save(tmp_path / "in/b.png")
+    summary = run(config(tmp_path, tmp_path / "out.json", *words))
+    assert summary["fitted"] == 0
+    assert "out.json is about another image, expected a.json" in summary["inputs"][0]["reason"]
+    (tmp_path / "in/b.png").unlink()
+    assert run(config(tmp_path, tmp_path / "out.json", *words))["fitted"] == 1
 
 
 @pytest.mark.parametrize(

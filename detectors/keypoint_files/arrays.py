@@ -1,4 +1,4 @@
-"""Keypoint files of arrays: LSP's joints.mat, SMPLify's est_joints.npz, and our own npz."""
+"""Keypoint files of arrays: LSP's joints.mat, SMPLify's est_joints.npz, our own npz, any .npy."""
 
 import math
 from pathlib import Path
@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from detectors.base import UnknownClipError
-from detectors.keypoint_rows import Find, Seen, by_name, number_of, people_of
+from detectors.base import People, UnknownClipError
+from detectors.keypoint_files.finding import Find, finder, in_run
+from detectors.keypoint_files.landmarks import landmarks
+from detectors.keypoint_files.names import Asked, Names, number_of
+from detectors.keypoint_files.rows import Seen, people_of
 from detectors.skeletons import LSP_14
 
 _MAX_UNPACKED = 300_000_000  # bytes; a million people in the joints of SMPL have 200 MB
+_MAX_NPY = 50_000_000  # bytes: as Python's lists it takes ten times as much
 _OURS = ("image", "keypoints", "scores", "joint_names")
 
 
@@ -55,7 +59,11 @@ def own_npz(path: Path) -> Find:
     arrays = npz_arrays(path)
     missing = [name for name in _OURS if name not in arrays]
     if missing:
-        raise ValueError(f"{path}: expected arrays {', '.join(_OURS)}, it lacks {missing[0]}")
+        has = ", ".join(sorted(arrays)) or "none"
+        raise ValueError(
+            f"{path}: expected est_joints, or the arrays {', '.join(_OURS)}; it lacks {missing[0]} "
+            f"and has {has}"
+        )
     n, k = len(np.atleast_1d(arrays["image"])), arrays["joint_names"].size
     arrays = {"frame": np.zeros(n, int), "boxes": np.full((n, 4), np.nan), **arrays}
     shapes = {
@@ -73,6 +81,28 @@ def own_npz(path: Path) -> Find:
     return _named(path, arrays)
 
 
+def npy(path: Path, skeleton: str) -> Seen:
+    """An array of one person (K, 2 to 5), of people or frames (N, K, ...), or of both.
+
+    Raises:
+        ValueError: another shape, no numbers, or not an npy.
+    """
+    try:
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else None
+            shape, _, dtype = (read or np.lib.format.read_array_header_2_0)(file)
+            wanted, rest = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
+        if dtype.kind not in "fiu" or wanted > rest:
+            raise ValueError(f"expected numbers, got {dtype} {shape} in {rest} bytes")
+        _check_size(wanted, _MAX_NPY)
+        array = np.load(path, allow_pickle=False)
+    # A damaged header can raise nearly anything.
+    except Exception as error:
+        raise ValueError(f"{path}: not an npy of numbers, or damaged: {error}") from error
+    return landmarks(path, array.tolist(), skeleton)
+
+
 def npz_arrays(path: Path) -> dict[str, np.ndarray]:
     """All arrays of an npz.
 
@@ -88,10 +118,10 @@ def npz_arrays(path: Path) -> dict[str, np.ndarray]:
         raise ValueError(f"{path}: not an npz of arrays, or damaged: {error}") from error
 
 
-def _check_size(unpacked: int) -> None:
+def _check_size(unpacked: int, limit: int = _MAX_UNPACKED) -> None:
     """A file of a few kilobytes can claim any size."""
-    if unpacked > _MAX_UNPACKED:
-        raise ValueError(f"it unpacks to {unpacked} bytes, expected at most {_MAX_UNPACKED}")
+    if unpacked > limit:
+        raise ValueError(f"it unpacks to {unpacked} bytes, expected at most {limit}")
 
 
 def _named(path: Path, arrays: dict[str, Any]) -> Find:
@@ -104,23 +134,31 @@ def _named(path: Path, arrays: dict[str, Any]) -> Find:
     ):
         rows.setdefault(Path(image).name, {}).setdefault(frame, []).append(row)
 
-    def find(image: str) -> Seen:
-        frames = by_name(rows, image, path)
+    def read(image: str) -> Seen:
+        frames = rows[image]
         return Seen(names, {f: people_of(points[own], boxes[own]) for f, own in frames.items()})
 
-    return find
+    return finder(Names(tuple(rows), path), read)
 
 
 def _counted(path: Path, joints: np.ndarray) -> Find:
-    """(3, 14, N), in which `im0001.jpg` is the first."""
+    """(3, 14, N), in which `im0001.jpg` is the first, and so is the first frame of a clip that has
+    as many."""
+    count = joints.shape[2]
 
-    def find(image: str) -> Seen:
-        number, count = number_of(image, path), joints.shape[2]
+    def person(number: int) -> People:
+        return people_of(joints[:, :, number - 1].T[None])
+
+    def find(asked: Asked) -> Seen:
+        if asked.alone and count in (1, asked.frames * asked.stride):  # it is about nothing else
+            people = {number: person(number) for number in range(1, count + 1)}
+            return in_run(Seen(LSP_14, people, first=1), asked)
+        number = number_of(asked.name, path)
         if not 1 <= number <= count:
             raise UnknownClipError(
                 f"{path.name} has the images 1..{count}, this is number {number}"
             )
-        return Seen(LSP_14, {0: people_of(joints[:, :, number - 1].T[None])})
+        return Seen(LSP_14, {0: person(number)})
 
     return find
 
