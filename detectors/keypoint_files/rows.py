@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 
 from detectors.base import People
 from detectors.keypoint_files.points import Points
@@ -77,14 +77,18 @@ def people_of(
     )
 
 
-def around(xy: np.ndarray, seen: np.ndarray) -> Float64[np.ndarray, "P 4"]:
+def around(
+    xy: Float64[np.ndarray, "P K 2"], seen: Bool[np.ndarray, "P K"]
+) -> Float64[np.ndarray, "P 4"]:
     """The box around each person's joints that are seen; each has at least one."""
     low = np.where(seen[..., None], xy, np.inf).min(1)
     high = np.where(seen[..., None], xy, -np.inf).max(1)
     return np.concatenate([low, high], 1)
 
 
-def once(xy: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def once(
+    xy: Float64[np.ndarray, "P K 2"], scores: Float64[np.ndarray, "P K"]
+) -> Int64[np.ndarray, " Q"]:
     """Which people to keep, in order: those with joints, and of the same person the surer one."""
     somebody = np.flatnonzero((scores > 0).any(1))
     kept: list[int] = []

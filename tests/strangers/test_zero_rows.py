@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from detectors.base import Detections
-from detectors.keypoint_rows import people_of
+from detectors.keypoint_files.rows import people_of
 from detectors.skeletons import LSP_14
 from fitting import Assets, BodyModel, Camera, FitConfig, fit, smplify
 from fitting.body.kinematics import Kinematics
