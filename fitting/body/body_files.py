@@ -76,6 +76,11 @@ def _other_model(place: Path) -> str:
     return ""
 
 
+def is_official(body: str | Path) -> bool:
+    """Whether a body has a name of SMPL's own files: their betas mean the same to everybody."""
+    return _OFFICIAL.match(Path(body).name) is not None
+
+
 def _patterns(gender: str) -> tuple[str, ...]:
     return (
         f"{gender}.npz",

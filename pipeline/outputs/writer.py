@@ -1,12 +1,19 @@
 """What a finished job can be written as: the one protocol behind `export=[...]`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config
+from pipeline.inputs.clips import Clip
+from pipeline.stages.fit import bodies_of
 from pipeline.stages.stage import Job, Stage
 from pipeline.storage.whole_files import replacing
+
+if TYPE_CHECKING:
+    from fitting.body.body_model import BodyModel
 
 Files = dict[str, str | list[str]]
 """What was written: title -> path or paths below the output folder, as summary.json lists them."""
@@ -28,6 +35,11 @@ class Run:
     def folder(self) -> Path:
         """Where outputs go."""
         return Path(self.config.runtime.output_dir)
+
+    @cached_property
+    def body_of(self) -> "Callable[[Clip], BodyModel]":
+        """Gives the body that a clip was fitted with; each is loaded once, when asked for."""
+        return bodies_of(self.config.fit, self.config.models)
 
 
 class Writer:

@@ -1,0 +1,95 @@
+"""`export=[bvh]`: <name>-person0.bvh, a skeleton and its motion, for Blender, MotionBuilder, Unity.
+
+No package that writes BVH is well kept; the format is a page of text.
+"""
+
+import io
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Float
+
+from fitting.body.body_model import BodyModel
+from fitting.joints import EXTRA
+from pipeline.outputs.motion import Motion
+from pipeline.outputs.scene import JOINT_NAMES, Scene
+from pipeline.outputs.scene_format import SceneFormat, ending_of
+
+_CM = 100.0  # per m: what the tools that read BVH expect
+_ORDER = "ZXY"  # R = Rz Rx Ry, as the channels are listed
+
+
+@dataclass
+class Bvh(SceneFormat):
+    """One file per person: the skeleton of their shape in cm, y up."""
+
+    name: ClassVar[str] = "bvh"
+
+    def files(self, scene: Scene) -> dict[str, bytes]:
+        """One file per person."""
+        return {
+            ending_of(motion, ".bvh"): bvh_text(motion, scene).encode() for motion in scene.motions
+        }
+
+
+def bvh_text(motion: Motion, scene: Scene) -> str:
+    """A person as BVH, every frame from the first to the last."""
+    whole = motion.filled()
+    order: list[int] = []
+    hierarchy = "\n".join(_lines(whole, scene.body, 0, 0, order))
+    values = np.concatenate([_CM * whole.pelvis, _angles(whole)[:, order].reshape(-1, 72)], axis=1)
+    frames = io.StringIO()
+    np.savetxt(frames, values, fmt="%.5f")
+    return (
+        f"HIERARCHY\n{hierarchy}\nMOTION\nFrames: {len(values)}\n"
+        f"Frame Time: {1 / scene.rate:.8f}\n{frames.getvalue()}"
+    )
+
+
+def _lines(motion: Motion, body: BodyModel, joint: int, depth: int, order: list[int]) -> list[str]:
+    """A joint and all below it; `order` grows by them, as the columns of the motion go."""
+    order.append(joint)
+    indent, inner = "\t" * depth, "\t" * (depth + 1)
+    # The place of the root is in its channels: readers differ on whether an offset adds to it.
+    bone = motion.rest[joint] - motion.rest[body.parents[joint]] if joint else np.zeros(3)
+    turns = " ".join(f"{axis}rotation" for axis in _ORDER)
+    places = "Xposition Yposition Zposition "
+    lines = [
+        f"{indent}{'JOINT' if joint else 'ROOT'} {JOINT_NAMES[joint]}",
+        f"{indent}{{",
+        f"{inner}OFFSET {_offset(bone)}",
+        f"{inner}CHANNELS {'3 ' if joint else '6 ' + places}{turns}",
+    ]
+    children = np.flatnonzero(body.parents == joint)
+    for child in children:
+        lines += _lines(motion, body, int(child), depth + 1, order)
+    if not len(children):
+        end = _offset(_end(motion, body, joint))
+        lines += [f"{inner}End Site", f"{inner}{{", f"{inner}\tOFFSET {end}", f"{inner}}}"]
+    return [*lines, f"{indent}}}"]
+
+
+def _end(motion: Motion, body: BodyModel, joint: int) -> Float[np.ndarray, "3"]:
+    """Where the last bone of a chain ends, from its joint: toes, top of the head, finger tips."""
+    shape = body.shapedirs[..., : len(motion.betas)] @ motion.betas
+    vertices = body.v_template + shape
+    name = JOINT_NAMES[joint]
+    if name == "head":
+        return vertices[body.head_top] - motion.rest[joint]
+    toe = name.replace("foot", "big_toe")
+    if toe in EXTRA:
+        return vertices[body.landmarks[EXTRA.index(toe)]] - motion.rest[joint]
+    return motion.rest[joint] - motion.rest[body.parents[joint]]  # as long as the palm
+
+
+def _angles(motion: Motion) -> Float[np.ndarray, "T 24 3"]:
+    """Degrees in the order of the channels, without jumps of a full turn."""
+    from scipy.spatial.transform import Rotation
+
+    quiet = Rotation.from_rotvec(motion.pose.reshape(-1, 3)).as_euler(_ORDER, degrees=True)
+    return np.unwrap(quiet.reshape(motion.pose.shape), axis=0, period=360)
+
+
+def _offset(place: Float[np.ndarray, "3"]) -> str:
+    return " ".join(f"{_CM * value:.6f}" for value in place)

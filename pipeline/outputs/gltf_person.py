@@ -1,0 +1,177 @@
+"""A person in a glTF document: the mesh in its rest pose, its skeleton, its motion."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from fitting.body.body_model import N_JOINTS, BodyModel
+from pipeline.drawing.mesh_renderer import track_color, vertex_normals
+from pipeline.outputs.gltf import INDICES, VERTICES, Document
+from pipeline.outputs.motion import Motion
+from pipeline.outputs.scene import JOINT_NAMES, Scene
+
+_INFLUENCES = 4  # joints per vertex that every reader of glTF knows (3.7.3.3)
+_ROUGHNESS = 0.8
+
+
+@dataclass(frozen=True)
+class Person:
+    """Nodes of a person: the parent of the skeleton, the body, the joints in SMPL's order."""
+
+    motion: Motion
+    node: int
+    body: int
+    joints: tuple[int, ...]
+
+
+class Mesher:
+    """Adds bodies to a document; what all of them share, faces and skin weights, is added once.
+
+    Pose blend shapes, which only official bodies have, cannot be written: glTF's skins bend by
+    linear blending alone. Joints are not touched by them.
+    """
+
+    def __init__(self, gltf: Document, body: BodyModel) -> None:
+        self._gltf, self.body = gltf, body
+        self._shared: dict[str, Any] = {}
+        self.left_out = 0.0  # of a vertex's skin weights, where it has more than four
+
+    def add(self, motion: Motion, name: str) -> int:
+        """The mesh of a person in the rest pose, with the shape baked in."""
+        gltf, body = self._gltf, self.body
+        if not self._shared:
+            self._share()
+        shape = body.shapedirs[..., : len(motion.betas)] @ motion.betas
+        vertices = (body.v_template + shape).astype(np.float32)
+        normals = vertex_normals(vertices, body.faces).astype(np.float32)
+        attributes = {
+            "POSITION": gltf.array(vertices, target=VERTICES, bounds=True),
+            "NORMAL": gltf.array(normals, target=VERTICES),
+            **self._shared["attributes"],
+        }
+        indices, material = self._shared["indices"], self._material(motion.track, name)
+        primitive = {"attributes": attributes, "indices": indices, "material": material}
+        return gltf.add("meshes", name=name, primitives=[primitive])
+
+    def _share(self) -> None:
+        weights = self.body.weights
+        joints = np.argsort(-weights, axis=1, kind="stable")[:, :_INFLUENCES]
+        kept = np.take_along_axis(weights, joints, axis=1)
+        self.left_out = max(0.0, float(1 - (kept.sum(1) / weights.sum(1)).min()))
+        joints = np.where(kept > 0, joints, 0).astype(np.uint8)
+        kept = (kept / kept.sum(1, keepdims=True)).astype(np.float32)
+        small = len(self.body.v_template) < 2**16 - 1
+        faces = self.body.faces.ravel().astype(np.uint16 if small else np.uint32)
+        self._shared = {
+            "attributes": {
+                "JOINTS_0": self._gltf.array(joints, target=VERTICES),
+                "WEIGHTS_0": self._gltf.array(kept, target=VERTICES),
+            },
+            "indices": self._gltf.array(faces, target=INDICES),
+        }
+
+    def _material(self, track: int, name: str) -> int:
+        color = [*_linear(track_color(track)).tolist(), 1.0]
+        pbr = {"baseColorFactor": color, "metallicFactor": 0.0, "roughnessFactor": _ROUGHNESS}
+        return self._gltf.add("materials", name=name, pbrMetallicRoughness=pbr)
+
+
+def add_person(gltf: Document, mesher: Mesher, motion: Motion) -> Person:
+    """Add a person in the pose of their first frame."""
+    name = f"person{motion.track}"
+    joints = _joints(gltf, mesher.body, motion)
+    node = gltf.add("nodes", name=name, children=[joints[0]], extras=_facts(motion))
+    bind = np.tile(np.eye(4, dtype=np.float32), (N_JOINTS, 1, 1))
+    bind[:, 3, :3] = -motion.rest  # column by column, as glTF stores matrices
+    skin = gltf.add(
+        "skins", name=f"{name}_skeleton", joints=list(joints), inverseBindMatrices=gltf.array(bind)
+    )
+    # The node of a skinned mesh belongs to the root: its own transform is ignored (3.7.3.3).
+    body = f"{name}_body"
+    mesh = gltf.add("nodes", name=body, mesh=mesher.add(motion, body), skin=skin)
+    return Person(motion, node, mesh, joints)
+
+
+def add_animation(gltf: Document, scene: Scene, people: list[Person]) -> None:
+    """Add the motion of everybody: keys in the frames in which they were found, rotations of all
+    joints and the place of the pelvis. Who is not there is shrunk to nothing."""
+    samplers: list[dict[str, Any]] = []
+    channels: list[dict[str, Any]] = []
+
+    def key(node: int, path: str, times: int, values: np.ndarray, how: str) -> None:
+        output = gltf.array(values.astype(np.float32))
+        samplers.append({"input": times, "output": output, "interpolation": how})
+        target = {"node": node, "path": path}
+        channels.append({"sampler": len(samplers) - 1, "target": target})
+
+    for person in people:
+        motion = person.motion
+        times = gltf.array((motion.frames / scene.rate).astype(np.float32), bounds=True)
+        key(person.joints[0], "translation", times, motion.pelvis, "LINEAR")
+        quaternions = _quaternions(motion)
+        for joint, node in enumerate(person.joints):
+            key(node, "rotation", times, quaternions[:, joint], "LINEAR")
+        frames, there = _presence(motion, scene.n_frames)
+        if len(frames) > 1:
+            times = gltf.array((frames / scene.rate).astype(np.float32), bounds=True)
+            key(person.node, "scale", times, np.repeat(there[:, None], 3, axis=1), "STEP")
+    gltf.add("animations", name=scene.name, samplers=samplers, channels=channels)
+
+
+def _joints(gltf: Document, body: BodyModel, motion: Motion) -> tuple[int, ...]:
+    """The nodes of the skeleton, posed as in the first frame."""
+    quaternions = _quaternions(motion)[0]
+    first = len(gltf.objects["nodes"])
+    for joint, name in enumerate(JOINT_NAMES):
+        bone = motion.rest[joint] - motion.rest[body.parents[joint]]
+        children = (first + np.flatnonzero(body.parents == joint)).tolist()
+        gltf.add(
+            "nodes", name=name, **({"children": children} if children else {}),
+            translation=(bone if joint else motion.pelvis[0]).tolist(),
+            rotation=quaternions[joint].tolist(),
+        )  # fmt: skip
+    return tuple(range(first, first + N_JOINTS))
+
+
+def _facts(motion: Motion) -> dict[str, Any]:
+    """What the node of a person says about them."""
+    return {
+        "track": motion.track,
+        "betas": motion.betas.tolist(),
+        "first_frame": motion.first,
+        "last_frame": motion.last,
+        "frames_found": len(motion.frames),
+        "expected_error_mm": round(1000 * motion.expected_error, 1) or None,
+        "joints_off_by_one_shape_mm": round(1000 * motion.deviation, 1),
+    }
+
+
+def _presence(motion: Motion, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
+    """Frames at which a person appears (1) or is gone (0)."""
+    keys = [(motion.first, 1.0)]
+    if motion.first > 0:
+        keys.insert(0, (0, 0.0))
+    if motion.last + 1 < n_frames:
+        keys.append((motion.last + 1, 0.0))
+    frames, there = zip(*keys, strict=True)
+    return np.array(frames), np.array(there)
+
+
+def _quaternions(motion: Motion) -> Float32[np.ndarray, "T 24 4"]:
+    """x, y, z, w; neighbours in time on the same side, so that any reader takes the short way."""
+    from scipy.spatial.transform import Rotation
+
+    shape = (*motion.pose.shape[:2], 4)
+    quaternions = Rotation.from_rotvec(motion.pose.reshape(-1, 3)).as_quat().reshape(shape)
+    flips = np.einsum("tjk,tjk->tj", quaternions[1:], quaternions[:-1]) < 0
+    signs = np.where(np.cumsum(flips, axis=0) % 2, -1.0, 1.0)
+    quaternions[1:] *= signs[..., None]
+    return quaternions.astype(np.float32)
+
+
+def _linear(color: np.ndarray) -> np.ndarray:
+    """sRGB 0..255 -> linear 0..1, as glTF's factors are (3.9.2); IEC 61966-2-1."""
+    c = color / 255
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)

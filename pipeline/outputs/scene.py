@@ -1,0 +1,95 @@
+"""The people of a photo or clip and the camera that saw them, in a world that stands upright."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fitting.body.body_model import BodyModel
+from fitting.result import FitResult
+from pipeline.outputs.motion import Matrix4, Motion, motion_of
+
+JOINT_NAMES = (
+    "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2",
+    "left_ankle", "right_ankle", "spine3", "left_foot", "right_foot", "neck", "left_collar",
+    "right_collar", "head", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow",
+    "left_wrist", "right_wrist", "left_hand", "right_hand",
+)  # fmt: skip
+"""SMPL's 24 joints."""
+
+USUAL_FPS = 25.0
+"""Of a photo, and of a video that does not say."""
+
+UPRIGHT = "the camera's axes turned upright: x right, y up, z towards the viewer, camera at 0, m"
+WORLD = "the world of the track fit: y up, floor at y = 0, m"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What every 3-D format is written from.
+
+    Args:
+        name: of the input.
+        body: that was fitted.
+        motions: of each person, by track; none where nobody was fitted.
+        focal_length, center, image_size: of the camera, px; pixel centres at integers.
+        world_from_camera: takes points of the camera (OpenCV axes) into the world (y up).
+        world: says in words which world that is.
+        fps: frames per second, None for a photo and where a video does not say.
+        n_frames: of the clip, as far as people were looked for in it.
+        gender: of the body: neutral, female or male.
+        official: betas are those of the official SMPL body of that gender.
+    """
+
+    name: str
+    body: BodyModel
+    motions: tuple[Motion, ...]
+    focal_length: float
+    center: tuple[float, float]
+    image_size: tuple[int, int]
+    world_from_camera: Matrix4
+    world: str
+    fps: float | None
+    n_frames: int
+    gender: str = "neutral"
+    official: bool = False
+
+    @property
+    def rate(self) -> float:
+        """Frames per second for formats that have to name a rate."""
+        return self.fps or USUAL_FPS
+
+
+def scene_of(
+    result: FitResult, body: BodyModel, image_size: tuple[int, int], *, name: str = "people",
+    fps: float | None = None, gender: str = "neutral", official: bool = False,
+) -> Scene:  # fmt: skip
+    """The scene of a photo or a clip.
+
+    Args:
+        result: of one clip; rows that hold no body are left out.
+        body: that was fitted.
+        image_size: width, height, px.
+        name, fps, gender, official: as in Scene.
+    """
+    matrix, world = _world(result)
+    fitted = result[result.fitted]
+    people = [fitted[fitted.track == track] for track in np.unique(fitted.track)]
+    width, height = image_size
+    focal, center = float(max(image_size)), ((width - 1) / 2, (height - 1) / 2)
+    if len(fitted):
+        focal = float(fitted.camera.focal_length[0])
+        center = (float(fitted.camera.center[0, 0]), float(fitted.camera.center[0, 1]))
+    return Scene(
+        name=name, body=body, motions=tuple(motion_of(rows, body, matrix) for rows in people),
+        focal_length=focal, center=center, image_size=image_size, world_from_camera=matrix,
+        world=world, fps=fps, n_frames=int(result.frame.max(initial=0)) + 1, gender=gender,
+        official=official,
+    )  # fmt: skip
+
+
+def _world(result: FitResult) -> tuple[Matrix4, str]:
+    """The world of the track fit where it knows one, else the camera's axes turned upright."""
+    known = getattr(result, "world_from_camera", None)
+    if known is not None:
+        return np.asarray(known, float), WORLD
+    return np.diag([1.0, -1.0, -1.0, 1.0]), UPRIGHT
