@@ -4,6 +4,7 @@ No package that writes BVH is well kept; the format is a page of text.
 """
 
 import io
+import warnings
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -87,8 +88,11 @@ def _angles(motion: Motion) -> Float[np.ndarray, "T 24 3"]:
     """Degrees in the order of the channels, without jumps of a full turn."""
     from scipy.spatial.transform import Rotation
 
-    quiet = Rotation.from_rotvec(motion.pose.reshape(-1, 3)).as_euler(_ORDER, degrees=True)
-    return np.unwrap(quiet.reshape(motion.pose.shape), axis=0, period=360)
+    turns = Rotation.from_rotvec(motion.pose.reshape(-1, 3))
+    with warnings.catch_warnings():  # at a quarter turn about x any of many angles will do
+        warnings.filterwarnings("ignore", "Gimbal lock detected")
+        angles = turns.as_euler(_ORDER, degrees=True)
+    return np.unwrap(angles.reshape(motion.pose.shape), axis=0, period=360)
 
 
 def _offset(place: Float[np.ndarray, "3"]) -> str:
