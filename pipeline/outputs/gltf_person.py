@@ -46,6 +46,7 @@ class Mesher:
         shape = body.shapedirs[..., : len(motion.betas)] @ motion.betas
         vertices = (body.v_template + shape).astype(np.float32)
         normals = vertex_normals(vertices, body.faces).astype(np.float32)
+        normals[~normals.any(1)] = (0, 0, 1)  # vertices without a face: unit length is required
         attributes = {
             "POSITION": gltf.array(vertices, target=VERTICES, bounds=True),
             "NORMAL": gltf.array(normals, target=VERTICES),

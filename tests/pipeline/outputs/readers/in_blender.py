@@ -13,14 +13,16 @@ import bpy
 path, fps, frames = sys.argv[1], float(sys.argv[2]), json.loads(sys.argv[3])
 bpy.ops.wm.read_factory_settings(use_empty=True)
 scene = bpy.context.scene
-scene.render.fps, scene.render.fps_base = round(fps), round(fps) / fps
+scene.render.fps = int(fps)  # what the importers go by: before the import, and a whole number
+first = 0
 if path.endswith(".bvh"):
-    bpy.ops.import_anim.bvh(filepath=path, global_scale=0.01, frame_start=0)
+    first = 1
+    bpy.ops.import_anim.bvh(filepath=path, global_scale=0.01, frame_start=first)
 else:
     bpy.ops.import_scene.gltf(filepath=path)
 found = {"joints": {}}
 for frame in frames:
-    scene.frame_set(frame)
+    scene.frame_set(frame + first)
     for rig in (o for o in bpy.data.objects if o.type == "ARMATURE"):
         joints = found["joints"].setdefault(rig.name, [])
         heads = {bone.name: rig.matrix_world @ bone.head for bone in rig.pose.bones}
