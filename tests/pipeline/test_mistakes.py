@@ -41,7 +41,7 @@ MISTAKES = {
     "render=sidebyside": "render: no such choice 'sidebyside', did you mean side_by_side?",
     "render=off": "render: no such choice 'off', expected one of none, overlay, side_by_side",
     "render.opasity=1": "render.opasity: no such key, did you mean render.opacity?",
-    "export=gbl": "export: no such choice 'gbl', expected one of npz, picture, progress, release",
+    "export=gbl": "export: no such choice 'gbl', did you mean glb?",
     "export=[npz,pictures]": "export: no such choice 'pictures', did you mean picture?",
     "+export=releas": "export: no such choice 'releas', did you mean release?",
     "export=npz,picture": "export: several formats are a list, did you mean export=[npz,picture]?",
