@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fitting.body.body_files import find_body, find_regressors, matching_bodies
+from fitting.body.body_files import find_body, find_regressors, is_official, matching_bodies
 
 OFFICIAL_NAMES = {
     "neutral": ("basicModel_neutral_lbs_10_207_0_v1.0.0.pkl", "SMPL_NEUTRAL.pkl", "neutral.npz"),
@@ -69,3 +69,18 @@ def test_regressors_are_those_of_the_bodys_gender(body: str, word: str, tmp_path
     expected = tmp_path / f"regressors_locked_normalized_{word}.npz"
     assert find_regressors(tmp_path / body) == expected
     assert find_regressors(tmp_path / "mine.pkl") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "official"),
+    [
+        ("SMPL_NEUTRAL.pkl", True),
+        ("SMPL_MALE.npz", True),
+        ("basicModel_f_lbs_10_207_0_v1.0.0.pkl", True),
+        ("basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl", True),
+        ("neutral.npz", False),
+        ("SMPLX_NEUTRAL.npz", False),
+    ],
+)
+def test_official_bodies_are_known_by_their_names(name: str, official: bool) -> None:
+    assert is_official(Path("models") / name) == official
