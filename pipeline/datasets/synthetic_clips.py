@@ -126,6 +126,16 @@ def draw_clip(
     return true
 
 
+def pixels_of(true: TrueFrames) -> Float[np.ndarray, "T 14 2"]:
+    """Where the joints are in the image."""
+    return _pixels(true.joints, true.camera)
+
+
+def _pixels(points: Float[np.ndarray, "T n 3"], camera: Camera) -> Float[np.ndarray, "T n 2"]:
+    flat = points[..., :2] / points[..., 2:]
+    return camera.focal_length[:, None, None] * flat + camera.center[:, None]
+
+
 def soles_of(points: Float[np.ndarray, "T 25 3"]) -> Float[np.ndarray, "T 4 3"]:
     """Left toes, left heel, right toes, right heel of POINTS."""
     return np.stack([points[:, part].mean(1) for part in _SOLES], 1)
@@ -159,7 +169,7 @@ class _Stage:
         frames = len(points)
         center = np.full((frames, 2), (IMAGE_SIDE - 1) / 2)
         camera = Camera(np.full(frames, focal_length), center)
-        pixels = focal_length * points[..., :2] / points[..., 2:] + (IMAGE_SIDE - 1) / 2
+        pixels = _pixels(points, camera)
         return TrueFrames(
             keypoints_of(pixels, np.ones(pixels.shape[:2])), np.ones(frames, bool),
             np.zeros((frames, 14), bool), camera,

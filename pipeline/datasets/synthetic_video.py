@@ -10,7 +10,7 @@ import numpy as np
 from detectors.base import Detections, Image, Resources
 from fitting.camera import focal_length_px
 from fitting.joints import EXTRA, LSP_14
-from pipeline.config import Config, ConfigError
+from pipeline.config import Config, ConfigError, existing
 from pipeline.datasets.lasting_errors import Faults, seen_by
 from pipeline.datasets.synthetic import IMAGE_SIDE, load_errors
 from pipeline.datasets.synthetic_clips import (
@@ -21,13 +21,13 @@ from pipeline.datasets.synthetic_clips import (
     load_motions,
 )
 from pipeline.datasets.synthetic_data import files_of
-from pipeline.datasets.video_errors import Followed, clip_errors
+from pipeline.datasets.video_errors import as_detected, clip_errors, followed
 from pipeline.evaluation.evaluate import Evaluation
 from pipeline.inputs.clips import Clip, PeopleChoice, at_least_one, choice
 from pipeline.inputs.images import Facts
 from pipeline.inputs.videos import VideoReader
 from pipeline.stages.stage import Job
-from pipeline.storage.cache import key_of
+from pipeline.storage.cache import digest, key_of
 
 if TYPE_CHECKING:
     from fitting.body.body_model import BodyModel
@@ -132,7 +132,7 @@ class Filming:
 
 @dataclass(frozen=True)
 class DrawnVideo(Clip):
-    """One person who moves in a plain grey square; `data` draws it when a stage needs it."""
+    """One person who moves; `data` draws it when a stage needs it, or has it on film."""
 
     data: "SyntheticVideo | None" = None
     index: int = 0
@@ -149,7 +149,11 @@ class DrawnVideo(Clip):
         return Facts(size, frames, captured.fps, exif)
 
     def frames(self) -> Iterator[Image]:
-        """The empty square: its person exists as keypoints only."""
+        """The film; or an empty square, whose person exists as keypoints only."""
+        assert self.data
+        if self.data.films:
+            yield from super().frames()
+            return
         frame = np.full((IMAGE_SIDE, IMAGE_SIDE, 3), 128, np.uint8)
         for _ in range(self.facts().n_frames or 0):
             yield frame
@@ -192,10 +196,12 @@ class SyntheticVideo(Filming):
     Args:
         n: clips; the motions in turn.
         known_focal_length: the fit is given the true one, as EXIF would.
+        films: folder of tools/film_test_clips.py, for detectors that look at pictures; null: grey.
     """
 
     n: int
     known_focal_length: bool
+    films: str | None
     people: PeopleChoice = PeopleChoice.all
 
     def __post_init__(self) -> None:
@@ -216,11 +222,7 @@ class SyntheticVideo(Filming):
         found: dict[int, dict[str, float]] = {}
         for index, name in enumerate(names):
             if name in by_name:
-                followed = Followed.of(by_name[name], self.kinematics())
-                errors = clip_errors(
-                    followed, self.true(index), self.captured().fps, self.body_model()
-                )
-                found[index] = errors
+                found[index] = self._errors(by_name[name], index)
         columns = {
             column: np.array([found[i][column] if i in found else np.nan for i in range(self.n)])
             for column in next(iter(found.values()), {})
@@ -228,12 +230,21 @@ class SyntheticVideo(Filming):
         fitted = np.array([index in found for index in range(self.n)])
         return Evaluation(names, fitted, columns)
 
+    def _errors(self, job: Job, index: int) -> dict[str, float]:
+        truth = self.true(index)
+        person = followed(job, truth, self.kinematics())
+        if self.films:
+            truth = as_detected(truth, person.keypoints)
+        return clip_errors(person, truth, self.captured().fps, self.body_model())
+
     def _clip(self, index: int) -> DrawnVideo:
         name = _name(index)
-        key = key_of("synthetic_video", _DRAWING, self.seed, index, self.known_focal_length)
-        return DrawnVideo(
-            name, Path("synthetic_video") / name, key, VideoReader(), data=self, index=index
-        )
+        path, seen = Path("synthetic_video") / name, None
+        if self.films:
+            path = existing("data.films", Path(self.films).expanduser() / f"{name}.mp4")
+            seen = digest(path)
+        key = key_of("synthetic_video", _DRAWING, self.seed, index, self.known_focal_length, seen)
+        return DrawnVideo(name, path, key, VideoReader(), data=self, index=index)
 
 
 def _name(index: int) -> str:

@@ -1,13 +1,14 @@
 """How far a fitted clip is from a drawn one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from fitting.joints import LSP_14, Keypoints
 from fitting.result import FitResult
-from pipeline.datasets.synthetic_clips import TrueFrames, soles_of
+from pipeline.datasets.synthetic_clips import TrueFrames, pixels_of, soles_of
 from pipeline.evaluation.metrics import mpjpe, shape_error
 from pipeline.evaluation.motion import foot_sliding, motion_errors, sides_exchanged
 from pipeline.stages.stage import Job
@@ -16,39 +17,70 @@ if TYPE_CHECKING:
     from fitting.body.body_model import BodyModel
     from fitting.body.kinematics import Kinematics
 
-_SIDED = 12  # of LSP_14, all but neck and head top have a side
+_WHOLE = np.array([name not in ("neck", "head_top") for name in LSP_14])
+_LEGS = np.array([name.endswith(("hip", "knee", "ankle")) for name in LSP_14])
+_CLEARLY = 0.7  # of the distance to the joints as they are: keypoints that far are exchanged
 
 
 @dataclass(frozen=True)
 class Followed:
-    """What was found of a clip's person: fitted rows, one a frame.
+    """What was found of a clip's person.
 
     Args:
-        result: by frame.
+        result: fitted rows, one a frame, by frame.
         soles: as TrueFrames.
-        seconds: that the fit took, all rows together.
+        keypoints: that were fitted, one row a frame, by frame.
+        seconds: that the fit took, all rows of the clip together.
     """
 
     result: FitResult
     soles: Float[np.ndarray, "N 4 3"]
+    keypoints: Keypoints
     seconds: float
 
-    @classmethod
-    def of(cls, job: Job, kinematics: "Kinematics") -> "Followed":
-        """The last stage that fits has the say."""
-        import torch
-        from scipy.spatial.transform import Rotation
 
-        stages = [stage for stage in ("fit", "sequence") if stage in job.results]
-        result = job.results[stages[-1]].load()
-        result = result[result.fitted]
-        result = result[np.unique(result.frame, return_index=True)[1]]
-        params = result.params
-        root = Rotation.from_rotvec(params.global_orient).as_matrix()
-        betas = params.betas[:, : kinematics.n_betas]
-        posed = kinematics.points(*map(torch.as_tensor, (root, params.body_pose, betas)))
-        soles = soles_of(posed.points.numpy()) + params.transl[:, None]
-        return cls(result, soles, sum(job.results[stage].seconds for stage in stages))
+def followed(job: Job, truth: TrueFrames, kinematics: "Kinematics") -> Followed:
+    """The person among everybody found: in each frame the keypoints that are nearest to the truth,
+    and their body as the last stage that fits has it; where there are none, the body of the track
+    that these have most often."""
+    import torch
+    from scipy.spatial.transform import Rotation
+
+    seen = _nearest(job.results["remap"].load(), pixels_of(truth))
+    stages = [stage for stage in ("fit", "sequence") if stage in job.results]
+    result = job.results[stages[-1]].load()
+    track = np.full(len(truth), np.bincount(seen.track).argmax())
+    track[seen.frame] = seen.track
+    result = result[result.fitted & (result.track == track[result.frame])]
+    params = result.params
+    root = Rotation.from_rotvec(params.global_orient).as_matrix()
+    betas = params.betas[:, : kinematics.n_betas]
+    posed = kinematics.points(*map(torch.as_tensor, (root, params.body_pose, betas)))
+    soles = soles_of(posed.points.numpy()) + params.transl[:, None]
+    return Followed(result, soles, seen, sum(job.results[stage].seconds for stage in stages))
+
+
+def as_detected(truth: TrueFrames, seen: Keypoints) -> TrueFrames:
+    """The truth with what a real detector made of it: the frames in which it found the person, and
+    those in which left and right of the body or the legs are exchanged."""
+    found = np.zeros(len(truth), bool)
+    found[seen.frame] = True
+    exchanged = np.zeros((len(truth), 14), bool)
+    pixels = pixels_of(truth)[seen.frame]
+    for part in (_WHOLE, _LEGS):
+        joints = part & (seen.confidence > 0)
+        rows = sides_exchanged(seen.xy, pixels, joints, _CLEARLY)
+        exchanged[seen.frame[rows]] |= part
+    return replace(truth, found=found, exchanged=exchanged)
+
+
+def _nearest(seen: Keypoints, pixels: Float[np.ndarray, "T 14 2"]) -> Keypoints:
+    """In each frame the row that is nearest to the true pixels."""
+    sure = seen.confidence > 0
+    apart = np.linalg.norm(seen.xy - pixels[seen.frame], axis=-1)
+    off = (sure * apart).sum(1) / np.maximum(sure.sum(1), 1)
+    order = np.lexsort((off, seen.frame))
+    return seen[order[np.unique(seen.frame[order], return_index=True)[1]]]
 
 
 def clip_errors(
@@ -73,6 +105,8 @@ def clip_errors(
         "shape_spread_mm": float(shape_error(betas, mean, body).mean()),
         "shape_error_mm": float(shape_error(mean[:1], true_betas, body)[0]),
         **_sides(result.joints[rows], truth[at]),
+        "swapped_keypoints_percent": _percent(truth.exchanged.any(1)[truth.found]),
+        "not_found_percent": _percent(~truth.found),
         "gap_mpjpe_mm": _mean(mpjpe(result.joints[gaps], truth.joints[frame[gaps]])),
         "gap_filled_percent": _percent(np.isin(np.flatnonzero(~truth.found), frame)),
         "tracks": float(len(np.unique(result.track))),
@@ -95,8 +129,7 @@ def _sides(joints: np.ndarray, truth: TrueFrames) -> dict[str, float]:
     """Frames with exchanged keypoints whose body is right; all frames whose body is exchanged."""
     swapped = truth.exchanged.any(1)
     wrong = sides_exchanged(joints, truth.joints, truth.exchanged)
-    whole = np.tile(np.arange(14) < _SIDED, (len(joints), 1))
-    turned = sides_exchanged(joints, truth.joints, whole)
+    turned = sides_exchanged(joints, truth.joints, np.tile(_WHOLE, (len(joints), 1)))
     return {
         "swaps_mended_percent": _percent(~wrong[swapped]),
         "turned_percent": _percent(turned),

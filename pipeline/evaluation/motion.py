@@ -70,16 +70,20 @@ def foot_sliding(soles: Float[np.ndarray, "T 4 3"], contact: Bool[np.ndarray, "T
 
 
 def sides_exchanged(
-    found: Float[np.ndarray, "N 14 3"], truth: Float[np.ndarray, "N 14 3"],
-    joints: Bool[np.ndarray, "N 14"],
+    found: Float[np.ndarray, "N 14 d"], truth: Float[np.ndarray, "N 14 d"],
+    joints: Bool[np.ndarray, "N 14"], clearly: float = 1.0,
 ) -> Bool[np.ndarray, " N"]:  # fmt: skip
-    """Whether these joints of a body are nearer to the truth with left and right exchanged."""
+    """Whether these joints, about the hips, are nearer to the truth with left and right exchanged.
+
+    Args:
+        clearly: nearer than this share of their distance as they are.
+    """
     found, truth = found - _middle(found), truth - _middle(truth)
     plain, other = (
         (joints * np.linalg.norm(found[:, order] - truth, axis=-1)).sum(1)
         for order in (slice(None), _OPPOSITE)
     )
-    return other < plain
+    return other < clearly * plain
 
 
 def _middle(joints: np.ndarray) -> np.ndarray:

@@ -111,7 +111,7 @@ def stand(model: BodyModel, person: Person, floor: float) -> Figure:
         body_pose=person.pose[1:].reshape(1, 69),
         transl=np.zeros((1, 3)),
     )
-    vertices, joints = _skin(_dressed(model, person), model, params)
+    vertices, joints = skinned(dressed(model, params.betas[0], person.outfit), model, params)
     pelvis = joints[0]
     move = np.array([person.place[0] - pelvis[0], 0, person.place[1] - pelvis[2]])
     move[1] = floor - person.lift - vertices[:, 1].max()
@@ -143,11 +143,10 @@ def in_camera(model: BodyModel, person: Person, figure: Figure, tilt: np.ndarray
     )
 
 
-def _dressed(model: BodyModel, person: Person) -> np.ndarray:
+def dressed(model: BodyModel, betas: np.ndarray, outfit: Outfit) -> np.ndarray:
     """How far each rest vertex moves under clothes and hair: smoothed skin plus thickness."""
-    betas = np.array(person.betas)
     rest = model.v_template + model.shapedirs[:, :, : len(betas)] @ betas
-    thickness, smoothing = padding(model, person.outfit)
+    thickness, smoothing = padding(model, outfit)
     blur = _mean_of_neighbours(model)
     for _ in range(3):
         thickness, smoothing = blur @ thickness, blur @ smoothing
@@ -165,7 +164,7 @@ def _mean_of_neighbours(model: BodyModel) -> csr_matrix:
     return diags(1 / np.maximum(edges.sum(axis=1).A1, 1)) @ edges
 
 
-def _skin(offset: np.ndarray, model: BodyModel, params: BodyParams) -> tuple[np.ndarray, ...]:
+def skinned(offset: np.ndarray, model: BodyModel, params: BodyParams) -> tuple[np.ndarray, ...]:
     """Linear blend skinning of a body whose rest vertices are moved but whose joints are not."""
     rest = model.v_template + model.shapedirs[:, :, : params.betas.shape[1]] @ params.betas[0]
     joints = model.J_regressor @ rest

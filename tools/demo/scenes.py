@@ -39,7 +39,7 @@ OLIVE, PALE, BROWN, TAN = (
 BLACK_HAIR, BROWN_HAIR, BLOND = (0.10, 0.08, 0.07), (0.26, 0.16, 0.10), (0.62, 0.47, 0.28)
 
 
-def _room_wall(x, y, color=(0.74, 0.80, 0.80)):
+def room_wall(x, y, color=(0.74, 0.80, 0.80)):
     """Paint, a white skirting board, a picture and the patch of light of a window."""
     wall = textures.plaster(x, y, color)
     pane = (np.abs(((x + 0.35 * y - 1.5) % 0.75) - 0.375) < 0.33) & (
@@ -54,7 +54,7 @@ def _room_wall(x, y, color=(0.74, 0.80, 0.80)):
     return np.where((y < 0.10)[:, None], (0.93, 0.92, 0.90), wall)
 
 
-def _gym_floor(x, z):
+def gym_floor(x, z):
     """Grey rubber with a teal mat."""
     floor = textures.tiles(x, z, (0.46, 0.47, 0.49), 1.0)
     mat = (np.abs(x) < 1.15) & (np.abs(z - 3.3) < 0.42)
@@ -71,10 +71,10 @@ def _path(x, z):
 
 def scenes() -> dict[str, Scene]:
     """The pictures by name."""
-    room = Room(1.30, 6.2, textures.wood, _room_wall)
-    gym = Room(1.1, 5.2, _gym_floor, textures.bricks, light=(0.5, -0.8, -0.5))
+    room = Room(1.30, 6.2, textures.wood, room_wall)
+    gym = Room(1.1, 5.2, gym_floor, textures.bricks, light=(0.5, -0.8, -0.5))
     street = Room(
-        1.45, 5.6, partial(textures.tiles, side=0.5), partial(_room_wall, color=(0.86, 0.74, 0.58)),
+        1.45, 5.6, partial(textures.tiles, side=0.5), partial(room_wall, color=(0.86, 0.74, 0.58)),
         light=(0.45, -0.75, -0.6),
     )  # fmt: skip
     park = Room(

@@ -84,14 +84,16 @@ class _Stage:
 
         self.room, self.actors, self.scene = room, actors, EmbreeScene()
         firsts = np.cumsum([0, *(len(a.model.v_template) for a in actors)])
+        none = np.zeros((0, 3))  # an empty room is a picture, too
         self.faces = np.concatenate(
-            [a.model.faces + f for a, f in zip(actors, firsts, strict=False)]
+            [none, *(a.model.faces + f for a, f in zip(actors, firsts, strict=False))]
         ).astype(np.int32)
-        self.vertices = np.concatenate([a.figure.vertices for a in actors]).astype(np.float32)
-        self.rest = np.concatenate([a.model.v_template for a in actors])
+        self.vertices = np.concatenate([none, *(a.figure.vertices for a in actors)], dtype="f4")
+        self.rest = np.concatenate([none, *(a.model.v_template for a in actors)])
         self.normals = vertex_normals(self.vertices, self.faces)
         self.who = np.repeat(np.arange(len(actors)), [len(a.model.faces) for a in actors])
-        TriangleMesh(self.scene, self.vertices, self.faces)
+        if actors:
+            TriangleMesh(self.scene, self.vertices, self.faces)
 
     def radiance(self, rays: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Linear light (n, 3) that comes along rays from the camera."""

@@ -12,12 +12,14 @@ from hydra import compose, initialize_config_dir
 from detectors.base import Resources
 from fitting import FitResult
 from fitting.camera import focal_length_px
-from fitting.joints import EXTRA, LSP_14, POINTS
+from fitting.joints import EXTRA, LSP_14, POINTS, Keypoints
 from pipeline import pipeline
 from pipeline.config import Config, ConfigError, RuntimeConfig, to_config
 from pipeline.datasets.synthetic import IMAGE_SIDE
 from pipeline.datasets.synthetic_clips import TrueFrames, load_motions, torso_of
 from pipeline.datasets.synthetic_video import SyntheticVideo, SyntheticVideoDetector
+from pipeline.datasets.video_errors import as_detected, followed
+from pipeline.inputs.videos import write_video
 from pipeline.stages.stage import Job
 from tests.conftest import ROOT
 from tests.pipeline.fake_detector import fit_result
@@ -34,7 +36,9 @@ CONFIG = Config(runtime=RuntimeConfig("cpu", 1, 256, "c", "o", "w", False, False
 
 
 def source(**changes: Any) -> SyntheticVideo:
-    return SyntheticVideo(**{**SOURCES, "n": 7, "known_focal_length": False, **changes})
+    return SyntheticVideo(
+        **{**SOURCES, "n": 7, "known_focal_length": False, "films": None, **changes}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -192,11 +196,13 @@ def perfect(true: TrueFrames) -> FitResult:
     )  # fmt: skip
 
 
-def job(data: SyntheticVideo, **results: FitResult) -> Job:
-    """Of the clip SHORT, with these stages' results."""
+def job(data: SyntheticVideo, seen: Keypoints | None = None, **results: FitResult) -> Job:
+    """Of the clip SHORT, with these stages' results after what was `seen`, or was drawn."""
+    true = data.true(SHORT)
+    seen = true.keypoints[true.found] if seen is None else seen
     artefacts: Any = {
         name: SimpleNamespace(load=lambda result=result: result, seconds=0.96)
-        for name, result in results.items()
+        for name, result in {"remap": seen, **results}.items()
     }
     return Job(data.clips()[0][SHORT], artefacts)
 
@@ -258,6 +264,48 @@ def test_mended_swaps_are_told_from_those_that_turned_the_body() -> None:
     assert columns["swaps_mended_percent"][SHORT] == pytest.approx(expected)
     assert columns["turned_unprovoked_percent"][SHORT] == 0
     assert columns["turned_percent"][SHORT] == pytest.approx(100 * len(half) / len(true))
+
+
+def test_what_a_real_detector_found_is_told_by_the_truth(
+    drawn: SyntheticVideo, clean: TrueFrames
+) -> None:
+    """It loses frames 10..14, exchanges all sides in 20..29, the legs in 40..44, and finds a second
+    person in every frame."""
+    keypoints = clean.keypoints
+    xy = keypoints.xy.copy()
+    order = [
+        LSP_14.index(n.replace("left", "L").replace("right", "left").replace("L", "right"))
+        for n in LSP_14
+    ]
+    legs = [i for i, n in enumerate(LSP_14) if n.endswith(("hip", "knee", "ankle"))]
+    xy[20:30] = xy[20:30][:, order]
+    xy[40:45, legs] = xy[40:45][:, order][:, legs]
+    person = replace(keypoints, xy=xy)[np.r_[0:10, 15 : len(xy)]]
+    nobody = replace(keypoints, xy=xy + 200, track=keypoints.track + 1)
+    seen = Keypoints.concatenate([nobody, person])
+    followed_ = followed(job(drawn, seen, fit=perfect(clean)), clean, drawn.kinematics())
+    np.testing.assert_array_equal(followed_.keypoints.frame, np.arange(len(clean)))
+    lost = np.flatnonzero(followed_.keypoints.track == 1)
+    assert lost.tolist() == [10, 11, 12, 13, 14]
+    assert len(followed_.result) == len(clean) - 5, "the other one's bodies are not the person's"
+    truth = as_detected(clean, person)
+    assert np.flatnonzero(~truth.found).tolist() == [10, 11, 12, 13, 14]
+    assert np.flatnonzero(truth.exchanged[:, 0]).tolist() == [*range(20, 30), *range(40, 45)]
+    assert np.flatnonzero(truth.exchanged[:, 8]).tolist() == [*range(20, 30)]
+    assert not truth.exchanged[:, 12].any(), "a neck has no side"
+
+
+def test_films_are_read_where_they_are_named(tmp_path: Path) -> None:
+    frames = [np.full((IMAGE_SIDE, IMAGE_SIDE, 3), shade, np.uint8) for shade in (0, 120, 250)]
+    write_video(tmp_path / "clip000.mp4", frames, 24)
+    (clip,), _ = source(n=1, films=str(tmp_path)).clips()
+    shades = [round(float(frame.mean())) for frame in clip.frames()]
+    assert shades == pytest.approx([0, 120, 250], abs=3)
+    assert clip.facts().fps == 24
+    write_video(tmp_path / "clip000.mp4", frames[::-1], 24)
+    assert source(n=1, films=str(tmp_path)).clips()[0][0].key != clip.key
+    with pytest.raises(ConfigError, match=r"^data\.films: no file at .*clip001\.mp4"):
+        source(n=2, films=str(tmp_path)).clips()
 
 
 def test_shape_and_feet(drawn: SyntheticVideo, clean: TrueFrames) -> None:
