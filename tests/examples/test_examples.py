@@ -1,7 +1,11 @@
 """Every example runs and gives what it says."""
 
 import ast
+import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,3 +60,34 @@ def test_photo_to_mesh(tmp_path: Path) -> None:
     names = [files] if isinstance(files, str) else files
     text = (tmp_path / "out" / names[0]).read_text()
     assert text.count("\nv ") >= 6889
+
+
+def test_the_notebook_runs_and_shows_two_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its cells in order, without Jupyter, which the project does not need."""
+    shown: list[bytes] = []
+    display = SimpleNamespace(Image=bytes, display=shown.append)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(display=display))
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    monkeypatch.chdir(ROOT)
+    notebook = json.loads((ROOT / "examples/tour.ipynb").read_text())
+    names: dict[str, Any] = {}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            code = "".join(cell["source"]).replace("outputs/tour", str(tmp_path / "out"))
+            code = code.replace(
+                '"render=side_by_side",',
+                f'"render=side_by_side", "render.backend=raycast", "runtime.cache_dir={tmp_path}",',
+            )
+            exec(compile(code, "tour.ipynb", "exec"), names)
+    assert [picture[:3] for picture in shown] == [b"\xff\xd8\xff"] * 2
+    assert names["vertices"].shape == (1, 6890, 3)
+    assert "expected error" in capsys.readouterr().out
+
+
+def test_the_notebook_is_small_and_was_run() -> None:
+    path = ROOT / "examples/tour.ipynb"
+    assert path.stat().st_size < 100_000
+    cells = [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
+    assert [c["execution_count"] for c in cells] == list(range(1, len(cells) + 1))
