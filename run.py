@@ -1,13 +1,20 @@
 """python run.py key=value ...: fit bodies to photos, videos or LSP. conf/ has every key."""
 
+from pipeline import interrupts
+
+if __name__ == "__main__":
+    interrupts.catch()  # before what takes time to import
+
 import errno
 import gc
+import io
 import logging
 import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from contextlib import ExitStack, redirect_stderr
+from typing import Any, NoReturn
 
 if __name__ == "__main__":
     gc.disable()  # until the settings are read: imports make no garbage, looking for it costs 1 s
@@ -17,8 +24,7 @@ from omegaconf import DictConfig
 
 NOTHING_FITTED = 2
 FAILED = 3  # something ended with an error that nobody foresaw
-INTERRUPTED = 130  # as shells say it: 128 + SIGINT
-_KEPT = "what was finished is kept, the same command goes on from there"
+_KEPT = interrupts.KEPT
 _MEMORY = "close other programs, or lower runtime.batch_size"
 _HINTS = {
     errno.ENOSPC: f": make room or name another folder; {_KEPT}",
@@ -26,10 +32,12 @@ _HINTS = {
     errno.EROFS: ": name a folder that can be written to",
     errno.EACCES: ": change its permissions or name another folder",
 }
+_hydra_speaks = ExitStack()  # while it is open, what is said is Hydra's
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(cfg: DictConfig) -> None:
+    _hydra_speaks.close()
     from pipeline.config import to_config
     from pipeline.pipeline import run
 
@@ -43,32 +51,19 @@ def main(cfg: DictConfig) -> None:
 
 def finish(work: Callable[[], dict[str, Any]]) -> None:
     """Do the work; leave with the exit code and the message that the user gets for its end."""
-    from pipeline.config import ConfigError
-    from pipeline.faults import short_of_memory
-    from pipeline.inputs.clips import NoClipsError
-    from pipeline.inputs.images import ClipError
-    from pipeline.outputs.report import log_to_console, printable
+    from pipeline.outputs.report import log_to_console
 
     log_to_console()
-    log = logging.getLogger(__name__)
     try:
         summary = work()
-    except (ConfigError, NoClipsError, ClipError, OSError) as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
-            raise
-        hint = _HINTS.get(error.errno or 0, "") if isinstance(error, OSError) else ""
-        sys.exit(printable(f"error: {error}{hint}"))
-    except Exception as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
-            raise
-        if short_of_memory(error):
-            sys.exit(printable(f"error: out of memory ({error}): {_MEMORY}; {_KEPT}"))
-        traceback.print_exc()
-        log.error("internal error: please report the lines above; %s", _KEPT)
-        sys.exit(FAILED)
+        interrupts.check()
     except KeyboardInterrupt:
-        log.error("interrupted: %s", _KEPT)
-        sys.exit(INTERRUPTED)
+        _stop()
+    except Exception as error:
+        if interrupts.came():  # and somebody swallowed it: whatever this is, it comes of that
+            _stop()
+        _fail(error)
+    log = logging.getLogger(__name__)
     if summary["errors"]:
         log.error("internal errors: please report them, each has a file that tells everything")
         sys.exit(FAILED)
@@ -77,17 +72,48 @@ def finish(work: Callable[[], dict[str, Any]]) -> None:
         sys.exit(NOTHING_FITTED)
 
 
+def _stop() -> NoReturn:
+    interrupts.say()
+    sys.exit(interrupts.code())
+
+
+def _fail(error: Exception) -> NoReturn:
+    """Leave because of an error that ended the run."""
+    from pipeline.config import ConfigError
+    from pipeline.faults import short_of_memory
+    from pipeline.inputs.clips import NoClipsError
+    from pipeline.inputs.images import ClipError
+    from pipeline.outputs.report import printable
+
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        raise error
+    if isinstance(error, ConfigError | NoClipsError | ClipError | OSError):
+        hint = _HINTS.get(error.errno or 0, "") if isinstance(error, OSError) else ""
+        sys.exit(printable(f"error: {error}{hint}"))
+    if short_of_memory(error):
+        sys.exit(printable(f"error: out of memory ({error}): {_MEMORY}; {_KEPT}"))
+    traceback.print_exception(error)
+    logging.getLogger(__name__).error("internal error: please report the above; %s", _KEPT)
+    sys.exit(FAILED)
+
+
 def start() -> None:
-    """Run; where Hydra refuses the command line, say what it probably meant."""
+    """Run; where Hydra refuses the command line, say what it probably meant, and Hydra's words only
+    where nobody can tell."""
+    words = _hydra_speaks.enter_context(redirect_stderr(io.StringIO()))
     try:
         main()
     except SystemExit as error:
-        if error.code == 1:  # Hydra's; ours is a text, or another number
+        _hydra_speaks.close()
+        if error.code == 1 and not interrupts.came():  # Hydra's; ours is a text, or another number
             from pipeline.mistakes import explained
 
-            text = explained(sys.argv[1:])
-            sys.exit(f"error: {text}" if text else 1)
+            if text := explained(sys.argv[1:]):
+                sys.exit(f"error: {text}")
+            sys.stderr.write(words.getvalue())
         raise
+    finally:
+        _hydra_speaks.close()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBas
 
 from fitting.fit_config import FitConfig
 from fitting.objective.terms import check_weights, moved
-from pipeline.drawing.rasterizers import Backend
+from pipeline.drawing.rasterizers import Backend, rasterizer
 
 ROOT = Path(__file__).resolve().parent.parent
 _MOVED = {"show": "progress", "release_layout": "release"}  # keys of runtime -> formats of export
@@ -274,6 +274,18 @@ def check_device(device: str) -> None:
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"runtime.device: {device} cannot be used here: {reason}") from error
+
+
+def check_backend(backend: Backend) -> None:
+    """Load what draws.
+
+    Raises:
+        ConfigError: it was asked for by name, and this machine does not have it.
+    """
+    try:
+        rasterizer(backend)
+    except RuntimeError as error:
+        raise ConfigError(f"render.{error}") from error
 
 
 def project_path(path: str) -> Path:

@@ -11,6 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from pipeline import interrupts
 from pipeline.about import settings, versions
 from pipeline.config import Config, ConfigError
 from pipeline.inputs.clips import NoClipsError, Skipped
@@ -49,7 +50,9 @@ def fault_of(error: Exception, where: str, path: Path, report: str) -> Fault:
 
     Raises:
         Exception: the error itself, where it is not about one input.
+        Stopped: the run was asked to end, and the error may come of that.
     """
+    interrupts.check()
     if of_the_run(error):
         raise error
     kind = type(error).__name__

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Config, ConfigError, RuntimeConfig
+from pipeline.config import Config, ConfigError, RuntimeConfig, check_device
 from pipeline.evaluation.evaluate import KnowsTruth, write_evaluation
 from pipeline.evaluation.run_report import write_report
 from pipeline.faults import FOLDER, Fault, fault_of, record, remove_reports
@@ -30,7 +30,12 @@ _log = logging.getLogger(__name__)
 
 
 def stages_of(config: Config) -> list[Stage]:
-    """The stages in order, and after them those that the formats of `export` ask for."""
+    """The stages in order, and after them those that the formats of `export` ask for.
+
+    Raises:
+        ConfigError: a file that the settings name is not there, or the device.
+    """
+    check_device(config.runtime.device)
     stages = [
         detect_stage(config.detector, config.runtime),
         remap_stage(config.remap, config.data.people, config.tracking),
@@ -77,7 +82,7 @@ def run(config: Config) -> dict[str, Any]:
         fault = record(fault_of(error, "the evaluation", folder, "evaluation"), config)
         _log.error("%s", fault.reason)
         add_fault(summary, fault)
-        write_summary(summary, folder)
+    write_summary(summary, folder)
     return summary
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from fitting.result import FitResult
-from pipeline.config import Config, ConfigError
+from pipeline.config import Config, ConfigError, check_backend
 from pipeline.evaluation.evaluate import Chart, Evaluation
 from pipeline.evaluation.pck import CURVE_END, Annotation, Guess, pck_columns, pck_tables
 from pipeline.evaluation.silhouettes import (
@@ -131,6 +131,7 @@ def _segmentation(
     option: str, cases: list[_Case], files: dict[int, Path], config: Config
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Accuracy of each image, and accuracy and F1 of all pixels; who was not fitted covers none."""
+    check_backend(config.render.backend)
     names = _LABELS[option]
     body_for = bodies_of(config.fit, config.models)
     found: list[Overlap | None] = []

@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
@@ -12,8 +13,10 @@ from fitting.joints import Keypoints
 from pipeline.config import Config, Picture
 from pipeline.drawing.overlay import draw_keypoints
 from pipeline.evaluation.evaluate import Evaluation
+from pipeline.faults import Fault, record
 from pipeline.inputs.images import Image
 from pipeline.outputs.report import progress_bars
+from pipeline.outputs.summary import add_fault
 from pipeline.stages.render import render_stage
 from pipeline.stages.stage import Job, run_stage
 from pipeline.storage.cache import Cache
@@ -48,9 +51,12 @@ def rankings(evaluation: Evaluation, each: int = EACH) -> dict[str, list[tuple[s
 
 
 def write_contact_sheets(
-    evaluation: Evaluation, jobs: list[Job], config: Config, folder: Path
+    evaluation: Evaluation, jobs: list[Job], config: Config, summary: dict[str, Any]
 ) -> dict[str, Path]:
     """Draw a sheet of each ranking; overlays come from the cache or are drawn into it.
+
+    Args:
+        summary: of the run, to which errors are added that nobody foresaw.
 
     Returns:
         best, median, worst -> jpg.
@@ -62,7 +68,10 @@ def write_contact_sheets(
     )
     some = [job for job in jobs if job.clip.name in wanted]
     with progress_bars() as track:
-        drawn, _ = run_stage(stage, some, Cache(Path(config.runtime.cache_dir)), track)
+        drawn, lost = run_stage(stage, some, Cache(Path(config.runtime.cache_dir)), track)
+    for skip in lost:
+        if isinstance(skip, Fault):
+            add_fault(summary, record(skip, config))
     by_name = {job.clip.name: job for job in drawn}
     sheets: dict[str, Path] = {}
     for kind, entries in ranked.items():
@@ -71,7 +80,7 @@ def write_contact_sheets(
             for name, value in entries
             if name in by_name
         ]
-        sheets[kind] = folder / f"{kind}.jpg"
+        sheets[kind] = Path(config.runtime.output_dir) / f"{kind}.jpg"
         with replacing(sheets[kind]) as temporary:
             _sheet(tiles).save(temporary, quality=88)
     return sheets

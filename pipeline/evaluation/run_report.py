@@ -45,7 +45,7 @@ def write_report(
     for name, chart in evaluation.charts.items():
         draw_chart(chart, evaluation.tables[chart.table], folder / name)
         pictures[chart.title] = folder / name
-    sheets = write_contact_sheets(evaluation, jobs, config, folder)
+    sheets = write_contact_sheets(evaluation, jobs, config, summary)
     sections = [
         _counts(evaluation),
         _section("Measures", _means(metrics_of(evaluation))),

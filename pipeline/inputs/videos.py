@@ -1,13 +1,14 @@
 """Read the frames of a video one at a time, and write frames as an H.264 mp4."""
 
+import errno
 import logging
 import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import chain, count, product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from detectors.base import Image
 from pipeline.inputs.images import ClipError, Facts, check_readable, check_size
+from pipeline.interrupts import held
 from pipeline.storage.whole_files import replacing
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _AV_LOG_QUIET = "-8"
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 _MAX_FPS = 1000  # above it, what the container gives is its clock (90000), not a frame rate
 
 
@@ -163,11 +166,14 @@ def _encoder(path: Path, shape: tuple[int, ...], fps: float) -> Iterator[Callabl
         get_ffmpeg_exe(), "-y", "-v", "error", *frames, "-i", "-", *quality, *shown, *early,
         str(path.absolute()),
     ]  # fmt: skip
-    with tempfile.TemporaryFile() as said:
-        # A group of its own: Ctrl-C is for us, and ends ffmpeg by the end of its input.
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, process_group=0
-        )
+    with tempfile.TemporaryFile() as said, ExitStack() as stack:
+        with held():  # a signal in between would leave a child that nobody ends
+            # A group of its own: Ctrl-C is for us.
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said,
+                process_group=0,
+            )  # fmt: skip
+            stack.callback(_end, process)
         assert process.stdin
         try:
             yield process.stdin.write
@@ -177,11 +183,26 @@ def _encoder(path: Path, shape: tuple[int, ...], fps: float) -> Iterator[Callabl
         except BrokenPipeError as error:  # it has given up and said why
             process.wait()
             said.seek(0)
-            lines = said.read().decode(errors="replace").split("\n")
-            why = next((line for line in reversed(lines) if "No space" in line), lines[0])
-            raise OSError(f"a video cannot be written: {why}") from error
-        finally:
-            process.kill()
-            process.wait()
+            raise _failure(said.read().decode(errors="replace")) from error
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with held():
+        process.kill()
+        process.wait()
+        if process.stdin:
             with suppress(BrokenPipeError):  # what was not sent yet, to a process that is gone
                 process.stdin.close()
+
+
+def _failure(said: str) -> OSError:
+    """Of what ffmpeg said; with the number of the system's error that it names."""
+    lines, code = said.split("\n"), None
+    why = lines[0]
+    for line, number in product(reversed(lines), _OF_THE_DISK):
+        if os.strerror(number) in line:
+            why, code = line, number
+            break
+    error = OSError(f"a video cannot be written: {why}")
+    error.errno = code
+    return error

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from pipeline import interrupts
 from pipeline.config import Config
 from pipeline.faults import Fault, fault_of, record
 from pipeline.inputs.clips import Skipped
@@ -31,6 +32,7 @@ def export(jobs: list[Job], skipped: list[Skipped], config: Config) -> dict[str,
     run.folder.mkdir(parents=True, exist_ok=True)
     entries, skipped = [], list(skipped)
     for job in jobs:
+        interrupts.check()
         try:
             files, faults = _written(job, run)
             entry = fitted_entry(job, files)

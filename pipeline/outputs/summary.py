@@ -9,8 +9,7 @@ import numpy as np
 
 from fitting.result import FitResult
 from fitting.solver.status import Status
-from pipeline import faults
-from pipeline.faults import Fault
+from pipeline.faults import FOLDER, Fault
 from pipeline.inputs.clips import Skipped
 from pipeline.outputs.npz import steps_of
 from pipeline.outputs.writer import Files, write_file
@@ -47,8 +46,9 @@ def add_fault(summary: Entry, fault: Fault) -> None:
 
 
 def write_summary(summary: Entry, folder: Path) -> None:
-    """Write summary.json."""
-    write_file(folder / "summary.json", json.dumps(summary, indent=2).encode())
+    """Write summary.json; metrics have a file of their own."""
+    content = {name: value for name, value in summary.items() if name != "metrics"}
+    write_file(folder / "summary.json", json.dumps(content, indent=2).encode())
 
 
 def fitted_entry(job: Job, files: Files) -> Entry:
@@ -84,7 +84,7 @@ def _other_entries(skipped: list[Skipped], taken: set[str]) -> list[Entry]:
 
 
 def _report(fault: Fault) -> str:
-    return f"{faults.FOLDER}/{fault.report}.txt"
+    return f"{FOLDER}/{fault.report}.txt"
 
 
 def _seconds_computing(jobs: list[Job]) -> dict[str, float]:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int32
 
 from detectors.base import Detections, Detector, FindsByName, Resources, UnknownClipError
-from pipeline.config import ConfigError, RuntimeConfig, check_device, existing
+from pipeline.config import ConfigError, RuntimeConfig, existing
 from pipeline.inputs.images import ClipError
 from pipeline.stages.shots import Shots
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
@@ -61,7 +61,6 @@ def _stage_of(detector: Detector, runtime: RuntimeConfig) -> Stage:
     )
 
     def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
-        check_device(runtime.device)
         return timed(jobs, lambda job: _detect(detector, resources, job, tick))
 
     return Stage(

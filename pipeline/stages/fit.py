@@ -20,7 +20,6 @@ from pipeline.config import (
     ConfigError,
     ModelsConfig,
     RuntimeConfig,
-    check_device,
     existing,
     project_path,
 )
@@ -135,7 +134,6 @@ def _solver(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> 
 
     from fitting import fit
 
-    check_device(runtime.device)
     torch.set_num_threads(runtime.threads)
     assets = _assets(config, models, runtime)
     return partial(fit, assets=assets, config=config, device=runtime.device)

@@ -14,7 +14,7 @@ from fitting.fit_config import FitConfig
 from fitting.joints import Keypoints
 from fitting.result import FitResult
 from fitting.trail import step_names
-from pipeline.config import ModelsConfig, RenderConfig, RuntimeConfig
+from pipeline.config import ModelsConfig, RenderConfig, RuntimeConfig, check_backend
 from pipeline.inputs.images import Image
 from pipeline.stages.fit import bodies_of
 from pipeline.stages.render import PictureFile, meshes_of, mp4, view_of
@@ -44,6 +44,7 @@ def progress_stage(
 
         from fitting.body.kinematics import Kinematics
 
+        check_backend(config.backend)
         torch.set_num_threads(runtime.threads)
         body_for = bodies_of(fit, models)
 

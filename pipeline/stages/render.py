@@ -14,7 +14,13 @@ from fitting.body.body_model import BodyParams
 from fitting.fit_config import FitConfig
 from fitting.joints import Keypoints
 from fitting.result import FitResult
-from pipeline.config import ModelsConfig, Picture, RenderConfig, RuntimeConfig
+from pipeline.config import (
+    ModelsConfig,
+    Picture,
+    RenderConfig,
+    RuntimeConfig,
+    check_backend,
+)
 from pipeline.inputs.images import Image
 from pipeline.stages.fit import bodies_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
@@ -45,6 +51,7 @@ def render_stage(
     def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
         import torch
 
+        check_backend(config.backend)
         torch.set_num_threads(runtime.threads)  # smplx makes the meshes with torch
         body_for = bodies_of(fit, models)
         return timed(jobs, lambda job: _draw_clip(job, body_for(job.clip), config, tick))

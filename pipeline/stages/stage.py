@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline import interrupts
 from pipeline.faults import fault_of
 from pipeline.inputs.clips import Clip, ClipError, Skipped
 from pipeline.inputs.images import UnreachableError
@@ -145,6 +146,7 @@ def _results(stage: Stage, jobs: list[Job], cache: Cache, track: Track) -> _Foun
     missing = [job for job in jobs if job.clip.name not in found]
     batch: list[Done] = []
     for done in _computed(stage, missing, track) if missing else ():
+        interrupts.check()  # a swallowed interrupt: what it left half done is not to be stored
         done = _judged(stage, done)
         if isinstance(done.result, Skipped) and not done.result.lasting:
             found[done.job.clip.name] = done.result
@@ -159,6 +161,7 @@ def _results(stage: Stage, jobs: list[Job], cache: Cache, track: Track) -> _Foun
 def timed(jobs: Iterable[Job], compute: Callable[[Job], Any]) -> Iterator[Done]:
     """Compute jobs one after the other; a failure is the job's own, and the others go on."""
     for job in jobs:
+        interrupts.check()
         begin = time.perf_counter()
         try:
             result = compute(job)
@@ -177,6 +180,7 @@ def _computed(stage: Stage, jobs: list[Job], track: Track) -> Iterator[Done]:
 
     def tick() -> None:
         nonlocal ticked
+        interrupts.check()
         ticked += 1
         advance()
 

@@ -9,8 +9,10 @@ import secrets
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+from pipeline.interrupts import held
 
 _log = logging.getLogger(__name__)
 _LITTER = re.compile(r"\.~.+\.[0-9a-f]{16}(\.\w+)?")
@@ -36,12 +38,11 @@ def replacing(path: Path) -> Iterator[Path]:
 @contextmanager
 def scratch(path: Path) -> Iterator[Path]:
     """A new file beside `path`, of the same suffix, that `sweep` lets be and that then vanishes."""
-    temporary, handle = _locked(path)
-    try:
+    with ExitStack() as stack:
+        with held():  # a signal in between would leave a file that nobody removes
+            temporary, handle = _locked(path)
+            stack.callback(_remove, temporary, handle)
         yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
-        os.close(handle)
 
 
 def sweep(folder: Path, deep: bool = False) -> None:
@@ -67,7 +68,7 @@ def write_all(folder: Path, files: dict[str, bytes]) -> None:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content)
-    with lock(folder):
+    with lock(folder), held():  # what a signal left would be dealt out by the next run only
         parcel = folder / f".parcel.{secrets.token_hex(8)}.zip"
         with replacing(parcel) as temporary:
             temporary.write_bytes(buffer.getbuffer())
@@ -118,6 +119,12 @@ def _locked(path: Path) -> tuple[Path, int]:
         if os.fstat(handle).st_nlink:
             return temporary, handle
         os.close(handle)  # swept in the moment between
+
+
+def _remove(temporary: Path, handle: int) -> None:
+    with held():
+        temporary.unlink(missing_ok=True)
+        os.close(handle)
 
 
 def _remove_unlocked(path: str) -> None:

@@ -250,4 +250,4 @@ def test_a_bug_outside_of_any_input_is_shown(
 
     assert exit_code(work) == run.FAILED
     assert "Traceback" in capsys.readouterr().err
-    assert "please report the lines above" in caplog.text
+    assert "please report the above" in caplog.text
