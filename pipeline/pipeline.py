@@ -30,12 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 def stages_of(config: Config) -> list[Stage]:
-    """The stages in order, and after them those that the formats of `export` ask for.
-
-    Raises:
-        ConfigError: a file that the settings name is not there, or the device.
-    """
-    check_device(config.runtime.device)
+    """The stages in order, and after them those that the formats of `export` ask for."""
     stages = [
         detect_stage(config.detector, config.runtime),
         remap_stage(config.remap, config.data.people, config.tracking),
@@ -59,6 +54,7 @@ def run(config: Config) -> dict[str, Any]:
         ConfigError: a setting cannot be used.
     """
     begin = time.perf_counter()
+    check_device(config.runtime.device)
     stages = stages_of(config)  # before anything is read: they check what their settings name
     folder = Path(config.runtime.output_dir)
     clips, skipped = config.data.clips()

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, count, product
 from pathlib import Path
+from shutil import disk_usage
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 _AV_LOG_QUIET = "-8"
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+_ROOM = 65536  # bytes
 _MAX_FPS = 1000  # above it, what the container gives is its clock (90000), not a frame rate
 
 
@@ -183,7 +185,7 @@ def _encoder(path: Path, shape: tuple[int, ...], fps: float) -> Iterator[Callabl
         except BrokenPipeError as error:  # it has given up and said why
             process.wait()
             said.seek(0)
-            raise _failure(said.read().decode(errors="replace")) from error
+            raise _failure(path, said.read().decode(errors="replace")) from error
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -195,14 +197,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
                 process.stdin.close()
 
 
-def _failure(said: str) -> OSError:
-    """Of what ffmpeg said; with the number of the system's error that it names."""
-    lines, code = said.split("\n"), None
-    why = lines[0]
+def _failure(path: Path, said: str) -> OSError:
+    """Of what ffmpeg said; with the number of the system's error where it names one."""
+    lines = said.strip().split("\n")
+    if lines == [""] and disk_usage(path.parent).free < _ROOM:
+        lines = [os.strerror(errno.ENOSPC)]  # there was no room for its words, either
     for line, number in product(reversed(lines), _OF_THE_DISK):
         if os.strerror(number) in line:
-            why, code = line, number
-            break
-    error = OSError(f"a video cannot be written: {why}")
-    error.errno = code
-    return error
+            error = OSError(f"a video cannot be written: {line}")
+            error.errno = number
+            return error
+    return OSError(f"a video cannot be written: {lines[0]}")
