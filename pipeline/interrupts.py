@@ -34,8 +34,13 @@ class _Came:
     said = False
 
 
-def catch() -> None:
-    """Take the signals over, for a process that is a run; what it is told to ignore stays so."""
+def catch(quietly: bool = False) -> None:
+    """Take the signals over, for a process that is a run; what it is told to ignore stays so.
+
+    Args:
+        quietly: nothing is said at the end, because the process is a worker of a run.
+    """
+    _Came.said = quietly
     for number in _SAID:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _on_signal)

@@ -6,7 +6,9 @@ A worker that is lost costs time only: what it had not finished is computed by t
 import logging
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from multiprocessing.connection import Connection, wait
@@ -70,6 +72,17 @@ def _free_memory() -> int:
         return 2**62
 
 
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Whoever is started in the block does not get the terminal's Ctrl-C; this process does, after
+    it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Crew:
     """The workers of a run, each with a pipe to it. Leaving the context ends all of them."""
 
@@ -81,7 +94,8 @@ class _Crew:
         for _ in range(count):
             ours, theirs = context.Pipe()
             worker = context.Process(target=work, args=(theirs, config), daemon=True)
-            worker.start()
+            with _deaf_to_ctrl_c():
+                worker.start()
             theirs.close()
             self._workers[ours] = worker  # pyright: ignore[reportArgumentType]
 

@@ -3,11 +3,13 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pipeline import interrupts
 from pipeline.config import Config
 from pipeline.stages.stage import Job, Tick, run_stage
 from pipeline.storage.cache import Cache
@@ -18,11 +20,18 @@ Message = tuple[str, Any]
 
 def work(pipe: Connection, config: Config) -> None:
     """Receive parcels and compute them until the process is ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's, which ends its workers
+    interrupts.catch(quietly=True)
+    _die_with_parent()
+    try:
+        _compute(pipe, config)
+    except KeyboardInterrupt:  # by SIGTERM; what was being written is put down
+        sys.exit(interrupts.code())
+
+
+def _compute(pipe: Connection, config: Config) -> NoReturn:
     from pipeline.pipeline import stages_of
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's, which ends its workers
-    signal.signal(signal.SIGTERM, _leave)
-    _die_with_parent()
     stages = stages_of(config)  # once: they keep their models
     cache = Cache(Path(config.runtime.cache_dir))
 
@@ -49,11 +58,6 @@ def sendable(error: Exception) -> Exception:
     except Exception:  # of any kind: it is somebody else's __reduce__ or __init__
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
-
-
-def _leave(number: int, frame: object) -> NoReturn:
-    """Leave by an exception, so that what is being written is put down."""
-    raise SystemExit(128 + number)
 
 
 def _die_with_parent() -> None:

@@ -65,6 +65,46 @@ def test_the_command_from_its_first_moment_on(
     assert_one_line(process.returncode, said, number)
 
 
+def children(pid: int) -> list[int]:
+    """Processes that a process has started and that still run."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(path.parent.name))
+    return found
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("wait", [0.0, 1.0])
+def test_ctrl_c_that_workers_get_too(wait: float, tmp_path: Path) -> None:
+    """A terminal sends it to every process of the command, whatever they are doing."""
+    places = [f"runtime.{n}_dir={tmp_path / n}" for n in ("cache", "output", "weights")]
+    workers = ["executor=processes", "executor.workers=2", "executor.least=2"]
+    command = [sys.executable, "run.py", "data=synthetic", "data.n=130", *workers, *places]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while len(started := children(process.pid)) < 3:  # and multiprocessing's resource tracker
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    time.sleep(wait)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert_one_line(process.returncode, said, signal.SIGINT)
+    end = time.monotonic() + 5
+    while any(map(runs, started)):  # the tracker notices that the others are gone
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 @dataclass
 class Calm:
     """Inputs, and an undisturbed run of them in this process, which imports everything."""
