@@ -30,6 +30,7 @@ from pipeline.config import ROOT, to_config
 from pipeline.evaluation.motion import foot_sliding, motion_errors, sides_exchanged
 from pipeline.inputs.clips import VIDEO_SUFFIXES
 from pipeline.pipeline import stages_of, through
+from pipeline.stages.sequence import result_of
 from pipeline.stages.stage import Job
 
 _FEWEST_FRAMES = 10  # with truth and fit: who has fewer is not measured
@@ -66,7 +67,7 @@ class Views:
     @cached_property
     def fits(self) -> list[FitResult]:
         """Of the last stage that fits."""
-        return [(job.results.get("sequence") or job.results["fit"]).load() for job in self.jobs]
+        return [result_of(job) for job in self.jobs]
 
     def people(self, agree: int) -> list[Person]:
         """Everybody who is seen by enough views at once, with the truth about them.
@@ -97,7 +98,7 @@ def filmed(folder: Path, calibration: Path, settings: list[str]) -> Views:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = to_config(compose("config", [*common, "render=none", *settings]))
     clips, _ = config.data.clips()
-    jobs, _, skipped = through(stages_of(config), clips, config.runtime)
+    jobs, _, skipped = through(stages_of(config), clips, config)
     if skipped or len(jobs) < 2:
         reasons = "; ".join(skip.reason for skip in skipped)
         raise SystemExit(f"{folder}: expected two views or more that can be fitted; {reasons}")

@@ -92,8 +92,8 @@ def with_rows(result: FitResult, rows: np.ndarray, fitted: Fitted) -> FitResult:
         "stage_terms": fitted.terms, "stage_on": fitted.on.expand(len(rows), -1, -1),
     }  # fmt: skip
     states = torch.stack([after.x for after in fitted.trail], 1)
-    params = _params(model, last.x)
-    steps = {f"stage_{n}": t for n, t in _params(model, states).items()}
+    params = params_of(model, last.x)
+    steps = {f"stage_{n}": t for n, t in params_of(model, states).items()}
     sound = _finite(*params.values(), *steps.values(), *new.values())
     status = result.status.copy()
     status[rows] = Status.NONFINITE
@@ -109,7 +109,7 @@ def with_rows(result: FitResult, rows: np.ndarray, fitted: Fitted) -> FitResult:
     )
 
 
-def _params(model: Model, x: Float[Tensor, "*b S"]) -> dict[str, Tensor]:
+def params_of(model: Model, x: Float[Tensor, "*b S"]) -> dict[str, Tensor]:
     """Of states, under the names of BodyParams."""
     parts = model.split(x.reshape(-1, x.shape[-1]))
     root, pose, betas, transl = (part.reshape(*x.shape[:-1], -1) for part in parts)

@@ -74,7 +74,7 @@ def matrix_from_quaternion(q: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b 3 3"]:
 
 
 def slerp(
-    p: Float[Tensor, "*b 4"], q: Float[Tensor, "*b 4"], share: float
+    p: Float[Tensor, "*b 4"], q: Float[Tensor, "*b 4"], share: float | Float[Tensor, "*b 1"]
 ) -> Float[Tensor, "*b 4"]:
     """Unit quaternion on the shortest way from p (share 0) to q (share 1), at constant speed
     (Shoemake, SIGGRAPH 1985)."""

@@ -14,6 +14,7 @@ from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBas
 
 from fitting.fit_config import FitConfig
 from fitting.objective.terms import check_weights, moved
+from fitting.sequence.settings import SequenceConfig
 from pipeline.drawing.rasterizers import Backend, rasterizer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -123,6 +124,7 @@ class Config:
     tracking: TrackingConfig = MISSING
     remap: RemapConfig = MISSING
     fit: FitConfig = MISSING
+    sequence: SequenceConfig = MISSING
     render: RenderConfig = MISSING
     models: ModelsConfig = MISSING
     export: dict[str, Any] = MISSING

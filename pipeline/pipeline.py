@@ -1,4 +1,4 @@
-"""detect -> remap -> fit -> render: the whole run."""
+"""detect -> remap -> fit -> sequence -> render: the whole run."""
 
 import logging
 import os
@@ -19,6 +19,7 @@ from pipeline.outputs.summary import add_fault, write_summary
 from pipeline.stages.detect import detect_stage
 from pipeline.stages.fit import fit_stage
 from pipeline.stages.remap import remap_stage
+from pipeline.stages.sequence import sequence_stage
 from pipeline.stages.stage import Job, Stage, by_settings, run_stage
 from pipeline.storage.cache import Cache
 from pipeline.storage.whole_files import sweep
@@ -35,6 +36,7 @@ def stages_of(config: Config) -> list[Stage]:
         detect_stage(config.detector, config.runtime),
         remap_stage(config.remap, config.data.people, config.tracking),
         fit_stage(config.fit, config.models, config.runtime),
+        sequence_stage(config.sequence, config.fit, config.models, config.runtime),
     ]
     for writer in config.export.values():
         known = {stage.name for stage in stages}

@@ -67,6 +67,7 @@ class Bodies:
         x: states.
 
     Attributes:
+        x: the states.
         root, pose, betas, transl: the states' parts: quaternion (B, 4), body_pose (B, 69), betas
             (B, n_betas), translation (B, 3).
         posed: joints, points and what derivatives are made of, for transl = 0.
@@ -75,7 +76,7 @@ class Bodies:
     """
 
     def __init__(self, objective: "Objective", x: Float[Tensor, "B S"]) -> None:
-        self.objective = objective
+        self.objective, self.x = objective, x
         self.seen, self.unknowns = objective.observations, objective.unknowns
         self.root, self.pose, self.betas, self.transl = objective.model.split(x)
         self.posed = objective.model.pose(x)

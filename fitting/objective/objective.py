@@ -115,7 +115,9 @@ class Objective:
 
     def parts(self, x: Float[Tensor, "B S"]) -> dict[str, Part]:
         """What each of the terms that act adds, by name."""
-        bodies = Bodies(self, x)
+        return self._parts(Bodies(self, x))
+
+    def _parts(self, bodies: Bodies) -> dict[str, Part]:
         return {name: adds(bodies, weight) for name, adds, weight in self._adds}
 
     def values(self, x: Float[Tensor, "B S"]) -> Float[Tensor, "B T"]:
@@ -125,8 +127,13 @@ class Objective:
         return torch.stack([values.get(name, nothing) for name in self.weights], 1)
 
     def linearize(self, x: Float[Tensor, "B S"]) -> Linearization:
+        return self.linearize_bodies(Bodies(self, x))
+
+    def linearize_bodies(self, bodies: Bodies) -> Linearization:
+        """The same, for who needs the bodies and their derivatives, too."""
         # Terms of the whole step first: the others are added into the first one's arrays.
-        parts = sorted(self.parts(x).values(), key=lambda part: not part.whole)
+        x = bodies.x
+        parts = sorted(self._parts(bodies).values(), key=lambda part: not part.whole)
         if parts and parts[0].whole:
             total = parts.pop(0).linear
         else:

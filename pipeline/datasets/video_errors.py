@@ -11,6 +11,8 @@ from fitting.result import FitResult
 from pipeline.datasets.synthetic_clips import TrueFrames, pixels_of, soles_of
 from pipeline.evaluation.metrics import mpjpe, shape_error
 from pipeline.evaluation.motion import foot_sliding, motion_errors, sides_exchanged
+from pipeline.stages.sequence import NAME as SEQUENCE
+from pipeline.stages.sequence import result_of
 from pipeline.stages.stage import Job
 
 if TYPE_CHECKING:
@@ -47,8 +49,8 @@ def followed(job: Job, truth: TrueFrames, kinematics: "Kinematics") -> Followed:
     from scipy.spatial.transform import Rotation
 
     seen = _nearest(job.results["remap"].load(), pixels_of(truth))
-    stages = [stage for stage in ("fit", "sequence") if stage in job.results]
-    result = job.results[stages[-1]].load()
+    stages = [stage for stage in ("fit", SEQUENCE) if stage in job.results]
+    result = result_of(job)
     track = np.full(len(truth), np.bincount(seen.track).argmax())
     track[seen.frame] = seen.track
     result = result[result.fitted & (result.track == track[result.frame])]

@@ -9,8 +9,10 @@ from fitting.joints import LSP_14
 from fitting.solver.status import Status
 from fitting.trail import step_names
 from pipeline.outputs.writer import Files, Run, Writer
+from pipeline.stages.sequence import NAME as SEQUENCE
+from pipeline.stages.sequence import result_of
 from pipeline.stages.stage import Job
-from pipeline.storage.cache import check, npz_bytes, opened, to_arrays
+from pipeline.storage.cache import Artefact, check, npz_bytes, opened, to_arrays
 from pipeline.storage.whole_files import replacing
 
 CONVENTION = (
@@ -27,7 +29,7 @@ class Npz(Writer):
     def write(self, job: Job, run: Run) -> Files:
         """Write the parameters, unless those of this very fit are there."""
         path = run.folder / f"{job.clip.name}.npz"
-        identity = {"fit_key": job.results["fit"].key, "source": str(job.clip.path)}
+        identity = {"fit_key": _last(job).key, "source": str(job.clip.path)}
         if not _is_from(path, identity):  # also spares opening a video, which imports cv2
             content = npz_bytes(_arrays(job) | {k: np.array(text) for k, text in identity.items()})
             with replacing(path) as temporary:
@@ -38,12 +40,18 @@ class Npz(Writer):
 def steps_of(job: Job) -> tuple[str, ...]:
     """Names of the steps of the fit, as it was set when it was computed."""
     config = job.results["fit"].provenance["config"]
-    return step_names(stage["name"] for stage in (*config["stages"], *config["refine"]))
+    stages = [stage["name"] for stage in (*config["stages"], *config["refine"])]
+    return step_names([*stages, "track"] if SEQUENCE in job.results else stages)
+
+
+def _last(job: Job) -> Artefact:
+    """What the parameters are from."""
+    return job.results.get(SEQUENCE, job.results["fit"])
 
 
 def _arrays(job: Job) -> dict[str, np.ndarray]:
     fit, facts = job.results["fit"], job.clip.facts()
-    return to_arrays(fit.load()) | {
+    return to_arrays(result_of(job)) | {
         "joint_names": np.array(LSP_14),
         "stage_names": np.array(steps_of(job)),
         "status_names": np.array([status.name.lower() for status in Status]),

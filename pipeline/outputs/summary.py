@@ -13,6 +13,7 @@ from pipeline.faults import FOLDER, Fault
 from pipeline.inputs.clips import Skipped
 from pipeline.outputs.npz import steps_of
 from pipeline.outputs.writer import Files, write_file
+from pipeline.stages.sequence import result_of
 from pipeline.stages.stage import Job
 
 Entry = dict[str, Any]
@@ -53,7 +54,7 @@ def write_summary(summary: Entry, folder: Path) -> None:
 
 def fitted_entry(job: Job, files: Files) -> Entry:
     """What the summary says about a job that was written."""
-    result, steps = job.results["fit"].load(), steps_of(job)
+    result, steps = result_of(job), steps_of(job)
     return {
         "name": job.clip.name,
         "source": str(job.clip.path),

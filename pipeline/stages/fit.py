@@ -135,11 +135,11 @@ def _solver(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> 
     from fitting import fit
 
     torch.set_num_threads(runtime.threads)
-    assets = _assets(config, models, runtime)
+    assets = assets_of(config, models, runtime)
     return partial(fit, assets=assets, config=config, device=runtime.device)
 
 
-def _assets(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> "Assets":
+def assets_of(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> "Assets":
     """What the settings ask for; loading more would only take time."""
     from fitting import Assets, load_lifter, load_pose_prior
     from fitting.starts.retrieval import PoseLibrary, load_pose_library

@@ -23,6 +23,8 @@ from pipeline.config import (
 )
 from pipeline.inputs.images import Image
 from pipeline.stages.fit import bodies_of
+from pipeline.stages.sequence import NAME as SEQUENCE
+from pipeline.stages.sequence import motion_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
 from pipeline.storage.whole_files import scratch
 
@@ -65,14 +67,15 @@ def render_stage(
             "opacity": config.opacity,
         },
         files={},
-        after=("remap", "fit"),
+        after=("remap", "fit", SEQUENCE),
         output=PictureFile,
         compute=compute,
     )
 
 
 def _draw_clip(job: Job, body: "BodyModel", config: RenderConfig, tick: Tick) -> PictureFile:
-    result, keypoints = job.results["fit"].load(), job.results["remap"].load()
+    motion = motion_of(job)
+    result, keypoints = motion.result, motion.keypoints
 
     def pictures() -> Iterator[Image]:
         for index, frame in enumerate(job.clip.frames()):

@@ -59,13 +59,16 @@ class Stage:
         version: raised when the same input and settings give another result.
         config: the settings that can change the numbers; JSON values.
         files: option -> file whose contents count, not its path.
-        after: names of the stages whose results it uses, the direct parents in the key.
+        after: names of the stages whose results it uses, the direct parents in the key; one that
+            does not apply to a clip is passed over.
         output: the dataclass it results in.
         compute: jobs -> results, in order, one by one as they are ready; loads its model when
             called. It may tick frames; those of a finished job that it did not are ticked for it.
         nothing: why a result is of no use to the stages that follow, None when it is.
         of: the same step for a clip that has settings of its own, None for one that has not; the
             same object for the same settings.
+        applies: whether a clip takes part; one that does not goes on without a result of this
+            stage. None: every clip does.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Stage:
     compute: Callable[[list[Job], Tick], Iterator[Done]]
     nothing: Callable[[Any], str | None] | None = None
     of: "Callable[[Clip], Stage | None] | None" = None
+    applies: Callable[[Clip], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,8 @@ def run_stage(
     """Bring every job through the stage: from the cache where it is there, computed where not.
 
     Returns:
-        The jobs that go on, in order, with this stage's result; and the clips that do not.
+        The jobs that go on, in order, with this stage's result where it applies to them; and the
+        clips that do not.
 
     Raises:
         Exception: an error that is not about one clip (`pipeline.faults.of_the_run`).
@@ -109,9 +114,11 @@ def run_stage(
 
 
 def by_settings(stage: Stage, jobs: list[Job]) -> list[tuple[Stage, list[Job]]]:
-    """Jobs that have the same settings, and the stage with these."""
+    """Jobs that have the same settings, and the stage with these; those that it applies to."""
     groups: dict[int, tuple[Stage, list[Job]]] = {}
     for job in jobs:
+        if stage.applies and not stage.applies(job.clip):
+            continue
         own = (stage.of(job.clip) if stage.of else None) or stage
         groups.setdefault(id(own), (own, []))[1].append(job)
     return list(groups.values())
@@ -226,8 +233,13 @@ def _key_after(stage: Stage, files: dict[str, str], job: Job, keys: dict[str, st
     Args:
         keys: of its results of the stages before, by the name of the stage.
     """
-    parents = [keys[name] for name in stage.after] or [job.clip.key]
+    parents = [keys[name] for name in stage.after if name in keys] or [job.clip.key]
     return key_of(stage.name, stage.version, stage.config, files, parents)
+
+
+def _parents(stage: Stage, job: Job) -> list[str]:
+    """Keys of the results that it uses, of the stages that apply to the clip."""
+    return [job.results[name].key for name in stage.after if name in job.results]
 
 
 def _frames(job: Job) -> int | None:
@@ -261,7 +273,7 @@ def _entry(stage: Stage, files: dict[str, str], key: str, done: Done) -> Entry:
         "config": stage.config,
         "files": files,
         "source": str(done.job.clip.path),
-        "parents": [done.job.results[name].key for name in stage.after],
+        "parents": _parents(stage, done.job),
         "seconds": round(done.seconds, 4),
         "refused": reason,
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -274,10 +286,12 @@ def _sort_out(stage: Stage, jobs: list[Job], found: _Found) -> tuple[list[Job], 
     """Who goes on with a useful result, and who stays behind and why."""
     going, staying = [], []
     for job in jobs:
-        result = found[job.clip.name]
+        result = found.get(job.clip.name)
         if isinstance(result, Artefact):
             result = _useless(stage, job, result) or result
-        if isinstance(result, Skipped):
+        if result is None:  # the stage does not apply to it
+            going.append(job)
+        elif isinstance(result, Skipped):
             staying.append(result)
         else:
             going.append(replace(job, results={**job.results, stage.name: result}))

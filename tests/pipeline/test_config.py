@@ -77,7 +77,7 @@ def test_every_option_composes_and_has_the_right_types(option: str) -> None:
 
 def test_all_groups_have_files() -> None:
     assert {option.split("=")[0] for option in OPTIONS} == {
-        "data", "detector", "fit", "render", "export", "experiment",
+        "data", "detector", "fit", "sequence", "render", "export", "executor", "experiment",
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from detectors.base import Resources
 from fitting import FitResult
 from fitting.camera import focal_length_px
 from fitting.joints import EXTRA, LSP_14, POINTS, Keypoints
+from fitting.sequence.motion import Motion
 from pipeline import pipeline
 from pipeline.config import Config, ConfigError, RuntimeConfig, to_config
 from pipeline.datasets.synthetic import IMAGE_SIDE
@@ -196,7 +197,7 @@ def perfect(true: TrueFrames) -> FitResult:
     )  # fmt: skip
 
 
-def job(data: SyntheticVideo, seen: Keypoints | None = None, **results: FitResult) -> Job:
+def job(data: SyntheticVideo, seen: Keypoints | None = None, **results: FitResult | Motion) -> Job:
     """Of the clip SHORT, with these stages' results after what was `seen`, or was drawn."""
     true = data.true(SHORT)
     seen = true.keypoints[true.found] if seen is None else seen
@@ -225,7 +226,11 @@ def test_the_stage_after_the_fit_has_the_last_word(
     drawn: SyntheticVideo, clean: TrueFrames
 ) -> None:
     bad = replace(perfect(clean), joints=clean.joints * (-1, 1, 1))
-    evaluation = drawn.evaluate([job(drawn, fit=bad, sequence=perfect(clean))], CONFIG)
+    good = perfect(clean)
+    n = len(good)
+    keypoints = Keypoints(good.frame, good.track, np.zeros((n, 14, 2)), np.zeros((n, 14)))
+    together = Motion(keypoints, good)
+    evaluation = drawn.evaluate([job(drawn, fit=bad, sequence=together)], CONFIG)
     assert evaluation.columns["pa_mpjpe_mm"][SHORT] == pytest.approx(0, abs=1e-5)
     assert evaluation.columns["ms_per_frame"][SHORT] == pytest.approx(20)
 

@@ -1,0 +1,110 @@
+"""From fits of single frames to people over time."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fitting.assets import Assets
+from fitting.fit_config import FitConfig, Precision
+from fitting.joints import Keypoints
+from fitting.objective.model import Model
+from fitting.objective.residuals import Observations
+from fitting.result import FitResult
+from fitting.sequence.frames import keypoints_of, observed, states_of
+from fitting.sequence.motion import Motion
+from fitting.sequence.settings import SequenceConfig
+from fitting.sequence.timeline import Timeline, timelines
+from fitting.sequence.track_fit import Fit, TrackFit
+from fitting.sequence.track_problem import Frames, FrameTerms
+from fitting.sequence.track_rows import Outcome, outcome_of, with_outcomes
+from fitting.smplify import loss_of
+from fitting.starts.starts import uses_extras
+
+SHORTEST = 3  # frames: fewer have no acceleration
+
+
+def follow(
+    keypoints: Keypoints, result: FitResult, times: Float[np.ndarray, " F"], assets: Assets,
+    config: FitConfig, settings: SequenceConfig, device: str = "cpu",
+) -> Motion:  # fmt: skip
+    """Fit everybody's frames together.
+
+    Args:
+        keypoints: of a clip, frames ascending; `track` says who is who.
+        result: the fit of each frame by itself: where the track starts. A person with fewer than
+            three frames to fit together keeps it.
+        times: of every frame of the clip, ascending, s.
+        assets, config: that the frames were fitted with.
+        settings: of the sequence.
+        device: torch device.
+
+    Returns:
+        The rows of the keypoints and those of gaps that were filled, frames ascending.
+    """
+    found = timelines(result.frame, result.track, result.fitted, times, settings.max_fill)
+    solve = _Solve(keypoints, result, assets, config, settings, device)
+    with torch.no_grad():
+        outcomes = [solve(timeline) for timeline in found if len(timeline) >= SHORTEST]
+    return with_outcomes(keypoints, result, [one for one in outcomes if one is not None])
+
+
+@dataclass(frozen=True)
+class _Solve:
+    """One person's track, from the inputs of `follow`."""
+
+    keypoints: Keypoints
+    result: FitResult
+    assets: Assets
+    config: FitConfig
+    settings: SequenceConfig
+    device: str
+
+    def __call__(self, timeline: Timeline) -> Outcome | None:
+        """None where the numbers are beyond what can be computed with."""
+        seen = keypoints_of(timeline, self.keypoints)
+        camera = self.result.camera[timeline.nearest]
+        extras = bool(uses_extras(seen, self.config).any())
+        exact, search = self._model(torch.float64, extras), None
+        if self.config.precision is Precision.single:
+            search = self._model(torch.float32, extras)
+        x = states_of(timeline, self.result.params, self.device)
+        looks = observed(exact, timeline, (seen, camera), x, self.assets, self.config)
+        fit = self._fit(search or exact, timeline, looks, x)
+        return outcome_of(exact, timeline, seen, looks, fit, self._terms())
+
+    def _fit(self, model: Model, timeline: Timeline, looks: Observations, x: Tensor) -> Fit:
+        def tensor(array: np.ndarray) -> Tensor:
+            return torch.as_tensor(array, device=self.device)
+
+        frames = Frames(
+            seen=looks.to(model.dtype),
+            times=tensor(timeline.times),
+            linked=tensor(timeline.linked),
+            held=torch.zeros(len(x), dtype=torch.bool, device=self.device),
+        )
+        fit = TrackFit(model, self._terms(), self.settings)(x.to(model.dtype), frames)
+        return replace(fit, x=fit.x.double())
+
+    def _model(self, dtype: torch.dtype, extras: bool) -> Model:
+        assets, config = self.assets, self.config
+        capsules = assets.capsules if config.interpenetration else None
+        return Model(
+            assets.body, assets.prior, capsules, config.n_betas, self.device, dtype, extras
+        )
+
+    def _terms(self) -> FrameTerms:
+        """Those of the fit's last stage.
+
+        The pull to a consensus of several starts has no meaning here, and a depth that was left as
+        the camera stage had found it is kept near as in that stage.
+        """
+        stage = (*self.config.stages, *self.config.refine)[-1]
+        weights = {"depth": self.config.camera.weights.get("depth", 0.0), **stage.weights}
+        if not self.config.lifts:
+            weights["joints_3d"] = 0.0
+        if not self.config.interpenetration:
+            weights["interpenetration"] = 0.0
+        return FrameTerms(weights, loss_of(self.config))

@@ -1,0 +1,92 @@
+"""What a track is solved with: what is seen in each of its frames, and where its bodies start."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fitting.assets import Assets
+from fitting.body.body_model import BodyParams
+from fitting.camera import Camera
+from fitting.fit_config import FitConfig
+from fitting.joints import EXTRA, LSP_14, Keypoints
+from fitting.objective.model import Model
+from fitting.objective.residuals import Observations
+from fitting.rotations import quaternion_from_vector, slerp
+from fitting.sequence.timeline import ADDED, Timeline
+from fitting.starts.initialize import start_translation
+from fitting.starts.retrieval import TORSO_LENGTH
+from fitting.starts.starts import observe
+
+
+def keypoints_of(timeline: Timeline, keypoints: Keypoints) -> Keypoints:
+    """Of every frame; in those that were added nothing is seen."""
+    nothing = Keypoints(
+        np.zeros(1, np.int32), np.zeros(1, np.int32),
+        np.zeros((1, len(LSP_14), 2), np.float32), np.zeros((1, len(LSP_14)), np.float32),
+        np.zeros((1, len(EXTRA), 2), np.float32), np.zeros((1, len(EXTRA)), np.float32),
+    )  # fmt: skip
+    rows = np.where(timeline.row == ADDED, len(keypoints), timeline.row)
+    seen = Keypoints.concatenate([keypoints, nothing])[rows]
+    frame, track = timeline.frame.astype(np.int32), np.full(len(rows), timeline.track, np.int32)
+    return replace(seen, frame=frame, track=track)
+
+
+def states_of(timeline: Timeline, params: BodyParams, device: str) -> Float[Tensor, "T S"]:
+    """The fitted bodies as states; between them, in frames without one, on the way from the last
+    to the next.
+
+    Args:
+        params: of all rows that the timeline's are of.
+    """
+    at = np.flatnonzero(timeline.known)
+    own = params[timeline.row[at]]
+
+    def tensor(array: np.ndarray) -> Tensor:
+        return torch.as_tensor(array, dtype=torch.float64, device=device)
+
+    root = quaternion_from_vector(tensor(own.global_orient))
+    rest = torch.cat([tensor(a) for a in (own.body_pose, own.betas, own.transl)], 1)
+    frame = np.arange(len(timeline))
+    last = np.searchsorted(at, frame, side="right") - 1
+    following = np.minimum(last + 1, len(at) - 1)
+    way = np.maximum(timeline.times[at[following]] - timeline.times[at[last]], 1e-9)
+    share = tensor((timeline.times - timeline.times[at[last]]) / way)[:, None]
+    turned = slerp(root[last], root[following], share)
+    return torch.cat([turned, torch.lerp(rest[last], rest[following], share)], 1)
+
+
+def observed(
+    model: Model, timeline: Timeline, people: tuple[Keypoints, Camera], x: Float[Tensor, "T S"],
+    assets: Assets, config: FitConfig,
+) -> Observations:  # fmt: skip
+    """What the terms need of every frame.
+
+    Sizes and depths are those of similar triangles for the bodies that the track starts from. A
+    frame without one has no depth and no lifted joints of its own: what is seen is too little.
+
+    Args:
+        people: what is seen in every frame, and by which camera.
+        x: that the track starts from.
+    """
+    keypoints, camera = people
+    known = torch.as_tensor(timeline.known, device=x.device)
+    seen = observe(keypoints, camera, assets.lifter, config, str(x.device))
+    points, sure = model.pose(x).points[:, : len(LSP_14)], seen.seen[:, : len(LSP_14)].to(x)
+    place = start_translation(
+        points, seen.xy[:, : len(LSP_14)], sure, seen.focal_length, seen.center
+    )
+    depth = torch.where(known, place[:, 2], x[:, -1]).clamp_min(0.1)
+    unit = depth if config.relative_depth else torch.ones_like(depth)
+    scale = torch.ones_like(depth)
+    if config.reference_torso:
+        scale = config.reference_torso * depth / (seen.focal_length * TORSO_LENGTH)
+    return replace(
+        seen,
+        scale=scale,
+        depth=depth,
+        depth_unit=torch.where(known, unit, torch.inf),
+        target=torch.where(known[:, None, None], seen.target, 0.0),
+    )

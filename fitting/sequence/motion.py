@@ -1,0 +1,35 @@
+"""People over time. No torch here: a run that finds everything in its cache imports this."""
+
+from dataclasses import dataclass
+
+from fitting.joints import Keypoints
+from fitting.result import FitResult
+from fitting.rows import Rows
+
+
+@dataclass(frozen=True)
+class Motion(Rows):
+    """What was seen of people and the bodies that were fitted to it, one row per person per frame.
+
+    The rows are those of the keypoints, and of a person's short gaps: their keypoints all have
+    confidence 0, and their status is FILLED. Frames ascend.
+
+    Args:
+        keypoints: as the bodies were fitted to them.
+        result: the bodies.
+
+    Raises:
+        ValueError: the rows of the parts do not belong together.
+    """
+
+    keypoints: Keypoints
+    result: FitResult
+
+    def __post_init__(self) -> None:
+        for name in ("frame", "track"):
+            seen, fitted = getattr(self.keypoints, name), getattr(self.result, name)
+            if seen.shape != fitted.shape or (seen != fitted).any():
+                raise ValueError(f"Motion.{name}: expected the same of keypoints and result")
+
+    def __len__(self) -> int:
+        return len(self.keypoints)

@@ -1,0 +1,62 @@
+"""The settings of a sequence. No torch here: a run that finds all in its cache imports this."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Method(Enum):
+    """How the frames of a person are fitted: all together, or each as if it were alone."""
+
+    track = "track"
+    none = "none"
+
+
+@dataclass
+class SequenceConfig:
+    """How a person's frames are fitted together; conf/sequence/*.yaml is the home of the numbers.
+
+    Args:
+        method: track, or none: the fit of every frame as it is.
+        acceleration: of a joint, standard deviation, m/s^2.
+        kernel: standard deviations from which an acceleration counts as an exception.
+        rotation: standard deviation of the second derivative of an axis-angle, rad/s^2.
+        errors_last: time after which a detector errs anew, s. Frames that are nearer than this say
+            the same about the shape of the body.
+        max_fill: frames without a fit are filled in where they last this long at most, s.
+        window: frames solved at a time; longer tracks are solved piece by piece.
+        overlap: frames that a piece looks ahead.
+        max_iterations: of the solver, per piece.
+        tolerance: relative decrease of the cost that ends it.
+    """
+
+    method: Method
+    acceleration: float
+    kernel: float
+    rotation: float
+    errors_last: float
+    max_fill: float
+    window: int
+    overlap: int
+    max_iterations: int
+    tolerance: float
+
+    def __post_init__(self) -> None:
+        for name in (
+            "acceleration",
+            "kernel",
+            "rotation",
+            "errors_last",
+            "max_iterations",
+            "tolerance",
+        ):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(
+                    f"sequence.{name}: expected a number above 0, got {getattr(self, name)}"
+                )
+        if not 0 <= self.max_fill <= 60:
+            raise ValueError(f"sequence.max_fill: expected 0..60, got {self.max_fill}")
+        if not 4 <= self.overlap + 2 < self.window:
+            raise ValueError(
+                f"sequence.overlap: expected 2 or more and less than window - 2 = "
+                f"{self.window - 2}, got {self.overlap}"
+            )

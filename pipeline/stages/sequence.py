@@ -1,0 +1,75 @@
+"""Stage between fit and render: the frames of a video together, one person over time."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from functools import cache
+
+import numpy as np
+
+from fitting.fit_config import FitConfig, Gender
+from fitting.result import FitResult
+from fitting.sequence.motion import Motion
+from fitting.sequence.settings import Method, SequenceConfig
+from pipeline.config import ModelsConfig, RuntimeConfig
+from pipeline.inputs.clips import Clip
+from pipeline.stages.fit import assets_of
+from pipeline.stages.stage import Done, Job, Stage, Tick, timed
+from pipeline.storage.cache import plain
+
+NAME = "sequence"
+_FPS = 25.0  # where the file does not say
+
+
+def sequence_stage(
+    config: SequenceConfig, fit: FitConfig, models: ModelsConfig, runtime: RuntimeConfig
+) -> Stage:
+    """The stage that fits people over time; the models of the fit are loaded on the first miss."""
+
+    def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
+        import torch
+
+        from fitting.sequence.follow import follow
+
+        torch.set_num_threads(runtime.threads)
+
+        @cache
+        def loaded(gender: Gender):
+            return assets_of(replace(fit, gender=gender), models, runtime)
+
+        def one(job: Job) -> Motion:
+            keypoints, result = job.results["remap"].load(), job.results["fit"].load()
+            own = replace(fit, gender=job.clip.gender or fit.gender)
+            times = _times(job.clip, int(result.frame.max(initial=0)) + 1)
+            assets = loaded(own.gender)
+            return follow(keypoints, result, times, assets, own, config, runtime.device)
+
+        return timed(jobs, one)
+
+    return Stage(
+        name=NAME,
+        version=1,
+        config=plain(asdict(config)),
+        files={},
+        after=("remap", "fit"),
+        output=Motion,
+        compute=compute,
+        applies=lambda clip: clip.video is not None and config.method is not Method.none,
+    )
+
+
+def result_of(job: Job) -> FitResult:
+    """The bodies of a clip as they are drawn, written and measured: over time where the clip went
+    through this stage, else the fit of each frame. They may have other rows than the fit."""
+    return job.results[NAME].load().result if NAME in job.results else job.results["fit"].load()
+
+
+def motion_of(job: Job) -> Motion:
+    """The same with the keypoints that they were fitted to, row by row."""
+    if NAME in job.results:
+        return job.results[NAME].load()
+    return Motion(job.results["remap"].load(), job.results["fit"].load())
+
+
+def _times(clip: Clip, frames: int) -> np.ndarray:
+    """Of every frame, s."""
+    return np.arange(frames) / (clip.facts().fps or _FPS)
