@@ -1,6 +1,7 @@
 """Pictures for people: the fitted bodies over the photo, and beside it from another side."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -25,6 +26,32 @@ _BACKDROP = (252, 224)  # grey levels at the top and the bottom of the view from
 _ROWS_AT_ONCE = 256
 _GAP = 0.008  # white between the panels, of their height
 _FILL = 0.92  # how much of its panel a side view may take
+_ABOUT_JOINTS = 0.15  # m that a body reaches beyond its joints
+_FRAMED = 98  # percentile of a clip's joints: a body that is far off in a frame or two may leave
+
+
+@dataclass(frozen=True)
+class Framing:
+    """What a view from the side shows, m, in the photo's camera frame.
+
+    Args:
+        middle: comes to the middle of the picture.
+        half: how far to each side, up and down, and to and fro there is somebody, from the side.
+    """
+
+    middle: Float[np.ndarray, "3"]
+    half: Float[np.ndarray, "3"]
+
+
+def framing_of_clip(joints: Float[np.ndarray, "N 3"]) -> Framing | None:
+    """One framing for all frames, so that the camera stands still; None where nobody is."""
+    if not len(joints):
+        return None
+    middle = np.median(joints, axis=0)
+    low, high = np.percentile(joints[:, 1], (100 - _FRAMED, _FRAMED))
+    middle[1] = (low + high) / 2
+    half = np.percentile(np.abs(_quarter_turn(joints - middle)), _FRAMED, axis=0)
+    return Framing(middle, half + _ABOUT_JOINTS)
 
 
 def compose(photo: Image, rendering: Rendering, opacity: float = 0.88) -> Image:
@@ -69,6 +96,7 @@ def side_by_side(
     opacity: float = 0.88,
     max_side: int = 1080,
     backend: Backend = Backend.auto,
+    framing: Framing | None = None,
 ) -> Image:
     """Three panels of one size: the photo, the bodies over it, the bodies from the right.
 
@@ -80,6 +108,7 @@ def side_by_side(
         opacity: of the bodies over the photo, 0..1.
         max_side: a photo whose longer side is longer, in px, is made smaller.
         backend: see `mesh_renderer.render`.
+        framing: of the view from the side; around the meshes if there is none.
     """
     import cv2
 
@@ -92,12 +121,15 @@ def side_by_side(
         for xy, confidence in zip(*keypoints, strict=True):
             draw_keypoints(left, (xy + 0.5) * factor - 0.5, confidence)
     middle = overlay(photo, meshes, view, opacity=opacity, backend=backend)
-    right = from_the_side(meshes, view, backend)
+    right = from_the_side(meshes, view, backend, framing)
     gap = np.full((len(photo), max(2, round(_GAP * len(photo))), 3), 255, np.uint8)
     return np.concatenate([left, gap, middle, gap, right], axis=1)
 
 
-def from_the_side(meshes: Sequence[Mesh], view: View, backend: Backend = Backend.auto) -> Image:
+def from_the_side(
+    meshes: Sequence[Mesh], view: View, backend: Backend = Backend.auto,
+    framing: Framing | None = None,
+) -> Image:  # fmt: skip
     """All bodies turned by 90 degrees about the vertical axis through their middle.
 
     They keep the photo's scale at that axis, or are made smaller where they would not fit. The
@@ -108,20 +140,25 @@ def from_the_side(meshes: Sequence[Mesh], view: View, backend: Backend = Backend
     backdrop = _backdrop(width, height)
     if not meshes:
         return backdrop
-    points = np.concatenate([mesh.vertices for mesh in meshes])
-    # The mean is steadier through a clip than the middle of a box that ends at swinging hands.
-    middle = points.mean(axis=0)
-    middle[1] = (points[:, 1].min() + points[:, 1].max()) / 2
-    turned = [_quarter_turn(mesh.vertices - middle) for mesh in meshes]
-    reach = max(float(np.abs(vertices).max()) for vertices in turned)
-    scale = view.focal_length / max(float(middle[2]), 0.1)  # px per metre at the axis
-    half = np.max([np.abs(vertices).max(axis=0) for vertices in turned], axis=0)
-    scale = min(scale, *(_FILL * np.array(view.size) / 2 / np.maximum(half[:2], 1e-6)))
-    distance = 12 * max(reach, 1e-3)
+    framing = framing or _around(meshes)
+    scale = view.focal_length / max(float(framing.middle[2]), 0.1)  # px per metre at the axis
+    room = _FILL * np.array(view.size) / 2
+    scale = min(scale, *(room / np.maximum(framing.half[:2], 1e-6)))
+    turned = [_quarter_turn(mesh.vertices - framing.middle) for mesh in meshes]
+    distance = 12 * max(float(framing.half.max()), 1e-3)
     camera = View(scale * distance, ((width - 1) / 2, (height - 1) / 2), view.size)
     away = np.array([0, 0, distance])
     placed = [mesh.moved(v + away) for mesh, v in zip(meshes, turned, strict=True)]
     return compose(backdrop, render(placed, camera, backend), 1.0)
+
+
+def _around(meshes: Sequence[Mesh]) -> Framing:
+    """What one picture's side view shows: all of everybody."""
+    points = np.concatenate([mesh.vertices for mesh in meshes])
+    middle = points.mean(axis=0)
+    middle[1] = (points[:, 1].min() + points[:, 1].max()) / 2
+    half = np.abs(_quarter_turn(points - middle)).max(axis=0)
+    return Framing(middle, half)
 
 
 def draw_keypoints(

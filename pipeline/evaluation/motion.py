@@ -35,7 +35,7 @@ def motion_errors(
     return {
         "pa_mpjpe_mm": _mean(pa_mpjpe(found, truth)),
         "mpjpe_mm": _mean(mpjpe(found, truth)),
-        "wa_mpjpe_mm": float(pa_mpjpe(found.reshape(1, -1, 3), truth.reshape(1, -1, 3))[0]),
+        "wa_mpjpe_mm": _aligned_at_once(found, truth),
         "accel_error_mm_per_frame2": _length(about),
         "camera_accel_error_mm_per_frame2": _length(moving),
         "accel_error_m_per_s2": _length(about) * fps**2 / 1000,
@@ -88,6 +88,13 @@ def sides_exchanged(
 
 def _middle(joints: np.ndarray) -> np.ndarray:
     return joints[:, HIPS].mean(1, keepdims=True)
+
+
+def _aligned_at_once(found: np.ndarray, truth: np.ndarray) -> float:
+    """Mean joint error after one similarity of the whole clip."""
+    if not len(found):
+        return float("nan")
+    return float(pa_mpjpe(found.reshape(1, -1, 3), truth.reshape(1, -1, 3))[0])
 
 
 def _length(vectors: Float[np.ndarray, "M n 3"]) -> float:

@@ -31,6 +31,7 @@ from pipeline.storage.whole_files import scratch
 if TYPE_CHECKING:
     from fitting.body.body_model import BodyModel
     from pipeline.drawing.mesh_renderer import Mesh, View
+    from pipeline.drawing.overlay import Framing
 
 _JPEG_QUALITY = 92
 SCRATCH = "smplify.mp4"  # in the folder for temporary files
@@ -60,7 +61,7 @@ def render_stage(
 
     return Stage(
         name="render",
-        version=1,
+        version=2,
         config={
             "picture": config.picture.name,
             "backend": config.backend.name,
@@ -76,11 +77,16 @@ def render_stage(
 def _draw_clip(job: Job, body: "BodyModel", config: RenderConfig, tick: Tick) -> PictureFile:
     motion = motion_of(job)
     result, keypoints = motion.result, motion.keypoints
+    framing = None  # of a photo: around who is in it
+    if job.clip.video and config.picture is Picture.side_by_side:
+        from pipeline.drawing.overlay import framing_of_clip
+
+        framing = framing_of_clip(result.joints[result.fitted].reshape(-1, 3))
 
     def pictures() -> Iterator[Image]:
         for index, frame in enumerate(job.clip.frames()):
             rows = np.flatnonzero((result.frame == index) & result.fitted)
-            yield draw(frame, result[rows], keypoints[rows], body, config)
+            yield draw(frame, result[rows], keypoints[rows], body, config, framing)
             tick()
 
     if job.clip.video:
@@ -90,13 +96,15 @@ def _draw_clip(job: Job, body: "BodyModel", config: RenderConfig, tick: Tick) ->
 
 
 def draw(
-    photo: Image, result: FitResult, keypoints: Keypoints, body: "BodyModel", config: RenderConfig
-) -> Image:
+    photo: Image, result: FitResult, keypoints: Keypoints, body: "BodyModel", config: RenderConfig,
+    framing: "Framing | None" = None,
+) -> Image:  # fmt: skip
     """One frame with its people.
 
     Args:
         photo: RGB.
         result, keypoints: the rows of this frame, in the same order.
+        framing: of the view from the side; None: around the people of this frame.
     """
     from pipeline.drawing.overlay import overlay, side_by_side
 
@@ -105,7 +113,7 @@ def draw(
     options = {"opacity": config.opacity, "backend": config.backend}
     if config.picture is Picture.side_by_side:
         points = keypoints.xy, keypoints.confidence
-        return side_by_side(photo, meshes, view, keypoints=points, **options)
+        return side_by_side(photo, meshes, view, keypoints=points, framing=framing, **options)
     return overlay(photo, meshes, view, **options)
 
 

@@ -9,6 +9,7 @@ from pipeline.drawing.overlay import (
     compose,
     draw_keypoints,
     draw_residuals,
+    framing_of_clip,
     from_the_side,
     overlay,
     side_by_side,
@@ -112,6 +113,43 @@ def test_the_side_view_fits_people_far_apart():
     assert x0 > 2
     assert x1 < 158
     assert x1 - x0 > 130
+
+
+def test_a_clips_side_view_stands_still() -> None:
+    """Somebody goes away from the camera: in the side view to the right, no larger or smaller."""
+    places = np.array([(0.1, 0.0, z) for z in (3.0, 3.5, 4.0)])
+    joints = (places[:, None] + np.array([(0, -0.5, 0), (0, 0.5, 0)])).reshape(-1, 3)
+    framing = framing_of_clip(joints)
+    empty = from_the_side([], VIEW, RAYS)
+    seen = [
+        changed(from_the_side([box(place, (0.2, 1.0, 0.2))], VIEW, RAYS, framing), empty)
+        for place in places
+    ]
+    left, top, right, bottom = np.array(seen).T
+    middles = (left + right) / 2
+    assert np.diff(middles) == pytest.approx(np.diff(middles)[0], abs=1.5)
+    assert middles[0] < 80 - 20
+    assert middles[2] > 80 + 20
+    assert np.ptp(right - left) <= 2
+    assert np.ptp(top) <= 1
+    assert np.ptp(bottom) <= 1
+    whole = side_by_side(
+        np.zeros((120, 160, 3), np.uint8), [box(places[2], (0.2, 1.0, 0.2))], VIEW,
+        backend=RAYS, framing=framing,
+    )  # fmt: skip
+    assert (changed(whole[:, -160:], empty) == seen[2]).all()
+
+
+def test_a_body_that_is_far_off_in_one_frame_does_not_make_the_others_small() -> None:
+    joints = np.random.default_rng(0).normal((0, 0, 4), 0.3, (100 * 14, 3))
+    off = joints.copy()
+    off[:14] += (0, 5, 40)
+    one, other = framing_of_clip(joints), framing_of_clip(off)
+    assert one is not None
+    assert other is not None
+    np.testing.assert_allclose(other.middle, one.middle, atol=0.1)
+    np.testing.assert_allclose(other.half, one.half, atol=0.2)
+    assert framing_of_clip(joints[:0]) is None
 
 
 def test_keypoints_are_drawn_where_they_are_and_missing_ones_are_not():
