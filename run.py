@@ -80,9 +80,9 @@ def _stop() -> NoReturn:
 def _fail(error: Exception) -> NoReturn:
     """Leave because of an error that ended the run."""
     from pipeline.config import ConfigError
-    from pipeline.faults import short_of_memory
     from pipeline.inputs.clips import NoClipsError
     from pipeline.inputs.images import ClipError
+    from pipeline.memory import is_short
     from pipeline.outputs.report import printable
 
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
@@ -90,7 +90,7 @@ def _fail(error: Exception) -> NoReturn:
     if isinstance(error, ConfigError | NoClipsError | ClipError | OSError):
         hint = _HINTS.get(error.errno or 0, "") if isinstance(error, OSError) else ""
         sys.exit(printable(f"error: {error}{hint}"))
-    if short_of_memory(error):
+    if is_short(error):
         sys.exit(printable(f"error: out of memory ({error}): {_MEMORY}; {_KEPT}"))
     traceback.print_exception(error)
     logging.getLogger(__name__).error("internal error: please report the above; %s", _KEPT)

@@ -1,25 +1,20 @@
 """Errors that nobody foresaw: one input's is written down, and the other inputs go on."""
 
-import os
-import re
 import time
 import traceback
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from math import prod
 from pathlib import Path
-from typing import Any
 
 from pipeline import interrupts
 from pipeline.about import settings, versions
 from pipeline.config import Config, ConfigError
 from pipeline.inputs.clips import NoClipsError, Skipped
+from pipeline.memory import is_short
 from pipeline.storage.whole_files import replacing
 
 FOLDER = "errors"  # in the outputs
-_SHORTAGE = re.compile(r"allocate memory|insufficient memory|out of memory", re.IGNORECASE)
-_ASKED = re.compile(r"allocate (\d+) bytes")
 _LONGEST = 300  # characters of an error in a reason; the report has all of it
 
 
@@ -68,13 +63,7 @@ def of_the_run(error: Exception) -> bool:
     """
     if isinstance(error, OSError):
         return error.errno is not None
-    return isinstance(error, ConfigError | NoClipsError) or short_of_memory(error)
-
-
-def short_of_memory(error: Exception) -> bool:
-    """Whether there was too little memory for something that this machine could hold."""
-    short = isinstance(error, MemoryError) or _SHORTAGE.search(str(error)) is not None
-    return short and _asked(error) < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return isinstance(error, ConfigError | NoClipsError) or is_short(error)
 
 
 def record(fault: Fault, config: Config) -> Fault:
@@ -108,11 +97,3 @@ def remove_reports(outputs: Path, names: Iterable[str]) -> None:
             path.unlink(missing_ok=True)
     with suppress(OSError):  # others are left
         folder.rmdir()
-
-
-def _asked(error: Any) -> int:
-    """Bytes that an allocation asked for; 0 where the error does not say."""
-    if hasattr(error, "shape") and hasattr(error, "dtype"):  # numpy's
-        return prod(error.shape) * error.dtype.itemsize
-    told = _ASKED.search(str(error))
-    return int(told[1]) if told else 0

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image as Pillow
 
 from pipeline.drawing.rasterizers import Backend, Pinhole, Surface, rasterizer
+from pipeline.memory import is_short
 
 if TYPE_CHECKING:
     from fitting.body.body_model import BodyModel
@@ -66,15 +67,20 @@ def read_labels(path: Path, image_size: tuple[int, int], masks: bool) -> UInt8[n
     """
     try:
         with Pillow.open(path, formats=("PNG",)) as picture:
-            palette = picture.mode in ("P", "L", "1")
-            labels = np.asarray(picture if palette else picture.convert("RGB")).astype(np.uint8)
-    except (OSError, SyntaxError) as error:
+            size, palette = picture.size, picture.mode in ("P", "L", "1")
+            labels = None
+            if size == image_size:  # any other may be of any size
+                labels = np.asarray(picture if palette else picture.convert("RGB"))
+    # A damaged file can raise nearly anything from inside a decoder.
+    except Exception as error:
+        if is_short(error):  # no fault of the file's
+            raise
         raise ValueError(f"{path}: no png that can be read ({error})") from error
-    labels = labels.max(-1) if labels.ndim == 3 else labels
-    if labels.shape != image_size[::-1]:
+    if labels is None:
         width, height = image_size
-        got = labels.shape[::-1]
-        raise ValueError(f"{path}: expected the image's {width} x {height} px, got {got}")
+        raise ValueError(f"{path}: expected the image's {width} x {height} px, got {size}")
+    labels = labels.max(-1) if labels.ndim == 3 else labels
+    labels = labels.astype(np.uint8)
     if masks:
         return (labels > 0).astype(np.uint8)
     unknown = set(np.unique(labels).tolist()) - {*range(len(PARTS)), IGNORED}

@@ -13,8 +13,10 @@ from PIL import Image as Pillow
 from PIL import ImageFile, UnidentifiedImageError
 
 from detectors.base import Image
+from pipeline.memory import is_short
 
 MAX_PIXELS = 200_000_000  # 600 MB as RGB; the largest phone sensor is just below
+MAX_SIDE = 65_500  # px: JPEG ends there, and pictures of the bodies are JPEG
 
 # By name, because Pillow would also try EPS, which runs Ghostscript on the file. JPEG covers MPO.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
@@ -101,7 +103,7 @@ def _opened(path: Path) -> Iterator[Pillow.Image]:
         with _pillow_settings(), Pillow.open(path, formats=FORMATS) as image:
             check_size(path, *image.size)
             yield image
-    except (ClipError, MemoryError):  # short of memory is no fault of the file's
+    except ClipError:
         raise
     except UnidentifiedImageError as error:
         raise ClipError(
@@ -110,8 +112,11 @@ def _opened(path: Path) -> Iterator[Pillow.Image]:
         ) from error
     # A damaged file can raise nearly anything from inside a decoder: struct.error, EOFError, ...
     except Exception as error:
+        if is_short(error):  # no fault of the file's
+            raise
+        why = str(error) or type(error).__name__
         raise ClipError(
-            f"{path}: the picture is damaged or cut short ({error}): copy or export it again"
+            f"{path}: the picture is damaged or cut short ({why}): copy or export it again"
         ) from error
 
 
@@ -133,10 +138,10 @@ def _pillow_settings() -> Iterator[None]:
 
 def check_size(path: Path, width: int, height: int) -> None:
     """Raise ClipError where a picture would take more memory than a run should."""
-    if width * height > MAX_PIXELS:
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
         raise ClipError(
             f"{path}: {width} x {height} px is too large, expected at most "
-            f"{MAX_PIXELS // 10**6} megapixels: scale it down"
+            f"{MAX_PIXELS // 10**6} megapixels and {MAX_SIDE} px a side: scale it down"
         )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from detectors.base import Image
 from pipeline.inputs.images import ClipError, Facts, check_readable, check_size
 from pipeline.interrupts import held
+from pipeline.memory import is_short
 from pipeline.storage.whole_files import replacing
 
 if TYPE_CHECKING:
@@ -111,6 +112,15 @@ def _opened(path: Path) -> Iterator["cv2.VideoCapture"]:
         check_size(path, int(width), int(height))
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         yield capture
+    except ClipError:
+        raise
+    except Exception as error:  # cv2.error has no kinds, and a decoder may raise others
+        if is_short(error):  # no fault of the file's
+            raise
+        why = str(error) or type(error).__name__
+        raise ClipError(
+            f"{path}: the video is damaged or cannot be decoded ({why}): export it again as mp4"
+        ) from error
     finally:
         capture.release()
 
