@@ -47,7 +47,7 @@ def write_report(
         pictures[chart.title] = folder / name
     sheets = write_contact_sheets(evaluation, jobs, config, summary)
     sections = [
-        _counts(evaluation),
+        _counts(evaluation) + _link_to_page(config),
         _section("Measures", _means(metrics_of(evaluation))),
         _section("Charts", "".join(_image(path, title) for title, path in pictures.items())),
         *_sheets(evaluation, sheets),
@@ -87,6 +87,11 @@ def _counts(evaluation: Evaluation) -> str:
     now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
     more = "".join(f", {escape(name)} {value:.4g}" for name, value in evaluation.figures.items())
     return f"<p>{cases} cases, {fitted} fitted, {cases - fitted} not{more}. {escape(now)}</p>"
+
+
+def _link_to_page(config: Config) -> str:
+    """To the gallery with every image in 3-D, where the run writes one."""
+    return '<p><a href="index.html">Every image in 3-D</a></p>' if "page" in config.export else ""
 
 
 def _means(metrics: dict[str, Any]) -> str:

@@ -30,6 +30,8 @@ def config(folder: Path, *overrides: str, data: Any = None, **detector: Any) -> 
     """Everything in one folder: pictures in `in`, results in `out`."""
     places = [f"runtime.{n}_dir={folder / n}" for n in ("cache", "output", "weights")]
     choices = ["detector=keypoint_file", "detector.path=x", BACKEND, "runtime.threads=1"]
+    if not any(word.startswith(("export=", "data=")) for word in overrides):
+        choices.append("export=[npz,picture]")  # the page has tests of its own
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         names = [*choices, f"data.path={folder / 'in'}", *places, *overrides]
         result = to_config(compose("config", names))
