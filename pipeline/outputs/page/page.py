@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.about import settings, versions
 from pipeline.config import Config
-from pipeline.outputs.about import settings, versions
 from pipeline.outputs.glb import Glb
 from pipeline.outputs.page.backdrop import backdrop_stage
 from pipeline.outputs.page.three_js import three_js
