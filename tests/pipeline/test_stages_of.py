@@ -35,10 +35,13 @@ CANNED: dict[str, Callable[[int], Any]] = {
 }  # fmt: skip
 
 
+USUAL = ("detector=blazepose", "data.path=x", "export=[npz,picture]")
+
+
 @cache
 def config(*overrides: str) -> Config:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return to_config(compose("config", ["detector=blazepose", "data.path=x", *overrides]))
+        return to_config(compose("config", [*USUAL, *overrides]))
 
 
 def computed_by(job: Job, cache: Cache, *overrides: str) -> list[str]:
