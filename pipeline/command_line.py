@@ -18,7 +18,8 @@ from pipeline.config import Config, uninterpolated
 _CONF = Path(__file__).resolve().parent.parent / "conf"
 
 PATHS = re.compile(
-    r"data\.(path|root|genders|silhouettes|parts|unpack_to|body|poses|errors|intrinsics)"
+    r"data\.(path|root|genders|silhouettes|parts|unpack_to|body|poses|motions|films|errors)"
+    r"|data\.intrinsics"
     r"|detector\.(path|config|checkpoint|person_boxes|person_config|person_checkpoint)"
     r"|models\.\w+|runtime\.\w+_dir|hydra\.(run|sweep)\.(dir|subdir)"
 )

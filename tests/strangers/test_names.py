@@ -3,8 +3,9 @@
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from hydra._internal.utils import get_args_parser
@@ -15,7 +16,7 @@ from omegaconf import OmegaConf
 from PIL import Image as Pillow
 
 from pipeline.command_line import OPTIONS, PATHS, overrides_of, without_inputs
-from pipeline.config import to_config
+from pipeline.config import ModelsConfig, RuntimeConfig, to_config
 from tests.conftest import ROOT
 from tests.pipeline.test_config import CONF, composed
 from tests.strangers.names import ORDINARY
@@ -145,26 +146,28 @@ def test_hydras_options_are_known() -> None:
     }
 
 
-# Options of text, or of nothing, that are no path.
+# Options of text that are no path.
 OTHER = {
-    "data": {"_target_", "defaults", "split", "people", "max_images", "max_frames", "fps"},
-    "detector": {"_target_", "format", "skeleton", "flip_test"},
+    "data": {"camera", "focal_length", "people", "split"},
+    "detector": {"format", "scale", "skeleton", "units"},
     "runtime": {"device"},
+    "models": set(),
 }
 
 
 def test_every_option_that_may_name_a_file_is_taken_literally() -> None:
     """A new option of text has to be put among the paths or the others."""
-    whole = OmegaConf.to_container(OmegaConf.load(CONF / "config.yaml"))
-    groups = [("models", "config", whole["models"]), ("runtime", "config", whole["runtime"])]
+    kinds = {("runtime", RuntimeConfig), ("models", ModelsConfig)}
     for group in ("data", "detector"):
         for file in (CONF / group).glob("*.yaml"):
-            groups.append((group, file.stem, OmegaConf.to_container(OmegaConf.load(file))))
-    for group, file, values in groups:
-        for name, value in values.items():
-            refers = isinstance(value, str) and value.startswith("${")
-            if isinstance(value, str | None) and not refers and name not in OTHER.get(group, ()):
-                assert PATHS.fullmatch(f"{group}.{name}"), f"{file}: {name}"
+            module, _, name = OmegaConf.load(file).get("_target_", "").rpartition(".")
+            if module:
+                kinds.add((group, getattr(import_module(module), name)))
+    for group, kind in kinds:
+        for name, hint in get_type_hints(kind).items():
+            if {str, Any} & {hint, *get_args(hint)} and name not in OTHER[group]:
+                key = f"{group}.{name}"
+                assert PATHS.fullmatch(key), f"{key}: put it into PATHS (pipeline) or OTHER (here)"
 
 
 def test_names_pass_through_the_typed_configuration(here: Path) -> None:
@@ -209,8 +212,9 @@ def test_the_command_takes_them_all(tmp_path: Path) -> None:
         picture(tmp_path / "in" / name)
     places = [f"runtime.{n}_dir={tmp_path / f'{n} (1)'}" for n in ("cache", "output", "weights")]
     command = [
-        sys.executable, str(ROOT / "run.py"), "detector=keypoint_file", *places, "detector.path=x", "executor=here",
-        "detector._target_=tests.pipeline.fake_detector.FakeDetector", "--", *sorted(ORDINARY),
+        sys.executable, str(ROOT / "run.py"), "detector=keypoint_file", *places, "detector.path=x",
+        "detector._target_=tests.pipeline.fake_detector.FakeDetector", "executor=here",
+        "--", *sorted(ORDINARY),
     ]  # fmt: skip
     done = subprocess.run(
         command, cwd=tmp_path / "in", capture_output=True, text=True, errors="replace", timeout=120,
