@@ -18,9 +18,9 @@ from pipeline.config import Config, uninterpolated
 _CONF = Path(__file__).resolve().parent.parent / "conf"
 
 PATHS = re.compile(
-    r"data\.(path|root|genders|silhouettes|parts|unpack_to|body|poses|motions|films|errors)"
-    r"|data\.intrinsics"
+    r"data\.(path|root|genders|silhouettes|parts|unpack_to|intrinsics|films)"
     r"|detector\.(path|config|checkpoint|person_boxes|person_config|person_checkpoint)"
+    r"|(data|detector)\.(body|poses|motions|errors)"
     r"|models\.\w+|runtime\.\w+_dir|hydra\.(run|sweep)\.(dir|subdir)"
 )
 """Settings that may name a file or folder: their values are taken literally."""

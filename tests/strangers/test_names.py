@@ -149,7 +149,7 @@ def test_hydras_options_are_known() -> None:
 # Options of text that are no path.
 OTHER = {
     "data": {"camera", "focal_length", "people", "split"},
-    "detector": {"format", "scale", "skeleton", "units"},
+    "detector": {"camera", "format", "scale", "skeleton", "units"},
     "runtime": {"device"},
     "models": set(),
 }
