@@ -1,4 +1,4 @@
-"""python run.py key=value ...: fit bodies to photos, videos or LSP. conf/ has every key."""
+"""python run.py INPUT ... key=value ...: fit bodies to pictures. conf/ has every key."""
 
 from pipeline import interrupts
 
@@ -14,16 +14,20 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import ExitStack, redirect_stderr
+from pathlib import Path
 from typing import Any, NoReturn
 
 if __name__ == "__main__":
     gc.disable()  # until the settings are read: imports make no garbage, looking for it costs 1 s
 
 import hydra
-from omegaconf import DictConfig
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
 
 NOTHING_FITTED = 2
 FAILED = 3  # something ended with an error that nobody foresaw
+_failed: list[int] = []  # exit codes of the jobs of a multirun
 _KEPT = interrupts.KEPT
 _MEMORY = "close other programs, or lower runtime.batch_size"
 _HINTS = {
@@ -46,7 +50,40 @@ def main(cfg: DictConfig) -> None:
         gc.enable()
         return run(config)
 
-    finish(work)
+    own_folder(cfg)
+    if sweeps():
+        as_job(work)
+    else:
+        finish(work)
+
+
+def sweeps() -> bool:
+    """Whether this is a job of a multirun."""
+    return HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
+
+
+def own_folder(cfg: DictConfig) -> None:
+    """A job of a multirun writes to a folder of its own in `runtime.output_dir`."""
+    if sweeps():
+        from pipeline.command_line import job_folder
+        from pipeline.config import uninterpolated
+
+        run = HydraConfig.get()
+        name = job_folder(run.job.num, list(run.overrides.task), sys.argv)
+        folder = uninterpolated(str(Path(run.runtime.output_dir, name)))
+        OmegaConf.update(cfg, "runtime.output_dir", folder)
+
+
+def as_job(work: Callable[[], dict[str, Any]]) -> None:
+    """Do a job of a multirun; one that fails ends no other, and `start` leaves with its code."""
+    try:
+        finish(work)
+    except SystemExit as end:
+        if interrupts.came():
+            raise
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)  # noqa: T201  as the interpreter does
+        _failed.append(end.code if isinstance(end.code, int) else 1)
 
 
 def finish(work: Callable[[], dict[str, Any]]) -> None:
@@ -100,6 +137,12 @@ def _fail(error: Exception) -> NoReturn:
 def start() -> None:
     """Run; where Hydra refuses the command line, say what it probably meant, and Hydra's words only
     where nobody can tell."""
+    from pipeline.command_line import COMPLETION, overrides_of, without_inputs
+
+    if COMPLETION.isdisjoint(sys.argv):
+        sys.argv[1:] = overrides_of(sys.argv[1:])
+    elif "COMP_LINE" in os.environ:
+        os.environ["COMP_LINE"] = without_inputs(os.environ["COMP_LINE"])
     words = _hydra_speaks.enter_context(redirect_stderr(io.StringIO()))
     try:
         main()
@@ -114,6 +157,8 @@ def start() -> None:
         raise
     finally:
         _hydra_speaks.close()
+    if _failed:
+        sys.exit(_failed[0])
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from fitting.joints import LSP_14, Keypoints
 from fitting.result import FitResult
 from pipeline.config import ROOT, to_config
 from pipeline.evaluation.motion import foot_sliding, motion_errors, sides_exchanged
-from pipeline.inputs.clips import VIDEO_SUFFIXES
+from pipeline.inputs.kinds import VIDEO_SUFFIXES
 from pipeline.pipeline import stages_of, through
 from pipeline.stages.sequence import result_of
 from pipeline.stages.stage import Job

@@ -1,5 +1,6 @@
 """Keypoints that were found or annotated earlier, read from files in place of a detector."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -69,7 +70,7 @@ class KeypointFile:
 
     def files(self) -> dict[str, Path]:
         """The file or folder itself."""
-        return {"path": Path(self.path).expanduser()}
+        return {"path": Path(os.path.expanduser(self.path))}
 
     def when_alone(self) -> "KeypointFile":
         """The same, with a file about one image taken to be about the run's only one."""

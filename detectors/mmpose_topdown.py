@@ -1,5 +1,6 @@
 """Any top-down model of mmpose: boxes of people first, then the joints of each crop."""
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -109,7 +110,7 @@ class MMPoseTopDown:
         if self.person_boxes == "detector":
             named |= self._person.own_files("person_")
         elif self._from_file:
-            named["person_boxes"] = Path(self.person_boxes).expanduser()
+            named["person_boxes"] = Path(os.path.expanduser(self.person_boxes))
         return named
 
     def when_alone(self) -> "MMPoseTopDown | None":

@@ -13,6 +13,7 @@ from fitting.rows import Rows
 if TYPE_CHECKING:
     from torch import Tensor
 
+SHORTEST_35MM, LONGEST_35MM = 5.0, 2000.0  # mm on 35-mm film: from fisheyes to telescopes
 _DIAGONAL_OF_35MM_FILM = float(np.hypot(36.0, 24.0))  # mm
 
 
@@ -30,6 +31,11 @@ class Camera(Rows):
             raise ValueError(f"Camera: expected shapes (N,) and (N, 2), got {found[0]}, {found[1]}")
         if not (np.isfinite(self.focal_length) & (self.focal_length > 0)).all():
             raise ValueError("Camera.focal_length: expected positive px")
+
+
+def in_35mm(focal: float) -> bool:
+    """Whether a camera may have this focal length, mm as on 35-mm film."""
+    return SHORTEST_35MM <= focal <= LONGEST_35MM
 
 
 def focal_length_px(

@@ -1,6 +1,7 @@
 """The one gate between Hydra's configuration and typed values: below it no DictConfig."""
 
 import logging
+import os
 import re
 from dataclasses import dataclass, fields, is_dataclass
 from difflib import get_close_matches
@@ -173,7 +174,7 @@ def _typed(group: str, values: Any) -> Any:
     kind: Any = None
     try:
         # A copy without Hydra's struct flag; interpolations may point out of the group.
-        own = OmegaConf.create(OmegaConf.to_container(values, resolve=True))
+        own = OmegaConf.create(_plain(OmegaConf.to_container(values, resolve=True)))
         plug = group in ("data", "detector", "executor") or group.startswith("export.")
         kind = _target(group, own) if plug else Config.__annotations__[group]
         _check_records(kind, own)
@@ -190,6 +191,22 @@ def _typed(group: str, values: Any) -> Any:
         raise ConfigError(f"{key}: {_problem(key, error)}") from error
     except (ValueError, TypeError) as error:
         raise ConfigError(_named(group, kind, str(error))) from error
+
+
+def uninterpolated(text: str) -> str:
+    """A text that OmegaConf gives back as it was, whatever looks like an interpolation in it."""
+    return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
+
+
+def _plain(value: Any) -> Any:
+    """Values whose interpolations are done: what still looks like one is the name of a file."""
+    if isinstance(value, str):
+        return uninterpolated(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
 
 
 def _check_records(kind: type, values: Any) -> None:
@@ -292,5 +309,5 @@ def check_backend(backend: Backend) -> None:
 
 def project_path(path: str) -> Path:
     """A path of the models group: absolute, or below the project's own folder."""
-    given = Path(path).expanduser()
+    given = Path(os.path.expanduser(path))
     return given if given.is_absolute() else ROOT / given

@@ -77,6 +77,9 @@ def _unknown(key: str, values: Any, groups: set[str]) -> str | None:
             if name in names_of(TERMS) and "weights" in (*known, *names):
                 others = inside.get("weights", {}) if isinstance(inside, dict) else {}
                 return _weight(key, known, others)
+            if key == "data.path":
+                others = "files, photos, video or frames takes inputs"
+                return f"data.path: no such key, did you mean data.{near}? data={others}"
             paths = [path for path in _paths(values) if path.rpartition(".")[2] == name]
             if paths and not (known and near):
                 return f"{key}: no such key, did you mean {min(paths, key=len)}?"

@@ -12,7 +12,7 @@ from pipeline.config import Config, ConfigError, RuntimeConfig, check_device
 from pipeline.evaluation.evaluate import KnowsTruth, write_evaluation
 from pipeline.evaluation.run_report import write_report
 from pipeline.faults import FOLDER, Fault, fault_of, record, remove_reports
-from pipeline.inputs.clips import Clip, Skipped
+from pipeline.inputs.clips import Clip, Found, Skipped
 from pipeline.outputs.export import export
 from pipeline.outputs.report import print_metrics, print_summary, progress_bars
 from pipeline.outputs.summary import add_fault, write_summary
@@ -59,15 +59,9 @@ def run(config: Config) -> dict[str, Any]:
     check_device(config.runtime.device)
     stages = stages_of(config)  # before anything is read: they check what their settings name
     folder = Path(config.runtime.output_dir)
-    clips, skipped = config.data.clips()
+    clips, skipped = _apart(*config.data.clips(), folder)
     if len(clips) + len(skipped) == 1:
         clips = [replace(clip, alone=True) for clip in clips]
-    # Unlike resolve(), realpath() has no objection to links that lead in a circle.
-    if any(os.path.realpath(clip.path.parent) == os.path.realpath(folder) for clip in clips):
-        raise ConfigError(
-            f"runtime.output_dir: {folder} holds the inputs, and pictures of the same names would "
-            "replace them: name another folder"
-        )
     _report(skipped)
     _sweep(config.runtime)
     remove_reports(folder, [*(clip.name for clip in clips), *_REPORTS])
@@ -121,6 +115,25 @@ def through(
             _report(dropped)
             skipped += dropped
     return jobs, stopped, skipped
+
+
+def _apart(clips: list[Clip], skipped: list[Skipped], folder: Path) -> Found:
+    """The inputs without those in the folder that results go to, which are results themselves.
+
+    Raises:
+        ConfigError: all of them are there.
+    """
+    # Unlike resolve(), realpath() has no objection to links that lead in a circle.
+    place = os.path.realpath(folder)
+    inside = [clip for clip in clips if os.path.realpath(clip.path.parent) == place]
+    if inside and len(inside) == len(clips):
+        raise ConfigError(
+            f"runtime.output_dir: {folder} holds the inputs, and pictures of the same names would "
+            "replace them: name another folder"
+        )
+    why = "is in the folder of the results, runtime.output_dir: to use it, name another folder"
+    results = [Skipped(clip.path, f"{clip.path}: {why}") for clip in inside]
+    return [clip for clip in clips if clip not in inside], skipped + results
 
 
 def _sweep(runtime: RuntimeConfig) -> None:

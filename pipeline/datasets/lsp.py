@@ -1,5 +1,6 @@
 """The Leeds Sports Pose data set (Johnson and Everingham, BMVC 2010): images, and the truth."""
 
+import os
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -78,8 +79,8 @@ class Lsp:
         paths = image_paths(self._folder(), self.numbers)
         self._annotation()  # read now: what is wrong with it is said before any work
         self._label_files()
-        clips, skipped = open_files(paths, [], video=None)
-        genders = read_genders(Path(self.genders).expanduser()) if self.genders else None
+        clips, skipped = open_files((path, None) for path in paths)
+        genders = read_genders(Path(os.path.expanduser(self.genders))) if self.genders else None
         return [
             replace(
                 clip,
@@ -96,7 +97,7 @@ class Lsp:
         return evaluate_lsp(self.numbers, truth, jobs, self._label_files(), config)
 
     def _folder(self) -> Path:
-        return lsp_root(Path(self.root).expanduser(), Path(self.unpack_to))
+        return lsp_root(Path(os.path.expanduser(self.root)), Path(self.unpack_to))
 
     def _annotation(self) -> Annotation:
         self._truth = self._truth or read_annotation(annotation_path(self._folder()))
@@ -105,7 +106,7 @@ class Lsp:
     def _label_files(self) -> dict[str, dict[int, Path]]:
         folders = {"silhouettes": self.silhouettes, "parts": self.parts}
         return {
-            option: by_number(f"data.{option}", Path(folder).expanduser(), self.numbers)
+            option: by_number(f"data.{option}", Path(os.path.expanduser(folder)), self.numbers)
             for option, folder in folders.items()
             if folder
         }

@@ -1,29 +1,19 @@
-"""What the user gives, as clips: photos, videos (LSP: pipeline/datasets/lsp.py)."""
+"""Inputs as clips: what a clip is, and files made into clips (pipeline/inputs/sources.py)."""
 
 import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from enum import Enum
-from glob import glob
 from itertools import chain, count
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from detectors.base import Image
 from fitting.fit_config import Gender
 from pipeline.inputs.images import ClipError, Facts, Stamp, check_readable, photo_facts, read_photo
-from pipeline.inputs.videos import VideoReader
-
-PHOTO_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
-VIDEO_SUFFIXES = frozenset(
-    (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
-)
-UNREAD_SUFFIXES = frozenset(
-    (".heic", ".heif", ".avif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".psd", ".svg")
-)
 
 _DECODING = 1  # part of every key: raise it when the same bytes give different pixels
 
@@ -40,28 +30,48 @@ class PeopleChoice(Enum):
     largest = "largest"
 
 
+class Reader(Protocol):
+    """How a clip of several frames is read: which of them, and from which files."""
+
+    def files(self, path: Path) -> list[Path]:
+        """The files that are read, in order."""
+        ...
+
+    def options(self) -> dict[str, Any]:
+        """What can change the frames or when they are shown; a part of the clip's key."""
+        ...
+
+    def facts(self, path: Path) -> Facts:
+        """What the files say about the frames."""
+        ...
+
+    def frames(self, path: Path) -> Iterator[Image]:
+        """The frames, one in memory at a time."""
+        ...
+
+
 @dataclass(frozen=True)
 class Clip:
     """A photo (one frame) or a video, decoded only when asked.
 
     Args:
         name: readable, safe as a file name, unique in the run.
-        path: the file.
-        key: sha256 (hex) of its bytes and the options it is decoded with.
-        video: which frames are read; None for a photo.
+        path: the file, or the folder of its frames.
+        key: sha256 (hex) of the bytes and the options they are decoded with.
+        video: how its frames are read; None for a photo.
         gender: of the person in it, where the data says so; else fit.gender.
         fit_scale: it is fitted as if it had been enlarged so many times.
-        stamp: of the file that the key is of; None where none is looked at.
+        stamps: of the files that the key is of.
         alone: it is the only input of the run.
     """
 
     name: str
     path: Path
     key: str
-    video: VideoReader | None = None
+    video: Reader | None = None
     gender: Gender | None = None
     fit_scale: float = 1.0
-    stamp: Stamp | None = None
+    stamps: tuple[Stamp, ...] = ()
     alone: bool = False
 
     def facts(self) -> Facts:
@@ -91,8 +101,9 @@ class Clip:
         self._check_unchanged()
 
     def _check_unchanged(self) -> None:
-        if self.stamp:
-            check_readable(self.path, self.stamp)
+        if self.stamps:
+            for path, stamp in zip(_files(self.path, self.video), self.stamps, strict=True):
+                check_readable(path, stamp)
 
 
 @dataclass(frozen=True)
@@ -111,48 +122,6 @@ Found = tuple[list[Clip], list[Skipped]]
 _Choice = TypeVar("_Choice", bound=Enum)
 
 
-@dataclass
-class Photos:
-    """Photos on disk: `path` is a file, a folder or a glob pattern."""
-
-    path: str
-    people: PeopleChoice = PeopleChoice.all
-
-    def __post_init__(self) -> None:
-        self.people = choice("data.people", PeopleChoice, self.people)
-
-    def clips(self) -> Found:
-        """The photos in natural order (2 before 10), and what was passed over.
-
-        Raises:
-            NoClipsError: nothing is there.
-        """
-        return open_files(*_select(self.path, "photo"), video=None)
-
-
-@dataclass
-class Video:
-    """Videos on disk: `path` is a file, a folder or a glob pattern."""
-
-    path: str
-    stride: int = 1
-    max_frames: int | None = None
-    people: PeopleChoice = PeopleChoice.all
-
-    def __post_init__(self) -> None:
-        self.people = choice("data.people", PeopleChoice, self.people)
-        at_least_one("data.stride", self.stride)
-        at_least_one("data.max_frames", self.max_frames)
-
-    def clips(self) -> Found:
-        """The videos in natural order, and what was passed over.
-
-        Raises:
-            NoClipsError: nothing is there.
-        """
-        return open_files(*_select(self.path, "video"), VideoReader(self.stride, self.max_frames))
-
-
 def choice(option: str, kind: type[_Choice], value: _Choice | str) -> _Choice:
     """The member that a value names; ValueError names the option and all members."""
     try:
@@ -168,84 +137,49 @@ def at_least_one(option: str, value: int | None) -> None:
         raise ValueError(f"{option}: expected 1 or more, got {value}")
 
 
-def _select(pattern: str, medium: str) -> tuple[list[Path], list[Skipped]]:
-    """Files of the medium that a path, folder or glob names; what else there looks like media."""
-    path = Path(pattern).expanduser()
-    if path.is_file():
-        found = [path]
-    elif path.is_dir():
-        found = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
-    else:
-        found = list(map(Path, glob(str(path))))
-    found.sort(key=_natural)
-    skipped = [Skipped(entry, why) for entry in found if (why := _not(medium, entry))]
-    refused = {skip.path for skip in skipped}
-    # In a folder only the suffix tells; who names a file or a pattern may have left it off.
-    suffixes = PHOTO_SUFFIXES if medium == "photo" else VIDEO_SUFFIXES
-    taken = [
-        entry for entry in found
-        if entry not in refused and (not path.is_dir() or entry.suffix.lower() in suffixes)
-    ]  # fmt: skip
-    if not taken:
-        raise NoClipsError(_nothing(path, medium, suffixes, skipped))
-    return taken, skipped
-
-
-def _not(medium: str, path: Path) -> str | None:
-    """Why a file that looks like media is not of this medium, None where it may be."""
-    suffix = path.suffix.lower()
-    if path.is_dir():
-        known = PHOTO_SUFFIXES | VIDEO_SUFFIXES
-        return f"{path}: a folder, expected a file: name it itself" if suffix in known else None
-    if suffix in UNREAD_SUFFIXES:
-        return f"{path}: {suffix} files are not read: convert it to JPEG"
-    if medium == "photo" and suffix in VIDEO_SUFFIXES:
-        return f"{path}: is a video: use data=video"
-    if medium == "video" and suffix in PHOTO_SUFFIXES:
-        return f"{path}: is a photo: use data=photos"
-    return None
-
-
-def _nothing(path: Path, medium: str, suffixes: frozenset[str], skipped: list[Skipped]) -> str:
-    if skipped:
-        return f"data.path: no {medium} to work on; {skipped[0].reason}"
-    if path.is_dir():
-        kinds = ", ".join(sorted(suffixes))
-        return f"data.path: no {medium} in the folder {path}, expected files ending in {kinds}"
-    return f"data.path: nothing is at {path}, expected a file, a folder or a pattern that matches"
-
-
-def _natural(path: Path) -> tuple:
-    parts = re.split(r"(\d+)", path.name.casefold())
-    return [int(part) if odd % 2 else part for odd, part in enumerate(parts)], str(path)
-
-
-def open_files(paths: list[Path], skipped: list[Skipped], video: VideoReader | None) -> Found:
-    """Hash and name each file; one that cannot be read is passed over with the others."""
-    keys, stamps, skipped = {}, {}, list(skipped)
-    for path in paths:
+def open_files(
+    files: Iterable[tuple[Path, Reader | None]], skipped: Iterable[Skipped] = ()
+) -> Found:
+    """Hash and name inputs, each with how its frames are read; one that cannot be read is passed
+    over with the others."""
+    readers, keys, stamps, skipped = dict(files), {}, {}, list(skipped)
+    for path, reader in readers.items():
         try:
-            stamps[path] = check_readable(path)
-            keys[path] = _key(path, video)
-            check_readable(path, stamps[path])
+            files = _files(path, reader)
+            stamps[path] = tuple(map(check_readable, files))
+            keys[path] = _key(files, reader)
+            for file, stamp in zip(files, stamps[path], strict=True):
+                check_readable(file, stamp)
         except ClipError as error:
             keys.pop(path, None)
             skipped.append(Skipped(path, str(error)))
     names = _names(keys)
-    clips = [Clip(names[path], path, key, video, stamp=stamps[path]) for path, key in keys.items()]
+    clips = [
+        Clip(names[path], path, key, readers[path], stamps=stamps[path])
+        for path, key in keys.items()
+    ]
     return clips, skipped
 
 
-def _key(path: Path, video: VideoReader | None) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    options = asdict(video) if video else None
-    return hashlib.sha256(json.dumps([_DECODING, digest, options]).encode()).hexdigest()
+def _files(path: Path, reader: Reader | None) -> list[Path]:
+    return reader.files(path) if reader else [path]
+
+
+def _key(files: list[Path], reader: Reader | None) -> str:
+    digests = []
+    for path in files:
+        with path.open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    content = digests[0] if len(digests) == 1 else digests
+    options = reader.options() if reader else None
+    return hashlib.sha256(json.dumps([_DECODING, content, options]).encode()).hexdigest()
 
 
 def _names(keys: dict[Path, str]) -> dict[Path, str]:
     """The stem of each file made safe; where two would be the same, with a piece of the key."""
-    plain = {path: re.sub(r"[^\w.-]+", "_", path.stem).strip("._-")[:60] or "clip" for path in keys}
+    plain = {
+        path: re.sub(r"[^\w.-]+", "_", _stem(path)).strip("._-")[:60] or "clip" for path in keys
+    }
     # Folded, because a.jpg and A.jpg would overwrite each other's results on some file systems.
     wanted = Counter(name.casefold() for name in plain.values())
     names, used = {}, set()
@@ -255,3 +189,12 @@ def _names(keys: dict[Path, str]) -> dict[Path, str]:
         names[path] = next(choice for choice in numbered if choice.casefold() not in used)
         used.add(names[path].casefold())
     return names
+
+
+def _stem(path: Path) -> str:
+    """Of a file; the name of a folder; of `walk/cam1_%06d.png` cam1, of `walk/%06d.png` walk."""
+    if path.is_dir():
+        return path.name
+    if path.exists():
+        return path.stem
+    return re.sub(r"%0?\d*d", "", path.stem).strip("._- ") or path.parent.name

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float, Int
 from PIL import Image as Pillow
 from PIL import ImageFile, UnidentifiedImageError
 
 from detectors.base import Image
+from pipeline.inputs.exif import read_exif
 from pipeline.memory import is_short
 
+USUAL_FPS = 25.0  # of clips that do not say
 MAX_PIXELS = 200_000_000  # 600 MB as RGB; the largest phone sensor is just below
 MAX_SIDE = 65_500  # px: JPEG ends there, and pictures of the bodies are JPEG
 
@@ -22,7 +25,6 @@ MAX_SIDE = 65_500  # px: JPEG ends there, and pictures of the bodies are JPEG
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
 _ROWS_AT_ONCE = 256
-_ORIENTATION, _EXIF_IFD, _FOCAL_35MM = 0x0112, 0x8769, 0xA405  # EXIF 2.32, tables 4 and 8
 _UPRIGHT = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
     3: Pillow.Transpose.ROTATE_180,
@@ -56,12 +58,31 @@ class Facts:
             tells for certain.
         fps: frames per second after the stride; None for a photo or where the file does not say.
         exif_focal_35mm: EXIF FocalLengthIn35mmFilm, mm; None where absent.
+        stride: of the frames of the source, every how many-th is read.
+        numbers: of each frame read in its source; None: 0, stride, 2 stride, ...
+        ticks: when each frame is shown, in units of 1 / fps from the first; None: 0, 1, 2, ...
+        doubts: what the file says and is not believed, a sentence each.
     """
 
     image_size: tuple[int, int]
     n_frames: int | None = 1
     fps: float | None = None
     exif_focal_35mm: float | None = None
+    stride: int = 1
+    numbers: tuple[int, ...] | None = None
+    ticks: tuple[float, ...] | None = None
+    doubts: tuple[str, ...] = ()
+
+    def numbers_of(self, frame: Int[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
+        """Of frames in their source: what the file of a numbered frame is called."""
+        if self.numbers is None:
+            return frame.astype(np.int64) * self.stride
+        return np.array(self.numbers, np.int64)[frame]
+
+    def seconds_of(self, frame: Int[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
+        """When frames are shown, s from the first; by USUAL_FPS where the file does not say."""
+        ticks = frame if self.ticks is None else np.array(self.ticks)[frame]
+        return ticks / (self.fps or USUAL_FPS)
 
 
 def photo_facts(path: Path) -> Facts:
@@ -71,10 +92,10 @@ def photo_facts(path: Path) -> Facts:
         ClipError: it is no picture, too large, or cannot be read.
     """
     with _opened(path) as image:
-        orientation, focal = _exif(image)
+        exif = read_exif(image)
         width, height = image.size
-    size = (height, width) if orientation in _SIDEWAYS else (width, height)
-    return Facts(image_size=size, exif_focal_35mm=focal)
+    size = (height, width) if exif.orientation in _SIDEWAYS else (width, height)
+    return Facts(image_size=size, exif_focal_35mm=exif.focal_35mm, doubts=exif.doubts)
 
 
 def read_photo(path: Path) -> Image:
@@ -87,8 +108,8 @@ def read_photo(path: Path) -> Image:
     """
     with _opened(path) as image:
         image.load()
-        orientation, _ = _exif(image)
-        pixels = _rgb(image)
+        orientation = read_exif(image).orientation
+        pixels = to_rgb(image)
         if orientation in _UPRIGHT:
             turned = Pillow.fromarray(pixels).transpose(_UPRIGHT[orientation])
             pixels = np.array(turned)  # a copy: Pillow's own buffer is read-only, torch minds
@@ -99,10 +120,17 @@ def read_photo(path: Path) -> Image:
 def _opened(path: Path) -> Iterator[Pillow.Image]:
     """The picture, its header read and its size checked; anything that fails is a ClipError."""
     check_readable(path)
+    with decoding(path), Pillow.open(path, formats=FORMATS) as image:
+        check_size(path, *image.size)
+        yield image
+
+
+@contextmanager
+def decoding(path: Path) -> Iterator[None]:
+    """Pillow's settings for a block that decodes; anything that fails in it is a ClipError."""
     try:
-        with _pillow_settings(), Pillow.open(path, formats=FORMATS) as image:
-            check_size(path, *image.size)
-            yield image
+        with _pillow_settings():
+            yield
     except ClipError:
         raise
     except UnidentifiedImageError as error:
@@ -181,22 +209,8 @@ def check_readable(path: Path, stamp: Stamp | None = None) -> Stamp:
     return now
 
 
-def _exif(image: Pillow.Image) -> tuple[int, float | None]:
-    """Orientation (1 = upright) and 35 mm focal length; a damaged tag counts as absent."""
-    # The picture is worth more than its notes: whatever a broken EXIF block raises is forgiven.
-    try:
-        exif = image.getexif()
-        orientation = int(exif.get(_ORIENTATION, 1))
-    except Exception:
-        return 1, None
-    try:
-        focal = float(exif.get_ifd(_EXIF_IFD).get(_FOCAL_35MM, 0))
-    except Exception:
-        focal = 0.0
-    return orientation, focal if 0 < focal < np.inf else None  # 0 means unknown
-
-
-def _rgb(image: Pillow.Image) -> Image:
+def to_rgb(image: Pillow.Image) -> Image:
+    """The pixels of a loaded picture of any mode."""
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         grey = _eight_bits(np.asarray(image))
         return np.repeat(grey[:, :, None], 3, axis=2)

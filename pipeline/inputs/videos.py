@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain, count, product
 from pathlib import Path
 from shutil import disk_usage
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,15 +29,28 @@ _log = logging.getLogger(__name__)
 _AV_LOG_QUIET = "-8"
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 _ROOM = 65536  # bytes
-_MAX_FPS = 1000  # above it, what the container gives is its clock (90000), not a frame rate
+MAX_FPS = 1000  # above it, what the container gives is its clock (90000), not a frame rate
 
 
 @dataclass(frozen=True)
 class VideoReader:
-    """Which frames of a video are read: every `stride`-th from the first, at most `max_frames`."""
+    """Which frames of a video are read: every `stride`-th from the first, at most `max_frames`.
+
+    `fps`, where it is given, counts in place of what the container says.
+    """
 
     stride: int = 1
     max_frames: int | None = None
+    fps: float | None = None
+
+    def files(self, path: Path) -> list[Path]:
+        """The file itself."""
+        return [path]
+
+    def options(self) -> dict[str, Any]:
+        """What can change the frames or when they are shown."""
+        own = {"fps": self.fps} if self.fps else {}
+        return {"stride": self.stride, "max_frames": self.max_frames, **own}
 
     def facts(self, path: Path) -> Facts:
         """Size, length and frame rate as the container claims them; no frame is decoded.
@@ -57,7 +70,13 @@ class VideoReader:
         kept = -(-claimed // self.stride) if claimed > 0 else None
         if kept is not None and self.max_frames is not None:
             kept = min(kept, self.max_frames)
-        return Facts(size, kept, fps / self.stride if 0 < fps <= _MAX_FPS else None)
+        doubts = ()
+        if not 0 < fps <= MAX_FPS:
+            doubts = (f"the file says {fps:g} frames a second, expected 0..{MAX_FPS}: unknown",)
+        fps = self.fps or (None if doubts else fps)
+        return Facts(
+            size, kept, fps / self.stride if fps else None, stride=self.stride, doubts=doubts
+        )
 
     def frames(self, path: Path) -> Iterator[Image]:
         """Yield RGB frames, turned upright by the container's rotation; one is held at a time.

@@ -51,7 +51,13 @@ def _last(job: Job) -> Artefact:
 
 def _arrays(job: Job) -> dict[str, np.ndarray]:
     fit, facts = job.results["fit"], job.clip.facts()
-    return to_arrays(result_of(job)) | {
+    result = result_of(job)
+    time = facts.seconds_of(result.frame)
+    if not facts.fps:
+        time[result.frame > 0] = np.nan
+    return to_arrays(result) | {
+        "time": time,
+        "source_frame": facts.numbers_of(result.frame),
         "joint_names": np.array(LSP_14),
         "stage_names": np.array(steps_of(job)),
         "status_names": np.array([status.name.lower() for status in Status]),

@@ -1,6 +1,7 @@
 """What a person at the terminal sees: one bar per stage while it works, a table at the end."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,7 +72,7 @@ def print_summary(summary: dict[str, Any], folder: Path) -> None:
     counts = f"{summary['fitted']} fitted, {summary['skipped']} skipped"
     if summary["failed"]:
         counts += f", {summary['failed']} failed"
-    console.print(f"{counts}. Results in {folder.resolve()}", soft_wrap=True)
+    console.print(f"{counts}. Results in {os.path.abspath(folder)}", soft_wrap=True)
 
 
 def print_metrics(metrics: dict[str, Any]) -> None:

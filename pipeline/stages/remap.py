@@ -21,7 +21,9 @@ def remap_stage(config: RemapConfig, people: PeopleChoice, tracking: TrackingCon
     def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
         def one(job: Job) -> Keypoints:
             facts = job.clip.facts()
-            found = select(identify(job.results["detect"].load(), facts.fps, tracking), people)
+            seen = job.results["detect"].load()
+            seconds = facts.seconds_of(seen.frame)
+            found = select(identify(seen, facts.fps, tracking, seconds), people)
             return to_lsp(found, facts.image_size, config.min_confidence)
 
         return timed(jobs, one)

@@ -21,7 +21,7 @@ from pipeline.config import (
     RuntimeConfig,
     check_backend,
 )
-from pipeline.inputs.images import Image
+from pipeline.inputs.images import USUAL_FPS, Image
 from pipeline.stages.fit import bodies_of
 from pipeline.stages.sequence import NAME as SEQUENCE
 from pipeline.stages.sequence import motion_of
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 _JPEG_QUALITY = 92
 SCRATCH = "smplify.mp4"  # in the folder for temporary files
-DEFAULT_FPS = 25.0  # for videos that do not say
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def _draw_clip(job: Job, body: "BodyModel", config: RenderConfig, tick: Tick) ->
             tick()
 
     if job.clip.video:
-        return mp4(pictures(), job.clip.facts().fps or DEFAULT_FPS)
+        return mp4(pictures(), job.clip.facts().fps or USUAL_FPS)
     (picture,) = pictures()
     return jpg(picture)
 

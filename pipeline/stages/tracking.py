@@ -15,9 +15,11 @@ from jaxtyping import Bool, Float, Int32
 
 from detectors.base import Detections
 from pipeline.config import TrackingConfig
+from pipeline.inputs.images import USUAL_FPS
 from pipeline.stages.detect import Detected
 
-_FPS = 25.0  # where the file does not say
+Seconds = Float[np.ndarray, " N"]
+
 _JITTER = 0.1  # of a person's size: joints move against the body as a whole
 _DRIFT = 0.3  # of a person's size in 1 s; grows with the square root of time, as a random walk
 _SPEED_WINDOW = 0.5  # s that a speed is measured over
@@ -37,13 +39,16 @@ class _Person:
         return len(self.rows) >= _ESTABLISHED
 
 
-def identify(found: Detected, fps: float | None, config: TrackingConfig) -> Detections:
+def identify(
+    found: Detected, fps: float | None, config: TrackingConfig, seconds: Seconds | None = None
+) -> Detections:
     """Follow the people of a clip; a photo's stay as they are, each with its place as its track.
 
     Args:
         found: the people of each frame; `track` is not read.
         fps: frames per second; None where unknown.
         config: how long and how far people are followed.
+        seconds: when each row's frame is shown; None: frames follow each other at `fps`.
 
     Returns:
         The same rows with a number per person, by first appearance, the largest box first.
@@ -51,7 +56,8 @@ def identify(found: Detected, fps: float | None, config: TrackingConfig) -> Dete
     """
     if not len(found) or found.frame[0] == found.frame[-1]:
         return found
-    tracker = _Tracker(found, fps or _FPS, config)
+    fps = fps or USUAL_FPS
+    tracker = _Tracker(found, found.frame / fps if seconds is None else seconds, 1 / fps, config)
     for rows in np.split(np.arange(len(found)), np.flatnonzero(np.diff(found.frame)) + 1):
         tracker.follow(rows)
     return replace(found, track=tracker.identity)
@@ -60,10 +66,12 @@ def identify(found: Detected, fps: float | None, config: TrackingConfig) -> Dete
 class _Tracker:
     """The people being followed; `identity` (N) grows row by row."""
 
-    def __init__(self, found: Detected, fps: float, config: TrackingConfig) -> None:
+    def __init__(
+        self, found: Detected, seconds: Seconds, interval: float, config: TrackingConfig
+    ) -> None:
         self.identity: Int32[np.ndarray, " N"] = np.full(len(found), -1, np.int32)
         self._found, self._config = found, config
-        self._time, self._interval = found.frame / fps, 1 / fps
+        self._time, self._interval = seconds, interval
         self._corners = found.boxes.reshape(-1, 2, 2)
         self._size = np.maximum(np.ptp(self._corners, axis=1).max(1), 1.0)
         self._people: list[_Person] = []

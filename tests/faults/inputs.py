@@ -1,7 +1,6 @@
 """Pictures and a video in one run, with a detector and a fit that take next to no time."""
 
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,29 +8,12 @@ from typing import Any
 from PIL import Image as Pillow
 
 from pipeline.config import Config
-from pipeline.inputs.clips import Found, NoClipsError, PeopleChoice, Photos, Video
+from pipeline.inputs.sources import Files
 from pipeline.inputs.videos import write_video
 from tests.pipeline.fake_detector import photo
 from tests.pipeline.test_run import config
 
 PEOPLE_OF_VIDEO = 3
-
-
-@dataclass
-class Both:
-    """The photos and the videos of a folder, in one run."""
-
-    path: str
-    people: PeopleChoice = PeopleChoice.all
-
-    def clips(self) -> Found:
-        clips, skipped = [], {}
-        for kind in (Photos, Video):
-            with suppress(NoClipsError):
-                found, refused = kind(self.path).clips()
-                clips += found
-                skipped |= {skip.path: skip for skip in refused if "use data=" not in skip.reason}
-        return clips, list(skipped.values())
 
 
 def write_both(folder: Path, pictures: int) -> None:
@@ -60,4 +42,4 @@ def cheap(inputs: Path, folder: Path, *overrides: str, **parts: Any) -> Config:
     usual = _settings(*overrides)
     places = {f"{name}_dir": str(folder / name) for name in ("cache", "output", "weights")}
     runtime = replace(usual.runtime, **places)
-    return replace(usual, **{"data": Both(str(inputs)), "runtime": runtime, **parts})
+    return replace(usual, **{"data": Files(str(inputs)), "runtime": runtime, **parts})

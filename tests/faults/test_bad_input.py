@@ -12,11 +12,11 @@ import pytest
 from PIL import Image as Pillow
 
 from detectors.keypoint_file import KeypointFile
-from pipeline.inputs.clips import Photos, Video
+from pipeline.inputs.sources import Files, Photos, Video
 from run import NOTHING_FITTED
 from tests.faults.bad_files import KEYPOINTS, PHOTOS, write_clip, write_keypoints, write_photo
 from tests.faults.forked import Ended, started
-from tests.faults.inputs import Both, cheap
+from tests.faults.inputs import cheap
 from tests.faults.mutated import KINDS
 from tests.pipeline.fake_detector import photo
 
@@ -26,7 +26,7 @@ LIMIT = 30  # s for one file
 
 def run_on(folder: Path, limit: float = LIMIT, **parts: Any) -> tuple[Ended, list[dict[str, Any]]]:
     """A run on folder/in, which must end as documented; and its summary's entries."""
-    data = parts.pop("data", Both(str(folder / "in")))
+    data = parts.pop("data", Files(str(folder / "in")))
     summary = folder / "output/summary.json"
     summary.unlink(missing_ok=True)
     config = cheap(folder / "in", folder, data=data, **parts)

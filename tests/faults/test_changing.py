@@ -12,8 +12,8 @@ from PIL import Image as Pillow
 
 from detectors.base import Detections, Image, Resources
 from pipeline import pipeline
-from pipeline.inputs.clips import Photos
 from pipeline.inputs.images import ClipError
+from pipeline.inputs.sources import Photos
 from pipeline.stages import fit
 from tests.faults.inputs import cheap
 from tests.pipeline.fake_detector import FakeDetector, photo

@@ -26,7 +26,8 @@ from pipeline.datasets.lsp_files import lsp_root, read_annotation
 from pipeline.datasets.synthetic import load_errors
 from pipeline.evaluation.evaluate import Evaluation
 from pipeline.evaluation.run_report import write_report
-from pipeline.inputs.clips import NoClipsError, Photos
+from pipeline.inputs.clips import NoClipsError
+from pipeline.inputs.sources import Photos
 from pipeline.inputs.videos import VideoReader
 from tests.conftest import ROOT
 from tests.faults.forked import Ended, Process

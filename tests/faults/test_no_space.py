@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.inputs.clips import Video
+from pipeline.inputs.sources import Video
 from pipeline.inputs.videos import encode, write_video
 from run import NOTHING_FITTED
 from tests.faults.forked import parameters, started

@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 from detectors.keypoint_file import KeypointFile
 from detectors.skeletons import LSP_14
-from pipeline.inputs.clips import Photos
+from pipeline.inputs.sources import Photos
 from tests.faults.test_bad_input import run_on
 from tests.pipeline.fake_detector import JOINTS, photo
 

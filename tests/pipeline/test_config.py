@@ -17,7 +17,8 @@ from pipeline.config import Config, ConfigError, Picture, check_device, project_
 from pipeline.datasets.lsp import Lsp, Split
 from pipeline.datasets.synthetic_video import Filming
 from pipeline.drawing.rasterizers import Backend
-from pipeline.inputs.clips import PeopleChoice, Photos, Video
+from pipeline.inputs.clips import PeopleChoice
+from pipeline.inputs.sources import Photos, Video
 from tests.conftest import ROOT
 
 CONF = ROOT / "conf"

@@ -16,7 +16,8 @@ from PIL import Image as Pillow
 
 from pipeline import pipeline
 from pipeline.config import Config, ConfigError, to_config
-from pipeline.inputs.clips import NoClipsError, Photos, Video
+from pipeline.inputs.clips import NoClipsError
+from pipeline.inputs.sources import Photos, Video
 from pipeline.inputs.videos import write_video
 from tests.conftest import ROOT
 from tests.pipeline.fake_detector import HEIGHT, JOINTS, WIDTH, FakeDetector, photo
@@ -168,6 +169,19 @@ def test_a_video_of_5_frames_gives_an_mp4_of_5_frames(tmp_path: Path) -> None:
     with np.load(tmp_path / "output/clip.npz") as archive:
         assert archive["frame"].tolist() == [0, 1, 2, 3, 4]
         assert float(archive["fps"]) == 5
+
+
+def test_numbered_frames_give_an_mp4_and_their_numbers(tmp_path: Path) -> None:
+    (tmp_path / "walk").mkdir()
+    for number in (7, 8, 10):
+        Pillow.fromarray(photo(60 + number)).save(tmp_path / f"walk/f{number}.png")
+    options = ["render=none", "data=frames", "data.fps=10", f"data.path={tmp_path / 'walk'}"]
+    (entry,) = pipeline.run(config(tmp_path, *options))["inputs"]
+    assert entry["people"][0]["frames"] == 3
+    with np.load(tmp_path / "output/walk.npz") as archive:
+        assert archive["source_frame"].tolist() == [7, 8, 10]
+        np.testing.assert_allclose(archive["time"], [0, 0.1, 0.3])
+        assert float(archive["fps"]) == 10
 
 
 def test_outputs_never_replace_the_inputs(tmp_path: Path) -> None:

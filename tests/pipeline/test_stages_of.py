@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from PIL import Image as Pillow
 
 from pipeline.config import Config, to_config
-from pipeline.inputs.clips import Photos
+from pipeline.inputs.sources import Photos
 from pipeline.pipeline import stages_of
 from pipeline.stages.stage import Done, Job, Tick, run_stage
 from pipeline.storage.cache import Cache

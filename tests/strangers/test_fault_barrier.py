@@ -18,7 +18,7 @@ from pipeline import pipeline
 from pipeline.config import Config
 from pipeline.evaluation.evaluate import Evaluation
 from pipeline.faults import of_the_run
-from pipeline.inputs.clips import Photos
+from pipeline.inputs.sources import Photos
 from pipeline.outputs.pictures import Pictures
 from pipeline.outputs.writer import Files, Run, Writer
 from pipeline.stages import fit, remap, render

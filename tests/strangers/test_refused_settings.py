@@ -9,7 +9,8 @@ import pytest
 
 from pipeline import pipeline
 from pipeline.config import ConfigError
-from pipeline.inputs.clips import Found, Photos
+from pipeline.inputs.clips import Found
+from pipeline.inputs.sources import Photos
 from tests.conftest import ROOT
 from tests.faults.inputs import cheap
 

@@ -26,7 +26,8 @@ from pipeline.evaluation.evaluate import Evaluation, metrics_of, write_evaluatio
 from pipeline.evaluation.metrics import body_errors
 from pipeline.evaluation.pck import Annotation, Guess, pck_columns, pck_tables
 from pipeline.evaluation.silhouettes import accuracy_and_f1, part_labels
-from pipeline.inputs.clips import PeopleChoice, Video
+from pipeline.inputs.clips import PeopleChoice
+from pipeline.inputs.sources import Video
 from pipeline.inputs.videos import VideoReader, write_video
 from pipeline.outputs.export import export
 from pipeline.stages.progress import Artist, blended

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.datasets.synthetic_data import Synthetic
 from pipeline.evaluation.evaluate import Evaluation, KnowsTruth, metrics_of, write_evaluation
-from pipeline.inputs.clips import Photos
+from pipeline.inputs.sources import Photos
 from pipeline.outputs.report import console, print_metrics
 
 

@@ -12,7 +12,7 @@ from detectors.base import Image as Frame
 from pipeline import pipeline
 from pipeline.config import Picture
 from pipeline.inputs import clips
-from pipeline.inputs.clips import Photos, Video
+from pipeline.inputs.sources import Photos, Video
 from pipeline.inputs.videos import VideoReader, write_video
 from tests.pipeline.fake_detector import HEIGHT, WIDTH
 from tests.pipeline.test_run import config

@@ -16,7 +16,8 @@ from fitting.objective.terms import TERMS, names_of
 from fitting.result import FitResult
 from fitting.solver.status import Status
 from pipeline.config import Config
-from pipeline.inputs.clips import Photos, Skipped
+from pipeline.inputs.clips import Skipped
+from pipeline.inputs.sources import Photos
 from pipeline.outputs import report
 from pipeline.outputs.export import export
 from pipeline.outputs.npz import CONVENTION, Npz

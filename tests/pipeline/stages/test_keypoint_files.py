@@ -10,7 +10,8 @@ from hydra import compose, initialize_config_dir
 from PIL import Image as Pillow
 
 from pipeline.config import Config, ConfigError, to_config
-from pipeline.inputs.clips import Photos, Skipped
+from pipeline.inputs.clips import Skipped
+from pipeline.inputs.sources import Photos
 from pipeline.pipeline import run, stages_of, through
 from pipeline.stages.stage import Job
 from tests.conftest import ROOT

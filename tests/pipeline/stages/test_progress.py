@@ -22,7 +22,7 @@ from pipeline import pipeline
 from pipeline.config import Picture, RenderConfig
 from pipeline.drawing.caption import OFF
 from pipeline.drawing.rasterizers import Backend
-from pipeline.inputs.clips import Photos, Video
+from pipeline.inputs.sources import Photos, Video
 from pipeline.inputs.videos import write_video
 from pipeline.stages.progress import (
     BLEND,

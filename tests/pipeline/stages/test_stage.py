@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from pipeline.inputs.clips import Clip, Photos, Skipped
+from pipeline.inputs.clips import Clip, Skipped
 from pipeline.inputs.images import ClipError, read_photo
+from pipeline.inputs.sources import Photos
 from pipeline.stages.render import PictureFile
 from pipeline.stages.stage import Done, Job, Stage, Tick, run_stage, timed
 from pipeline.storage.cache import Cache

@@ -9,7 +9,8 @@ import pytest
 from detectors.base import Detections, Detector
 from detectors.blazepose import BlazePose
 from pipeline.config import RuntimeConfig, TrackingConfig
-from pipeline.inputs.clips import PeopleChoice, Video
+from pipeline.inputs.clips import PeopleChoice
+from pipeline.inputs.sources import Video
 from pipeline.inputs.videos import write_video
 from pipeline.stages.detect import Detected, detect_stage
 from pipeline.stages.remap import select
@@ -145,6 +146,18 @@ def test_a_false_find_upon_somebody_does_not_take_the_number() -> None:
     found, truth = tracked([Walker(400, 0.4), Walker(520, 0.1, first=20, last=21)], 60)
     assert set(found.track[truth == 0]) == {0}
     assert set(found.track[truth == 1]) == {1}
+
+
+@pytest.mark.parametrize(("missing", "people"), [(25, 1), (50, 2)])
+def test_frames_that_are_missing_are_time_that_passes(missing: int, people: int) -> None:
+    """Somebody walks on while no frame was kept: known again after 1 s, another one after 2 s."""
+    found, _ = filmed([Walker(300, speed=0.5)], 100, 25)
+    kept = (found.frame < 20) | (found.frame >= 20 + missing)
+    frame = np.arange(kept.sum(), dtype=np.int32)
+    rows = ("track", "boxes", "keypoints", "scores", "shot")
+    there = replace(found, frame=frame, **{name: getattr(found, name)[kept] for name in rows})
+    track = identify(there, 25, CONFIG, found.frame[kept] / 25).track
+    assert track.max() + 1 == people
 
 
 def test_nothing_but_the_track_changes() -> None:

@@ -1,0 +1,170 @@
+"""What `data` can be on disk: photos, videos, numbered frames, or files of any kind.
+
+`path` is a file, a folder, a pattern, or a list of these. Where a file has the very name, that is
+what is meant, whatever characters are in it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline.inputs.animations import AnimationReader
+from pipeline.inputs.clips import (
+    Found,
+    NoClipsError,
+    PeopleChoice,
+    Reader,
+    Skipped,
+    at_least_one,
+    choice,
+    open_files,
+)
+from pipeline.inputs.finding import Medium, Taken, frames_of, media_of, place_of
+from pipeline.inputs.kinds import ANIMATION_SUFFIXES, PHOTO_SUFFIXES, VIDEO_SUFFIXES, Kind
+from pipeline.inputs.numbered import FrameReader, Numbered, is_pattern
+from pipeline.inputs.videos import MAX_FPS, VideoReader
+
+
+@dataclass
+class OnDisk:
+    """`path` is a file, a folder, a pattern, or a list of these; `people`: who is fitted."""
+
+    path: Any
+    people: PeopleChoice = PeopleChoice.all
+
+    def __post_init__(self) -> None:
+        self.people = choice("data.people", PeopleChoice, self.people)
+        given = self.path if isinstance(self.path, list) else [self.path]
+        if not given or not all(isinstance(path, str | int | float) for path in given):
+            raise ValueError(f"data.path: expected a path or a list of paths, got {self.path!r}")
+        self.path = [str(path) for path in given] if isinstance(self.path, list) else str(self.path)
+
+    def _found(self, medium: str, take: Callable[[str], Taken]) -> Found:
+        """The clips of every path, in the order of the paths.
+
+        Args:
+            medium: what is looked for.
+            take: the files that a path names.
+        """
+        paths = self.path if isinstance(self.path, list) else [self.path]
+        files: dict[Path, Reader | None] = {}
+        skipped: list[Skipped] = []
+        for path in paths:
+            try:
+                taken, refused = take(path)
+            except NoClipsError as error:
+                if len(paths) == 1:
+                    raise NoClipsError(f"data.path: {error}") from None
+                taken, refused = {}, [Skipped(Path(path), str(error))]
+            files |= {path: reader for path, reader in taken.items() if path not in files}
+            skipped += refused
+        if not files:
+            raise NoClipsError(f"data.path: no {medium} to work on; {skipped[0].reason}")
+        return open_files(files.items(), skipped)
+
+
+@dataclass
+class Moving(OnDisk):
+    """What has several frames.
+
+    Args:
+        stride: every how many-th frame is read.
+        max_frames: at most so many of them; None: all.
+        fps: frames per second of the source, where the files do not say, or say it wrong.
+    """
+
+    stride: int = 1
+    max_frames: int | None = None
+    fps: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least_one("data.stride", self.stride)
+        at_least_one("data.max_frames", self.max_frames)
+        if self.fps is not None and not 0 < self.fps <= MAX_FPS:
+            raise ValueError(f"data.fps: expected more than 0, up to {MAX_FPS}, got {self.fps}")
+
+    def _reader(self, kind: Kind) -> Reader:
+        reader = AnimationReader if kind is Kind.animation else VideoReader
+        return reader(self.stride, self.max_frames, self.fps)
+
+    def _frames(self, pictures: Numbered) -> Reader:
+        return FrameReader(pictures, self.fps, self.stride, self.max_frames)
+
+
+@dataclass
+class Photos(OnDisk):
+    """Photos only; of an animation the first picture."""
+
+    def clips(self) -> Found:
+        """The photos in natural order (2 before 10), and what was passed over.
+
+        Raises:
+            NoClipsError: nothing is there.
+        """
+
+        def verdict(kind: Kind) -> Reader | str | None:
+            return "is a video: use data=video" if kind is Kind.video else None
+
+        medium = Medium("photo", PHOTO_SUFFIXES, verdict)
+        return self._found(medium.name, partial(media_of, medium=medium))
+
+
+@dataclass
+class Video(Moving):
+    """Videos and animations only."""
+
+    def clips(self) -> Found:
+        """The videos in natural order, and what was passed over.
+
+        Raises:
+            NoClipsError: nothing is there.
+        """
+
+        def verdict(kind: Kind) -> Reader | str | None:
+            return "is a photo: use data=photos" if kind is Kind.photo else self._reader(kind)
+
+        medium = Medium("video", VIDEO_SUFFIXES | ANIMATION_SUFFIXES, verdict)
+        return self._found(medium.name, partial(media_of, medium=medium))
+
+
+@dataclass
+class Frames(Moving):
+    """Folders of numbered pictures, each a clip; or patterns such as `frames/%06d.png`."""
+
+    def clips(self) -> Found:
+        """A clip for each folder or pattern, and what was passed over.
+
+        Raises:
+            NoClipsError: nothing is there.
+        """
+        return self._found("numbered pictures", partial(frames_of, reader=self._frames))
+
+
+@dataclass
+class Files(Moving):
+    """Photos, videos and animations in one run; a pattern such as `frames/%06d.png` is a clip."""
+
+    def clips(self) -> Found:
+        """The inputs in the order they are given, those of a folder or pattern in natural order
+        (2 before 10), and what was passed over.
+
+        Raises:
+            NoClipsError: nothing is there.
+        """
+
+        def verdict(kind: Kind) -> Reader | str | None:
+            if kind is Kind.other:
+                return "neither a picture nor a video, expected e.g. a JPEG or an mp4"
+            return None if kind is Kind.photo else self._reader(kind)
+
+        medium = Medium("photo or video", PHOTO_SUFFIXES | VIDEO_SUFFIXES, verdict)
+
+        def take(path: str) -> Taken:
+            if is_pattern(path) and not place_of(path).exists():
+                return frames_of(path, self._frames)
+            return media_of(path, medium)
+
+        return self._found(medium.name, take)
