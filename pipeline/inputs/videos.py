@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _AV_LOG_QUIET = "-8"
+_LISTENING = 10  # s that FFmpeg may take to list the streams of a file
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 _ROOM = 65536  # bytes
 MAX_FPS = 1000  # above it, what the container gives is its clock (90000), not a frame rate
@@ -142,6 +144,21 @@ def _opened(path: Path) -> Iterator["cv2.VideoCapture"]:
         ) from error
     finally:
         capture.release()
+
+
+def has_sound(path: Path) -> bool:
+    """Whether a file has a stream of audio; False also where FFmpeg cannot tell."""
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    # Absolute, so that no file name can be taken for an option or a protocol.
+    command = [get_ffmpeg_exe(), "-hide_banner", "-i", str(path.absolute())]
+    try:
+        said = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_LISTENING, check=False
+        ).stderr
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return re.search(rb"^ *Stream #\S+ Audio:", said, re.MULTILINE) is not None
 
 
 def write_video(path: Path, frames: Iterable[Image], fps: float) -> None:

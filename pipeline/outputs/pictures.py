@@ -1,13 +1,20 @@
 """`export=[picture, progress]`: the pictures that the render and progress stages have drawn."""
 
+import logging
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from pipeline.config import Config, Picture
+from pipeline.inputs.videos import has_sound
 from pipeline.outputs.writer import Files, Run, Writer, write_file
 from pipeline.stages.progress import progress_stage
 from pipeline.stages.render import render_stage
 from pipeline.stages.stage import Job, Stage
+
+_LISTENED_TO = 10  # videos: asking takes a tenth of a second each
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -25,6 +32,14 @@ class Pictures(Writer):
         if "render" not in job.results:
             return {}
         return {"picture": _copied(job, "render", "", run.folder)}
+
+    def close(self, run: Run, summary: dict[str, Any]) -> None:
+        """Say, once, that the pictures of videos are silent."""
+        drawn = (job.clip for job in run.jobs if job.clip.video and "render" in job.results)
+        for clip in islice(drawn, _LISTENED_TO):
+            if has_sound(clip.path):
+                _log.warning("%s: its sound is left out, as that of every video", clip.path)
+                return
 
 
 @dataclass

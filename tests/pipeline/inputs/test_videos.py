@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.inputs.images import ClipError
-from pipeline.inputs.videos import VideoReader, write_video
+from pipeline.inputs.videos import VideoReader, has_sound, write_video
 
 ROOT = Path(__file__).parents[3]
 SHARED = ROOT.parent / "shared"
@@ -204,3 +204,23 @@ def test_real_videos(name, size, count, fps):
     assert (facts.image_size, facts.n_frames, facts.fps) == (size, count, fps)
     shapes = [frame.shape for frame in VideoReader().frames(SHARED / "videos" / name)]
     assert shapes == [(size[1], size[0], 3)] * count
+
+
+def test_a_track_of_sound_is_heard(video, with_sound, tmp_path):
+    assert has_sound(with_sound)
+    assert not has_sound(video)
+    (tmp_path / "Stream #0:1: Audio: x.mp4").write_bytes(b"no video")
+    assert not has_sound(tmp_path / "Stream #0:1: Audio: x.mp4")
+    assert not has_sound(tmp_path / "nothing.mp4")
+
+
+@pytest.fixture
+def with_sound(video, tmp_path) -> Path:
+    """The same pictures and a tone."""
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    loud = tmp_path / "loud.mp4"
+    tone = ["-f", "lavfi", "-i", "sine=frequency=440:duration=0.8"]
+    command = [get_ffmpeg_exe(), "-v", "error", "-i", video, *tone]
+    subprocess.run([*command, "-c:v", "copy", loud], check=True)
+    return loud
