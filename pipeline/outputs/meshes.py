@@ -17,6 +17,7 @@ from pipeline.outputs.motion import Motion
 from pipeline.outputs.scene import Scene
 from pipeline.outputs.scene_format import scene_of_job
 from pipeline.outputs.writer import Files, Run, Writer, write_file
+from pipeline.stages.sequence import last_of
 from pipeline.stages.stage import Job
 from pipeline.storage.cache import key_of
 from pipeline.storage.whole_files import sweep
@@ -50,7 +51,7 @@ class Meshes(Writer):
     def write(self, job: Job, run: Run) -> Files:
         """Write the meshes, unless all of this very fit are there."""
         folder = run.folder / f"{job.clip.name}-{self.name}"
-        key = key_of(self.name, _VERSION, self.every, job.results["fit"].key)
+        key = key_of(self.name, _VERSION, self.every, last_of(job).key)
         record = _record(folder)
         if record.get("key") != key or not _all_there(folder, record["files"]):
             folder.mkdir(exist_ok=True)

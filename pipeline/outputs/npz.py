@@ -10,9 +10,9 @@ from fitting.solver.status import Status
 from fitting.trail import step_names
 from pipeline.outputs.writer import Files, Run, Writer
 from pipeline.stages.sequence import NAME as SEQUENCE
-from pipeline.stages.sequence import result_of
+from pipeline.stages.sequence import last_of, result_of
 from pipeline.stages.stage import Job
-from pipeline.storage.cache import Artefact, check, npz_bytes, opened, to_arrays
+from pipeline.storage.cache import check, npz_bytes, opened, to_arrays
 from pipeline.storage.whole_files import replacing
 
 CONVENTION = (
@@ -29,7 +29,7 @@ class Npz(Writer):
     def write(self, job: Job, run: Run) -> Files:
         """Write the parameters, unless those of this very fit are there."""
         path = run.folder / f"{job.clip.name}.npz"
-        identity = {"fit_key": _last(job).key, "source": str(job.clip.path)}
+        identity = {"fit_key": last_of(job).key, "source": str(job.clip.path)}
         if not _is_from(path, identity):  # also spares opening a video, which imports cv2
             content = npz_bytes(_arrays(job) | {k: np.array(text) for k, text in identity.items()})
             with replacing(path) as temporary:
@@ -42,11 +42,6 @@ def steps_of(job: Job) -> tuple[str, ...]:
     config = job.results["fit"].provenance["config"]
     stages = [stage["name"] for stage in (*config["stages"], *config["refine"])]
     return step_names([*stages, "track"] if SEQUENCE in job.results else stages)
-
-
-def _last(job: Job) -> Artefact:
-    """What the parameters are from."""
-    return job.results.get(SEQUENCE, job.results["fit"])
 
 
 def _arrays(job: Job) -> dict[str, np.ndarray]:

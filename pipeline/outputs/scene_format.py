@@ -14,6 +14,8 @@ from pipeline.outputs.motion import Motion
 from pipeline.outputs.scene import Scene, scene_of
 from pipeline.outputs.writer import Files, Run, Writer, write_file
 from pipeline.stages.fit import bodies_of
+from pipeline.stages.sequence import NAME as SEQUENCE
+from pipeline.stages.sequence import result_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
 from pipeline.storage.cache import plain
 
@@ -77,7 +79,8 @@ class SceneFormat(Writer):
 
         return [
             Stage(
-                name=self.name, version=self.version, files={}, after=("fit",), output=FileSet,
+                name=self.name, version=self.version, files={}, after=("fit", SEQUENCE),
+                output=FileSet,
                 config=plain(asdict(self)) | {"official": official},  # pyright: ignore
                 compute=compute,
             )
@@ -96,6 +99,6 @@ def scene_of_job(job: Job, body: BodyModel, official: bool) -> Scene:
     """The scene that a fitted clip holds."""
     fit, facts = job.results["fit"], job.clip.facts()
     return scene_of(
-        fit.load(), body, facts.image_size, name=job.clip.name, fps=facts.fps,
+        result_of(job), body, facts.image_size, name=job.clip.name, fps=facts.fps,
         gender=fit.provenance["config"]["gender"], official=official,
     )  # fmt: skip

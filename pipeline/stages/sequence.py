@@ -14,7 +14,7 @@ from pipeline.config import ModelsConfig, RuntimeConfig
 from pipeline.inputs.clips import Clip
 from pipeline.stages.fit import assets_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
-from pipeline.storage.cache import plain
+from pipeline.storage.cache import Artefact, plain
 
 NAME = "sequence"
 _FPS = 25.0  # where the file does not say
@@ -55,6 +55,11 @@ def sequence_stage(
         compute=compute,
         applies=lambda clip: clip.video is not None and config.method is not Method.none,
     )
+
+
+def last_of(job: Job) -> Artefact:
+    """What the bodies of a clip come from: this stage, or the fit where it does not apply."""
+    return job.results.get(NAME, job.results["fit"])
 
 
 def result_of(job: Job) -> FitResult:

@@ -16,8 +16,8 @@ from PIL import ImageFile
 
 from pipeline import pipeline
 from pipeline.evaluation.silhouettes import read_labels
-from pipeline.inputs.clips import Photos
 from pipeline.inputs.images import ClipError, photo_facts, read_photo
+from pipeline.inputs.sources import Photos
 from pipeline.inputs.videos import VideoReader, write_video
 from pipeline.memory import is_short
 from tests.faults.forked import Process

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline.inputs.images import Image
-from pipeline.stages.render import DEFAULT_FPS, PictureFile, jpg, mp4
+from pipeline.inputs.images import USUAL_FPS, Image
+from pipeline.stages.render import PictureFile, jpg, mp4
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
 
 
@@ -20,7 +20,7 @@ def backdrop_stage(max_side: int) -> Stage:
         def one(job: Job) -> PictureFile:
             frames = (_shrunk(frame, max_side, tick) for frame in job.clip.frames())
             if job.clip.video:
-                return mp4(frames, job.clip.facts().fps or DEFAULT_FPS)
+                return mp4(frames, job.clip.facts().fps or USUAL_FPS)
             return jpg(next(frames))
 
         return timed(jobs, one)

@@ -13,12 +13,14 @@ from typing import Any
 
 from pipeline.about import settings, versions
 from pipeline.config import Config
+from pipeline.inputs.images import USUAL_FPS
 from pipeline.outputs.glb import Glb
 from pipeline.outputs.page.backdrop import backdrop_stage
 from pipeline.outputs.page.three_js import three_js
 from pipeline.outputs.summary import Entry
 from pipeline.outputs.writer import Files, Run, Writer, write_file
-from pipeline.stages.render import DEFAULT_FPS, PictureFile
+from pipeline.stages.render import PictureFile
+from pipeline.stages.sequence import result_of
 from pipeline.stages.stage import Job, Stage
 from pipeline.storage.cache import key_of
 
@@ -103,7 +105,7 @@ def _view_script(job: Job) -> str:
 
 def _view(job: Job) -> dict[str, Any]:
     """The GLB, what stands behind it, and the camera that both were made with."""
-    result, facts = job.results["fit"].load(), job.clip.facts()
+    result, facts = result_of(job), job.clip.facts()
     fitted = result[result.fitted]
     glb = job.results["glb"].load().files()[".glb"]
     people = []
@@ -118,7 +120,7 @@ def _view(job: Job) -> dict[str, Any]:
         "image_size": list(facts.image_size),
         "focal_length": float(fitted.camera.focal_length[0]),
         "center": fitted.camera.center[0].tolist(),
-        "fps": facts.fps or DEFAULT_FPS,
+        "fps": facts.fps or USUAL_FPS,
         "n_frames": int(result.frame.max()) + 1,
         "floor": getattr(result, "world_from_camera", None) is not None,
         "people": people,
