@@ -67,7 +67,7 @@ def test_the_notebook_runs_and_shows_two_pictures(
     """Its cells in order, without Jupyter, which the project does not need."""
     shown: list[bytes] = []
     display = SimpleNamespace(Image=bytes, display=shown.append)
-    ipython = SimpleNamespace(display=display, get_ipython=lambda: None)
+    ipython = SimpleNamespace(display=display, get_ipython=lambda: None, version_info=(9, 0))
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", display)
     monkeypatch.chdir(ROOT)
