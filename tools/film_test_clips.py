@@ -4,7 +4,7 @@ is known: dressed bodies in a room, a camera that stands still.
     python -m tools.film_test_clips FOLDER [--n 27] [data.seed=0 ...]
     python run.py data=synthetic_video data.films=FOLDER detector=blazepose
 
-Takes about a third of a second a frame.
+Takes about a third of a second a frame; clips that are there already stay.
 """
 
 import argparse
@@ -101,6 +101,8 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     for index, clip in enumerate(data.clips()[0][: arguments.n]):
         path = arguments.folder / f"{clip.name}.mp4"
+        if path.exists():
+            continue
         frames = film(data.true(index), data.body_model(), index)
         write_video(path, frames, data.captured().fps)
         print(path, flush=True)
