@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -89,6 +90,7 @@ class _Crew:
     def __init__(self, count: int, config: Config) -> None:
         # Not forked: libraries that have threads, as cv2, may already be there.
         context = multiprocessing.get_context("spawn")
+        resource_tracker.ensure_running()  # starting it would unblock signals in the loop
         self._bars: dict[str, Tick] = {}
         self._workers: dict[Connection, BaseProcess] = {}
         for _ in range(count):

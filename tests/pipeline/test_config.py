@@ -116,10 +116,10 @@ def test_the_release_s_protocol_on_lsp() -> None:
 @pytest.mark.parametrize(
     ("words", "formats"),
     [
-        ((), ["npz", "picture"]),
+        ((), ["npz", "picture", "page"]),
         (("export=[release,npz]",), ["release", "npz"]),
         (("export=npz",), ["npz"]),
-        (("+export=progress",), ["npz", "picture", "progress"]),
+        (("+export=progress",), ["npz", "picture", "page", "progress"]),
         (("export=[]",), []),
     ],
     ids=str,

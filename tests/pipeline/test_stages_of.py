@@ -35,13 +35,15 @@ CANNED: dict[str, Callable[[int], Any]] = {
 }  # fmt: skip
 
 
-USUAL = ("detector=blazepose", "data.path=x", "export=[npz,picture]")
+USUAL = ("detector=blazepose", "data.path=x")
 
 
 @cache
 def config(*overrides: str) -> Config:
+    named = any(word.startswith("export=") for word in overrides)
+    formats = [] if named else ["export=[npz,picture]"]  # the page has tests of its own
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return to_config(compose("config", [*USUAL, *overrides]))
+        return to_config(compose("config", [*USUAL, *formats, *overrides]))
 
 
 def computed_by(job: Job, cache: Cache, *overrides: str) -> list[str]:
@@ -88,10 +90,10 @@ ALL = ["detect", "remap", "fit", "render"]
         (["runtime.device=cuda:1", "runtime.threads=7", "runtime.batch_size=3"], []),
         (["runtime.output_dir=o", "runtime.weights_dir=w"], []),
         (["runtime.show=true"], ["progress"]),
-        (["+export=progress"], ["progress"]),
-        (["+export=progress", "render.opacity=0.5"], ["render", "progress"]),
-        (["+export=progress", "render=none"], ["progress"]),
-        (["+export=progress", "render.backend=raycast"], ["render", "progress"]),
+        (["export=[npz,picture,progress]"], ["progress"]),
+        (["export=[npz,picture,progress]", "render.opacity=0.5"], ["render", "progress"]),
+        (["export=[npz,picture,progress]", "render=none"], ["progress"]),
+        (["export=[npz,picture,progress]", "render.backend=raycast"], ["render", "progress"]),
         (["export=npz", "render.opacity=0.5"], []),
         (["+export=release"], []),
     ],

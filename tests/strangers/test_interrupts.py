@@ -27,7 +27,7 @@ from tests.faults.test_killed import litter, whole_files
 from tests.pipeline.fake_detector import FakeDetector
 
 SAID = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
-_BAR = re.compile(r"\s*(detect|remap|fit|render) .*")
+_BAR = re.compile(r"\s*(detect|remap|fit|sequence|render|glb|backdrop) .*")
 
 
 def assert_one_line(code: int, said: str, number: signal.Signals) -> None:

@@ -111,7 +111,9 @@ def test_jobs_of_a_multirun_have_folders_of_their_own(tmp_path: Path) -> None:
     """And one that fails ends no other."""
     (tmp_path / "in (1)").mkdir()
     Pillow.fromarray(photo(0)).save(tmp_path / "in (1)/a,b.png")  # nobody: quick
-    done = started(tmp_path, "in (1)/a,b.png", "-m", "render.opacity=7,0.5", "render=none")
+    done = started(
+        tmp_path, "in (1)/a,b.png", "-m", "render.opacity=7,0.5", "render=none", "export=npz"
+    )
     output = tmp_path / "output"
     written = {path.name: [file.name for file in path.iterdir()] for path in output.glob("*/")}
     assert written == {"1_render.opacity=0.5": ["summary.json"]}, done.stderr

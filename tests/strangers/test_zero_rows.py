@@ -13,6 +13,7 @@ from detectors.keypoint_files.rows import people_of
 from detectors.skeletons import LSP_14
 from fitting import Assets, BodyModel, Camera, FitConfig, fit, smplify
 from fitting.body.kinematics import Kinematics
+from fitting.objective.terms import TERMS
 from fitting.result import FitResult
 from pipeline import pipeline
 from pipeline.config import Picture, RenderConfig, TrackingConfig
@@ -66,7 +67,7 @@ def test_the_fit_and_every_step_of_it(
     found = fit(keypoints(0), nobodys_camera(), assets, config)
     assert lengths(found) == {0}
     with torch.no_grad():  # all stages, which `fit` spares itself
-        fitted = smplify._fitted(keypoints(0), nobodys_camera(), assets, config, "cpu")
+        fitted = smplify._fitted(keypoints(0), nobodys_camera(), assets, config, "cpu", TERMS)
     assert len(fitted.terms) == len(fitted.spread) == 0
 
 
@@ -143,7 +144,7 @@ def test_videos_with_frames_in_which_nobody_is_found(tmp_path: Path) -> None:
     for name, shades in {**GONE, "all": [0, 0]}.items():
         write_video(tmp_path / "in" / f"{name}.mp4", map(photo, shades), fps=5)
     data = Video(str(tmp_path / "in"), people=PeopleChoice.largest)
-    config = cheap(tmp_path / "in", tmp_path, "render=side_by_side", data=data)
+    config = cheap(tmp_path / "in", tmp_path, "render=side_by_side", "sequence=none", data=data)
     summary = pipeline.run(config)
     status = {entry["name"]: entry["status"] for entry in summary["inputs"]}
     assert status == {**dict.fromkeys(GONE, "fitted"), "all.mp4": "skipped"}

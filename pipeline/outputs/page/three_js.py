@@ -2,7 +2,8 @@
 
 import zipfile
 from functools import cache
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
 _ARCHIVE, _MEMBER = "resources/templates/viewer.zip", "viewer.html.template"
 _BEGIN, _END = "<script>", "THREE.GLTFLoader=GLTFLoader;})();"
@@ -15,8 +16,9 @@ def three_js() -> str:
     Raises:
         ValueError: the installed trimesh ships another viewer than the pinned one.
     """
-    archive = files("trimesh").joinpath(_ARCHIVE)
-    with archive.open("rb") as file, zipfile.ZipFile(file) as viewer:
+    package = find_spec("trimesh")  # not imported: it takes a second, and only its file is wanted
+    folder = Path(package.origin).parent if package and package.origin else Path()
+    with zipfile.ZipFile(folder / _ARCHIVE) as viewer:
         text = viewer.read(_MEMBER).decode()
     begin, end = text.find(_BEGIN), text.find(_END)
     if begin < 0 or end < 0:

@@ -154,8 +154,7 @@ def test_frames_that_are_missing_are_time_that_passes(missing: int, people: int)
     found, _ = filmed([Walker(300, speed=0.5)], 100, 25)
     kept = (found.frame < 20) | (found.frame >= 20 + missing)
     frame = np.arange(kept.sum(), dtype=np.int32)
-    rows = ("track", "boxes", "keypoints", "scores", "shot")
-    there = replace(found, frame=frame, **{name: getattr(found, name)[kept] for name in rows})
+    there = replace(found[kept], frame=frame)
     track = identify(there, 25, CONFIG, found.frame[kept] / 25).track
     assert track.max() + 1 == people
 
