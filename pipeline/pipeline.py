@@ -59,7 +59,8 @@ def run(config: Config) -> dict[str, Any]:
     check_device(config.runtime.device)
     stages = stages_of(config)  # before anything is read: they check what their settings name
     folder = Path(config.runtime.output_dir)
-    clips, skipped = _apart(*config.data.clips(), folder)
+    found, left_out = config.data.clips()
+    clips, skipped = _apart(found, left_out, folder)
     if len(clips) + len(skipped) == 1:
         clips = [replace(clip, alone=True) for clip in clips]
     _report(skipped)

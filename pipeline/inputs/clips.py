@@ -145,10 +145,10 @@ def open_files(
     readers, keys, stamps, skipped = dict(files), {}, {}, list(skipped)
     for path, reader in readers.items():
         try:
-            files = _files(path, reader)
-            stamps[path] = tuple(map(check_readable, files))
-            keys[path] = _key(files, reader)
-            for file, stamp in zip(files, stamps[path], strict=True):
+            parts = _files(path, reader)
+            stamps[path] = tuple(map(check_readable, parts))
+            keys[path] = _key(parts, reader)
+            for file, stamp in zip(parts, stamps[path], strict=True):
                 check_readable(file, stamp)
         except ClipError as error:
             keys.pop(path, None)

@@ -36,9 +36,8 @@ def config(folder: Path, *overrides: str, data: Any = None, **detector: Any) -> 
     ]
     overrides = tuple(word for word in overrides if not word.startswith("+export="))
     if not any(word.startswith(("export=", "data=synthetic", "data=lsp")) for word in overrides):
-        choices.append(
-            f"export=[{','.join(['npz', 'picture', *added])}]"
-        )  # the page has its own tests
+        formats = ["npz", "picture", *added]  # the page has tests of its own
+        choices.append(f"export=[{','.join(formats)}]")
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         names = [*choices, f"data.path={folder / 'in'}", *places, *overrides]
         result = to_config(compose("config", names))
@@ -278,7 +277,10 @@ FAKE = (
 def start(folder: Path, *overrides: str, **environment: str) -> subprocess.CompletedProcess[str]:
     places = [f"runtime.{n}_dir={folder / n}" for n in ("cache", "output", "weights")]
     return subprocess.run(
-        [sys.executable, "run.py", *FAKE, "export=[npz,picture]", f"data.path={folder / 'in'}", *places, *overrides],
+        [
+            sys.executable, "run.py", *FAKE, "export=[npz,picture]", f"data.path={folder / 'in'}",
+            *places, *overrides,
+        ],
         cwd=ROOT, capture_output=True, text=True, timeout=300, env={**os.environ, **environment},
     )  # fmt: skip
 
