@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SHORTEST_35MM, LONGEST_35MM = 5.0, 2000.0  # mm on 35-mm film: from fisheyes to telescopes
+_FLATTEST_35MM = 20_000.0  # mm; of px that are typed in: people use long ones as if parallel
 _DIAGONAL_OF_35MM_FILM = float(np.hypot(36.0, 24.0))  # mm
 
 
@@ -45,26 +46,66 @@ def focal_length_px(
 
     `auto` is the EXIF 35-mm equivalent where the file has one (scaled on the diagonals, CIPA
     DC-008), else the image diagonal: a field of view of 53 degrees across it, close to a phone's
-    or a normal lens. A number is taken as it is.
+    or a normal lens.
 
     Args:
-        setting: `auto`, or px (> 0).
+        setting: `auto`; px; or mm as on 35-mm film, with the unit: `35mm`.
         image_size: width, height in px.
         exif_35mm: FocalLengthIn35mmFilm in mm, or None.
 
     Raises:
-        ValueError: setting is neither.
+        ValueError: setting is none of these, or no lens gives such an image.
+    """
+    number, unit = parse_focal_length(setting)
+    diagonal = float(np.hypot(*image_size))
+    if unit == "px":
+        _check_px(number, image_size)
+        return number
+    millimetres = number if unit == "mm" else exif_35mm
+    return diagonal * millimetres / _DIAGONAL_OF_35MM_FILM if millimetres else diagonal
+
+
+def parse_focal_length(setting: float | str) -> tuple[float, str]:
+    """The number of a setting and its unit: px, mm (as on 35-mm film), or auto (0).
+
+    Raises:
+        ValueError: it is no focal length.
     """
     if setting == "auto":
-        diagonal = float(np.hypot(*image_size))
-        return diagonal * exif_35mm / _DIAGONAL_OF_35MM_FILM if exif_35mm else diagonal
+        return 0.0, "auto"
+    text = str(setting).strip().lower()
+    unit = "mm" if text.endswith("mm") else "px"
     try:
-        pixels = float(setting)
+        number = float(text.removesuffix(unit))
     except ValueError:
-        pixels = float("nan")
-    if not (np.isfinite(pixels) and pixels > 0):
-        raise ValueError(f"focal_length: expected 'auto' or a number of px > 0, got {setting!r}")
-    return pixels
+        number = float("nan")
+    if not (np.isfinite(number) and number > 0):
+        raise ValueError(
+            "focal_length: expected 'auto', a number of px > 0, or mm as on 35-mm film such as "
+            f"35mm, got {setting!r}"
+        )
+    if unit == "mm" and not in_35mm(number):
+        raise ValueError(
+            f"focal_length: expected {SHORTEST_35MM:g}mm..{LONGEST_35MM:g}mm as on 35-mm film, "
+            f"got {setting!r}"
+        )
+    return number, unit
+
+
+def _check_px(pixels: float, image_size: tuple[int, int]) -> None:
+    """Refuse what no lens gives: most often it is the number of mm that is printed on the lens."""
+    per_mm = float(np.hypot(*image_size)) / _DIAGONAL_OF_35MM_FILM
+    shortest, longest = SHORTEST_35MM * per_mm, _FLATTEST_35MM * per_mm
+    if shortest <= pixels <= longest:
+        return
+    hint = ""
+    if pixels < shortest and in_35mm(pixels):
+        meant = f"{pixels:g}mm, which is {pixels * per_mm:.0f} px"
+        hint = f"; if you mean mm as on 35-mm film, say {meant}"
+    raise ValueError(
+        f"focal_length: {pixels:g} px is not possible for {image_size[0]} x {image_size[1]} px, "
+        f"expected {shortest:.0f}..{longest:.0f} px{hint}"
+    )
 
 
 def project(

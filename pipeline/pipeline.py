@@ -16,6 +16,7 @@ from pipeline.inputs.clips import Clip, Found, Skipped
 from pipeline.outputs.export import export
 from pipeline.outputs.report import print_metrics, print_summary, progress_bars
 from pipeline.outputs.summary import add_fault, write_summary
+from pipeline.stages.cameras import possible_cameras
 from pipeline.stages.detect import detect_stage
 from pipeline.stages.fit import fit_stage
 from pipeline.stages.remap import remap_stage
@@ -61,6 +62,7 @@ def run(config: Config) -> dict[str, Any]:
     folder = Path(config.runtime.output_dir)
     found, left_out = config.data.clips()
     clips, skipped = _apart(found, left_out, folder)
+    clips, skipped = possible_cameras(clips, skipped, config.fit.focal_length)
     if len(clips) + len(skipped) == 1:
         clips = [replace(clip, alone=True) for clip in clips]
     _report(skipped)

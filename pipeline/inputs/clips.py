@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from detectors.base import Image
 from fitting.fit_config import Gender
 from pipeline.inputs.images import ClipError, Facts, Stamp, check_readable, photo_facts, read_photo
+from pipeline.inputs.intrinsics import Intrinsics
 
 _DECODING = 1  # part of every key: raise it when the same bytes give different pixels
 
@@ -63,6 +64,7 @@ class Clip:
         fit_scale: it is fitted as if it had been enlarged so many times.
         stamps: of the files that the key is of.
         alone: it is the only input of the run.
+        intrinsics: what the user knows of its camera; None: nothing.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Clip:
     fit_scale: float = 1.0
     stamps: tuple[Stamp, ...] = ()
     alone: bool = False
+    intrinsics: Intrinsics | None = None
 
     def facts(self) -> Facts:
         """Size, length, frame rate and focal length, from the header.

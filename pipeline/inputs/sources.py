@@ -5,13 +5,14 @@ what is meant, whatever characters are in it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipeline.inputs.animations import AnimationReader
 from pipeline.inputs.clips import (
+    Clip,
     Found,
     NoClipsError,
     PeopleChoice,
@@ -22,6 +23,7 @@ from pipeline.inputs.clips import (
     open_files,
 )
 from pipeline.inputs.finding import Medium, Taken, frames_of, media_of, place_of
+from pipeline.inputs.intrinsics import KnownCamera
 from pipeline.inputs.kinds import ANIMATION_SUFFIXES, PHOTO_SUFFIXES, VIDEO_SUFFIXES, Kind
 from pipeline.inputs.numbered import FrameReader, Numbered, is_pattern
 from pipeline.inputs.videos import MAX_FPS, VideoReader
@@ -29,12 +31,22 @@ from pipeline.inputs.videos import MAX_FPS, VideoReader
 
 @dataclass
 class OnDisk:
-    """`path` is a file, a folder, a pattern, or a list of these; `people`: who is fitted."""
+    """Files by their paths.
+
+    Args:
+        path: a file, a folder, a pattern, or a list of these.
+        people: who is fitted.
+        focal_length, center, intrinsics: what is known of the camera (KnownCamera).
+    """
 
     path: Any
     people: PeopleChoice = PeopleChoice.all
+    focal_length: Any = None
+    center: Any = None
+    intrinsics: str | None = None
 
     def __post_init__(self) -> None:
+        self._camera = KnownCamera(self.focal_length, self.center, self.intrinsics)
         self.people = choice("data.people", PeopleChoice, self.people)
         given = self.path if isinstance(self.path, list) else [self.path]
         if not given or not all(isinstance(path, str | int | float) for path in given):
@@ -62,7 +74,17 @@ class OnDisk:
             skipped += refused
         if not files:
             raise NoClipsError(f"data.path: no {medium} to work on; {skipped[0].reason}")
-        return open_files(files.items(), skipped)
+        return self._with_cameras(*open_files(files.items(), skipped))
+
+    def _with_cameras(self, clips: list[Clip], skipped: list[Skipped]) -> Found:
+        """The clips with what is known of their cameras; one whose file is unusable is skipped."""
+        known: list[Clip] = []
+        for clip in clips:
+            try:
+                known.append(replace(clip, intrinsics=self._camera.of(clip.path)))
+            except ValueError as error:
+                skipped.append(Skipped(clip.path, f"{clip.path}: {error}", lasting=False))
+        return known, skipped
 
 
 @dataclass

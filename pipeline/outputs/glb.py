@@ -45,8 +45,8 @@ def glb_bytes(scene: Scene) -> bytes:
 
 
 def _camera(gltf: Document, scene: Scene) -> int:
-    """The node of the fitted camera. Its principal point is the middle of the image, the only one
-    that glTF knows; the fit's always is."""
+    """The node of the fitted camera. glTF knows no principal point but the middle of the image:
+    that of a cropped photo is in `extras` only."""
     from scipy.spatial.transform import Rotation
 
     width, height = scene.image_size

@@ -111,6 +111,7 @@ def _person(rows: FitResult, steps: tuple[str, ...]) -> dict[str, Any]:
         "reprojection_error_px": None if error is None else round(error, 3),
         "expected_error_mm": round(expected, 1) if expected else None,
         "focal_length_px": round(float(rows.camera.focal_length[0]), 2),
+        "center_px": np.round(rows.camera.center[0], 2).tolist(),
         "terms": _terms(fitted, steps) if len(fitted) else {},
     }
 

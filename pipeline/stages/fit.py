@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from fitting.body.body_files import find_body, find_regressors, matching_bodies
-from fitting.camera import Camera, focal_length_px
+from fitting.camera import Camera, parse_focal_length
 from fitting.fit_config import FitConfig, Gender
 from fitting.joints import Keypoints
 from fitting.result import FitResult
@@ -25,6 +25,8 @@ from pipeline.config import (
 )
 from pipeline.inputs.clips import Clip
 from pipeline.inputs.images import Facts
+from pipeline.inputs.intrinsics import Intrinsics
+from pipeline.stages.cameras import lens_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
 from pipeline.storage.cache import plain
 
@@ -41,28 +43,30 @@ Solve = Callable[[Keypoints, Camera], FitResult]
 def fit_stage(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> Stage:
     """The stage of SMPLify with the given settings and models.
 
-    A clip of known gender, or that is fitted enlarged (`Clip`), has the stage with these settings.
+    A clip of known gender or camera, or that is fitted enlarged (`Clip`), has the stage with these
+    settings.
 
     Raises:
         ConfigError: a model's file does not exist, or the focal length is none.
     """
 
     @cache
-    def with_own(gender: Gender, scale: float) -> Stage:
-        return _fit_stage(replace(config, gender=gender), models, runtime, scale)
+    def with_own(gender: Gender, scale: float, known: Intrinsics | None) -> Stage:
+        return _fit_stage(replace(config, gender=gender), models, runtime, scale, known)
 
-    usual = (config.gender, 1.0)
+    usual = (config.gender, 1.0, None)
 
     def of(clip: Clip) -> Stage | None:
-        own = (clip.gender or config.gender, clip.fit_scale)
+        own = (clip.gender or config.gender, clip.fit_scale, clip.intrinsics)
         return with_own(*own) if own != usual else None
 
     return replace(with_own(*usual), of=of)
 
 
 def _fit_stage(
-    config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig, scale: float
-) -> Stage:
+    config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig, scale: float,
+    known: Intrinsics | None,
+) -> Stage:  # fmt: skip
     files = {
         **_body_files(config, models),
         "pose_prior": existing("models.pose_prior", project_path(models.pose_prior)),
@@ -73,7 +77,7 @@ def _fit_stage(
     if config.lifts:
         files["lifter"] = existing("models.lifter", project_path(models.lifter))
     try:
-        focal_length_px(config.focal_length, (1, 1), None)
+        parse_focal_length(config.focal_length)
     except ValueError as error:
         raise ConfigError(f"fit.{error}") from error
 
@@ -91,11 +95,11 @@ def _fit_stage(
         for group in _groups(cases, runtime.batch_size):
             yield from _fit_or_failed(group, solve, config, runtime, scale)
 
-    enlarged = {"scale": scale} if scale != 1 else {}
+    own = ({"scale": scale} if scale != 1 else {}) | (known.as_key() if known else {})
     return Stage(
         name="fit",
         version=5,
-        config=plain(asdict(config)) | enlarged,
+        config=plain(asdict(config)) | own,
         files=files,
         after=("remap",),
         output=FitResult,
@@ -232,7 +236,9 @@ def _fit_group(
     begin = time.perf_counter()
     sizes = [len(keypoints) for _, keypoints, _ in group]
     keypoints = _enlarged(Keypoints.concatenate([keypoints for _, keypoints, _ in group]), scale)
-    camera = Camera.concatenate([_camera(facts, config, len(k), scale) for _, k, facts in group])
+    camera = Camera.concatenate(
+        [_camera(job, facts, config, len(k), scale) for job, k, facts in group]
+    )
     parts = []
     for first in range(0, len(keypoints), runtime.batch_size):
         rows = slice(first, first + runtime.batch_size)
@@ -245,12 +251,10 @@ def _fit_group(
         yield Done(job, whole[slice(end - size, end)], share * size, last)
 
 
-def _camera(facts: Facts, config: FitConfig, rows: int, scale: float) -> Camera:
-    """The camera of a clip, for each of its rows: principal point in the middle of the image."""
-    width, height = (round(scale * side) for side in facts.image_size)
-    focal_length = focal_length_px(config.focal_length, (width, height), facts.exif_focal_35mm)
-    middle = (scale * np.array(facts.image_size) - 1) / 2  # pixel centres are at integers
-    return Camera(np.full(rows, focal_length), np.tile(middle, (rows, 1)))
+def _camera(job: Job, facts: Facts, config: FitConfig, rows: int, scale: float) -> Camera:
+    """The camera of a clip, for each of its rows."""
+    lens = lens_of(job.clip.intrinsics, facts, config.focal_length, scale)
+    return lens.camera(rows, scale)
 
 
 def _enlarged(keypoints: Keypoints, scale: float) -> Keypoints:

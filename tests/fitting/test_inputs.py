@@ -14,7 +14,30 @@ def test_focal_length_comes_from_exif_else_the_diagonal_else_the_user():
     assert focal_length_px("5000", (300, 400), 28.0) == 5000.0
 
 
-@pytest.mark.parametrize("setting", ["wide", "-3", "nan", "0", "inf"])
+def test_millimetres_as_on_35_mm_film():
+    # 25 mm on film of 43.27 mm across, an image of 1500 px across
+    for setting in ("25mm", "25 mm", "25.0MM"):
+        assert focal_length_px(setting, (1200, 900), None) == pytest.approx(866.7, abs=0.1)
+    assert focal_length_px("25mm", (1200, 900), 50.0) == pytest.approx(866.7, abs=0.1)
+
+
+@pytest.mark.parametrize("setting", ["4.9mm", "2001mm", "1e300mm"])
+def test_millimetres_of_no_lens_are_refused(setting):
+    with pytest.raises(ValueError, match=r"focal_length: expected 5mm\.\.2000mm as on 35-mm film"):
+        focal_length_px(setting, (1200, 900), None)
+
+
+def test_millimetres_typed_as_pixels_are_told_from_pixels():
+    with pytest.raises(ValueError, match=r"25 px is not possible for 1200 x 900 px, expected "
+                       r"173\.\.693375 px; .* say 25mm, which is 867 px"):  # fmt: skip
+        focal_length_px("25", (1200, 900), None)
+    with pytest.raises(ValueError, match=r"1e\+06 px is not possible .*173\.\.693375 px$"):
+        focal_length_px("1e6", (1200, 900), None)
+    assert focal_length_px("174", (1200, 900), None) == 174
+    assert focal_length_px("5000", (80, 80), None) == 5000, "nearly parallel rays are allowed"
+
+
+@pytest.mark.parametrize("setting", ["wide", "-3", "nan", "0", "inf", "mm", "35cm"])
 def test_other_focal_lengths_are_refused_by_name(setting):
     with pytest.raises(ValueError, match=f"focal_length: expected 'auto'.*{setting}"):
         focal_length_px(setting, (300, 400), None)

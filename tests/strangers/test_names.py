@@ -148,7 +148,7 @@ def test_hydras_options_are_known() -> None:
 
 # Options of text that are no path.
 OTHER = {
-    "data": {"camera", "focal_length", "people", "split"},
+    "data": {"camera", "center", "focal_length", "people", "split"},
     "detector": {"camera", "format", "scale", "skeleton", "units"},
     "runtime": {"device"},
     "models": set(),

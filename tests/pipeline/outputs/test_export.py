@@ -102,6 +102,7 @@ def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
                         "track": 0, "frames": 2, "status": {"converged": 1, "max_iterations": 1},
                         "reprojection_error_px": 3.0, "expected_error_mm": 40.0,
                         "focal_length_px": 160.0,
+                        "center_px": [47.5, 47.5],
                         "terms": {
                             "start": first, "camera": off, "1": off, "2": off, "3": off,
                             "3 (2)": last,
@@ -111,6 +112,7 @@ def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
                         "track": 1, "frames": 2, "status": {"skipped": 1, "stalled": 1},
                         "reprojection_error_px": 5.0, "expected_error_mm": None,
                         "focal_length_px": 160.0,
+                        "center_px": [47.5, 47.5],
                         "terms": dict.fromkeys(STEPS, off),
                     },
                 ],
