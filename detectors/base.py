@@ -12,11 +12,16 @@ Image = UInt8[np.ndarray, "height width 3"]
 """RGB, upright (EXIF orientation already applied)."""
 
 
-class UnknownClipError(Exception):
-    """A detector that reads what was found earlier has nothing about a clip; the text says why.
+class UnknownClipError(ValueError):
+    """A detector that reads what was found earlier has nothing of use about a clip; the text says
+    why.
 
     The clip is passed over as one with nobody in it; the others go on.
     """
+
+
+class DetectorError(ValueError):
+    """What a detector reads is of no use to any clip: a damaged file, another model's weights."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +151,8 @@ class Detector(Protocol):
 
         Raises:
             UnknownClipError: it only knows certain clips, and this is none of them.
+            DetectorError: it cannot work on any clip. So is taken what it raises before it asks for
+                the first frame, and any OSError; all else is about this clip.
         """
         ...
 

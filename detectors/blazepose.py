@@ -74,15 +74,15 @@ class BlazePose:
 
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
         """Find the people of each frame, the most clearly visible first."""
+        with without_chatter():
+            self._landmarker = self._landmarker or self._load(build_bundle(resources.weights_dir))
         people = []
         for frame in frames:
             with without_chatter():  # once per frame, so that an error shows without delay
-                people.append(self._people(frame, resources))
+                people.append(self._people(frame))
         return Detections.from_frames(people, BLAZEPOSE_33)
 
-    def _people(self, frame: Image, resources: Resources) -> People:
-        if self._landmarker is None:
-            self._landmarker = self._load(build_bundle(resources.weights_dir))
+    def _people(self, frame: Image) -> People:
         height, width = frame.shape[:2]
         found = self._search(frame)
         if self.padding:

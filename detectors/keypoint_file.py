@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from detectors.base import Detections, Image, Resources
+from detectors.base import Detections, DetectorError, Image, Resources, UnknownClipError
 from detectors.keypoint_files.finding import Find
 from detectors.keypoint_files.formats import FORMATS, opened
 from detectors.keypoint_files.names import Asked
@@ -80,15 +80,29 @@ class KeypointFile:
         """The people of the image or video called `clip_name`.
 
         Raises:
-            UnknownClipError: there is nothing about it, or only about another size of it.
+            UnknownClipError: there is nothing about it, or only about another size of it; or its
+                own file in a folder is damaged.
             FileNotFoundError, ValueError: the file is none of the formats, or damaged.
         """
+        path = self.files()["path"]
         if self._find is None:
-            self._find = opened(self.files()["path"], self.format, self.skeleton)
+            self._find = opened(path, self.format, self.skeleton)
         sizes = [(frame.shape[1], frame.shape[0]) for frame in frames]
-        seen = self._find(
-            Asked(clip_name, max(1, len(sizes)), self.stride, self.first_frame, self.alone)
-        )
+        try:
+            return self._found(self._find, sizes, clip_name)
+        except UnknownClipError:
+            raise
+        except ValueError as error:
+            kind = UnknownClipError if path.is_dir() else DetectorError
+            raise kind(str(error)) from error
+
+    def _found(self, find: Find, sizes: list[tuple[int, int]], clip_name: str) -> Detections:
+        """What is known of a clip.
+
+        Args:
+            sizes: width, height of each frame, px.
+        """
+        seen = find(Asked(clip_name, max(1, len(sizes)), self.stride, self.first_frame, self.alone))
         if sizes:
             seen = self._units.in_pixels(seen, sizes[0], clip_name)
         empty = nobody(len(seen.joint_names))

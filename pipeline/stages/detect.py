@@ -9,9 +9,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int32
 
-from detectors.base import Detections, Detector, FindsByName, Resources, UnknownClipError
+from detectors.base import (
+    Detections,
+    Detector,
+    DetectorError,
+    FindsByName,
+    Resources,
+    UnknownClipError,
+)
 from pipeline.config import ConfigError, RuntimeConfig, existing
 from pipeline.inputs.images import ClipError
+from pipeline.memory import is_short
 from pipeline.stages.shots import Shots
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
 from pipeline.storage.cache import plain
@@ -76,9 +84,11 @@ def _stage_of(detector: Detector, runtime: RuntimeConfig) -> Stage:
 
 
 def _detect(detector: Detector, resources: Resources, job: Job, tick: Tick) -> Detected:
-    shots = Shots()
+    shots, begun = Shots(), False
 
     def frames() -> Iterator[Any]:
+        nonlocal begun
+        begun = True
         for frame in job.clip.frames():
             if job.clip.video:
                 shots.see(frame)
@@ -89,8 +99,12 @@ def _detect(detector: Detector, resources: Resources, job: Job, tick: Tick) -> D
         found = detector.detect(frames(), resources, job.clip.path.name)
     except UnknownClipError as error:
         raise ClipError(f"nobody is known in it: {error}") from error
-    # What detectors raise for weights that are absent, damaged or would run code, and for inputs
-    # that they do not know.
-    except (OSError, ValueError, pickle.UnpicklingError) as error:
+    # Weights that are absent, damaged or would run code.
+    except (OSError, ImportError, DetectorError, pickle.UnpicklingError) as error:
         raise ConfigError(f"detector: {error}") from error
+    except Exception as error:
+        if begun or is_short(error):
+            raise
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise ConfigError(f"detector: {kind}{error}") from error
     return Detected(**vars(found), shot=shots.of(found.frame))

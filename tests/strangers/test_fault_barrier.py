@@ -14,8 +14,9 @@ from PIL import Image as Pillow
 
 import run
 from detectors.base import Detections, Image, Resources
+from detectors.keypoint_file import KeypointFile
 from pipeline import pipeline
-from pipeline.config import Config
+from pipeline.config import Config, ConfigError
 from pipeline.evaluation.evaluate import Evaluation
 from pipeline.faults import of_the_run
 from pipeline.inputs.sources import Photos
@@ -24,7 +25,7 @@ from pipeline.outputs.writer import Files, Run, Writer
 from pipeline.stages import fit, remap, render
 from pipeline.stages.stage import Job
 from tests.faults.inputs import cheap
-from tests.pipeline.fake_detector import FakeDetector, photo
+from tests.pipeline.fake_detector import JOINTS, FakeDetector, photo
 from tests.pipeline.test_run import calls
 
 SHADES = {"a": 50, "b": 60, "c": 70}
@@ -42,6 +43,7 @@ class Detector(FakeDetector):
 
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
         if _BUGGY and clip_name == "b.png":
+            list(frames)
             raise BugError("no such axis")
         self.score = SURE if clip_name == "b.png" else 0.9
         return super().detect(frames, resources, clip_name)
@@ -156,6 +158,38 @@ def test_one_input_fails_and_the_others_go_on(
     assert not (inputs / "output/errors").exists()
     again = calls(inputs)[len(known) :]
     assert again == (["b.png"] if stage == "detect" else []), "nothing finished is done again"
+
+
+@dataclass
+class Raising(FakeDetector):
+    """Raises an error, before it asks for the first frame or after."""
+
+    early: bool = False
+
+    def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
+        seen = [] if self.early else list(frames)
+        raise ValueError(f"operands could not be broadcast together, {len(seen)}")
+
+
+def test_what_a_detector_raises_while_it_loads_is_of_the_run(inputs: Path) -> None:
+    options = asdict(FakeDetector())
+    with pytest.raises(ConfigError, match="detector: operands could not be broadcast together, 0"):
+        pipeline.run(settings(inputs, detector=Raising(**options, early=True)))
+    summary = pipeline.run(settings(inputs, detector=Raising(**options)))
+    assert statuses(summary) == dict.fromkeys(SHADES, "failed")
+
+
+def test_a_damaged_file_of_keypoints_is_of_its_image(inputs: Path) -> None:
+    person = {"keypoints": np.array(JOINTS).tolist(), "keypoint_scores": [0.9] * 14}
+    for name in SHADES:
+        (inputs / f"in/{name}.json").write_text(json.dumps([person]))
+    (inputs / "in/b.json").write_text("[{")
+    data = Photos(str(inputs / "in/*.png"))
+    detector = KeypointFile(str(inputs / "in"), skeleton="lsp14")
+    summary = pipeline.run(settings(inputs, detector=detector, data=data))
+    assert statuses(summary) == {"a": "fitted", "b": "skipped", "c": "fitted"}
+    (entry,) = (e for e in summary["inputs"] if e["status"] == "skipped")
+    assert "b.json: expected JSON" in entry["reason"]
 
 
 def test_a_format_that_fails_leaves_the_other_formats(inputs: Path) -> None:
