@@ -93,10 +93,10 @@ def _yaml(text: str) -> Any:
     class Loader(yaml.SafeLoader):
         """With OpenCV's name for a mapping of rows, cols and data."""
 
-    Loader.add_constructor(
-        "tag:yaml.org,2002:opencv-matrix",
-        lambda loader, node: yaml.SafeLoader.construct_mapping(loader, node, deep=True),
-    )
+    def mapping(loader: Any, node: Any) -> Any:
+        return loader.construct_mapping(node, deep=True)
+
+    Loader.add_constructor("tag:yaml.org,2002:opencv-matrix", mapping)
     try:
         return yaml.load(re.sub(r"\A%YAML:.*", "", text), Loader)
     except yaml.YAMLError as error:
