@@ -83,7 +83,7 @@ def runs(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("wait", [0.0, 1.0])
+@pytest.mark.parametrize("wait", [0.0, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_ctrl_c_that_workers_get_too(wait: float, tmp_path: Path) -> None:
     """A terminal sends it to every process of the command, whatever they are doing."""
     places = [f"runtime.{n}_dir={tmp_path / n}" for n in ("cache", "output", "weights")]
@@ -161,9 +161,12 @@ POINTS = {
     "ffmpeg gets its third frame": (render, "draw", 5, signal.SIGTERM),
     "a file is written to outputs": (Path, "write_bytes", 14, signal.SIGINT),
 }
+QUICK = {"the first file is moved to its place", "ffmpeg gets its third frame"}
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    "point", [p if p in QUICK else pytest.param(p, marks=pytest.mark.slow) for p in POINTS]
+)
 def test_nothing_is_left_behind_and_the_run_goes_on(
     point: str, calm: Calm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
