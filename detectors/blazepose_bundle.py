@@ -3,9 +3,13 @@
 import hashlib
 import io
 import os
+import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 # File in the wheel -> (name in the bundle, pixel mean, pixel std, number of output tensors).
@@ -27,7 +31,8 @@ def build_bundle(folder: Path) -> Path:
     Returns:
         Path of the bundle.
     """
-    import mediapipe
+    with _without_pyplot():
+        import mediapipe
 
     modules = Path(mediapipe.__file__).parent / "modules"
     weights = {part: _read(modules / part) for part in _PARTS}
@@ -37,6 +42,21 @@ def build_bundle(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         _write_atomically(path, _bundle(weights))
     return path
+
+
+@contextmanager
+def _without_pyplot() -> Iterator[None]:
+    """mediapipe imports pyplot for drawings that nobody makes here: a second of every start."""
+    names = ("matplotlib", "matplotlib.pyplot")
+    if any(name in sys.modules for name in (*names, "mediapipe")):
+        yield
+        return
+    sys.modules |= {name: ModuleType(name) for name in names}
+    try:
+        yield
+    finally:
+        for name in names:
+            del sys.modules[name]
 
 
 def _read(path: Path) -> bytes:

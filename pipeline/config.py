@@ -296,11 +296,13 @@ def check_device(device: str) -> None:
 
 
 def check_backend(backend: Backend) -> None:
-    """Load what draws.
+    """Load what draws if it was asked for by name; `auto` is loaded when it is needed.
 
     Raises:
-        ConfigError: it was asked for by name, and this machine does not have it.
+        ConfigError: this machine does not have it.
     """
+    if backend is Backend.auto:
+        return
     try:
         rasterizer(backend)
     except RuntimeError as error:

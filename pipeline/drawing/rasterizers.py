@@ -21,6 +21,7 @@ NEAR = 0.05
 
 _RAYS_AT_ONCE = 1 << 20  # about 100 MB of rays and hits
 _TILE = 16  # px
+_FEW = 64  # pictures
 _PROBE = "from pipeline.drawing.rasterizers import PyrenderRasterizer; PyrenderRasterizer().check()"
 _log = logging.getLogger(__name__)
 
@@ -123,6 +124,12 @@ class PyrenderRasterizer:
         seen = self.sample(triangle, Pinhole(8, 4, 4, 8, 8))
         if abs(seen.depth[4, 4] - 2) > 1e-3 or abs(int(seen.color[4, 4, 0]) - 200) > 2:
             raise RuntimeError("OpenGL drew a triangle wrongly")
+
+
+def backend_for(backend: Backend, pictures: int) -> Backend:
+    """What `auto` means for so many pictures: OpenGL takes seconds to start, and then draws each in
+    a third of the time."""
+    return Backend.raycast if backend is Backend.auto and pictures <= _FEW else backend
 
 
 @cache

@@ -3,7 +3,8 @@
 import io
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,12 @@ from pipeline.config import (
     RuntimeConfig,
     check_backend,
 )
+from pipeline.drawing.rasterizers import backend_for
 from pipeline.inputs.images import USUAL_FPS, Image
 from pipeline.stages.fit import bodies_of
 from pipeline.stages.sequence import NAME as SEQUENCE
 from pipeline.stages.sequence import motion_of
-from pipeline.stages.stage import Done, Job, Stage, Tick, timed
+from pipeline.stages.stage import Done, Job, Stage, Tick, frames_of, timed
 from pipeline.storage.whole_files import scratch
 
 if TYPE_CHECKING:
@@ -56,11 +58,17 @@ def render_stage(
         check_backend(config.backend)
         torch.set_num_threads(runtime.threads)  # smplx makes the meshes with torch
         body_for = bodies_of(fit, models)
-        return timed(jobs, lambda job: _draw_clip(job, body_for(job.clip), config, tick))
+        # By parcels, so that a picture does not depend on how many others a process draws.
+        for _, parcel in groupby(jobs, key=lambda job: job.parcel):
+            own = list(parcel)
+            chosen = replace(config, backend=backend_for(config.backend, pictures_of(own)))
+            yield from timed(
+                own, lambda job, c=chosen: _draw_clip(job, body_for(job.clip), c, tick)
+            )
 
     return Stage(
         name="render",
-        version=2,
+        version=3,
         config={
             "picture": config.picture.name,
             "backend": config.backend.name,
@@ -71,6 +79,11 @@ def render_stage(
         output=PictureFile,
         compute=compute,
     )
+
+
+def pictures_of(jobs: list[Job]) -> int:
+    """How many pictures jobs are; a lot where only decoding tells."""
+    return sum(frames_of(job) or 10_000 for job in jobs)
 
 
 def _draw_clip(job: Job, body: "BodyModel", config: RenderConfig, tick: Tick) -> PictureFile:

@@ -180,7 +180,7 @@ def timed(jobs: Iterable[Job], compute: Callable[[Job], Any]) -> Iterator[Done]:
 def _computed(stage: Stage, jobs: list[Job], track: Track) -> Iterator[Done]:
     """What the stage computes, with a bar that has moved by all frames of each job when it is done:
     also where the job was refused, or the stage looks at no frame."""
-    frames = {job.clip.name: _frames(job) for job in jobs}
+    frames = {job.clip.name: frames_of(job) for job in jobs}
     known = [count for count in frames.values() if count is not None]
     advance = track(stage.name, sum(known) if len(known) == len(jobs) else None)
     ticked = 0
@@ -242,7 +242,8 @@ def _parents(stage: Stage, job: Job) -> list[str]:
     return [job.results[name].key for name in stage.after if name in job.results]
 
 
-def _frames(job: Job) -> int | None:
+def frames_of(job: Job) -> int | None:
+    """How many frames a clip has; None where only decoding tells."""
     try:
         return job.clip.facts().n_frames
     except Exception:  # the stage will meet it, too; here it only counts for the bar

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from detectors.blazepose import BlazePose
 from detectors.blazepose_bundle import build_bundle
 from detectors.native_log import without_chatter
 from detectors.skeletons import BLAZEPOSE_33
+from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +134,14 @@ def test_everything_is_shown_when_it_fails(capfd):
     with pytest.raises(RuntimeError):
         fail()
     assert "hello" in capfd.readouterr().err
+
+
+def test_mediapipe_comes_without_pyplot_which_still_comes_when_asked_for(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from detectors.blazepose_bundle import build_bundle\n"
+        f"build_bundle(Path({str(tmp_path)!r}))\n"
+        "assert 'mediapipe' in sys.modules and 'matplotlib' not in sys.modules\n"
+        "import matplotlib.pyplot as plt; assert plt.figure\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -206,8 +206,8 @@ def test_outputs_never_replace_the_inputs(tmp_path: Path) -> None:
             r"^models\.bodies: no neutral body in .*: expected neutral\.npz, ",
         ),
         (["models.pose_prior=/nowhere.npz"], r"^models\.pose_prior: no file at /nowhere\.npz"),
-        (["fit.focal_length=long"], r"^fit\.focal_length: expected 'auto' or a number"),
-        (["fit.focal_length=-3"], r"^fit\.focal_length: expected 'auto' or a number"),
+        (["fit.focal_length=long"], r"^fit\.focal_length: expected 'auto', a number"),
+        (["fit.focal_length=-3"], r"^fit\.focal_length: expected 'auto', a number"),
     ],
     ids=str,
 )

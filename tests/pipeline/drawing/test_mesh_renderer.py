@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.drawing import mesh_renderer, rasterizers
 from pipeline.drawing.mesh_renderer import Mesh, View, render, track_color
-from pipeline.drawing.rasterizers import Backend
+from pipeline.drawing.rasterizers import Backend, backend_for
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -212,3 +212,9 @@ def test_auto_casts_rays_where_no_gl_works(monkeypatch):
         assert isinstance(chosen, rasterizers.RaycastRasterizer)
     finally:
         rasterizers.rasterizer.cache_clear()
+
+
+def test_few_pictures_are_cast_and_many_are_drawn_by_opengl():
+    assert backend_for(Backend.auto, 64) is Backend.raycast
+    assert backend_for(Backend.auto, 65) is Backend.auto
+    assert backend_for(Backend.pyrender, 1) is Backend.pyrender
