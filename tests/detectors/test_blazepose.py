@@ -138,7 +138,8 @@ def test_everything_is_shown_when_it_fails(capfd):
 
 def test_mediapipe_comes_without_pyplot_which_still_comes_when_asked_for(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from detectors.blazepose_bundle import build_bundle\n"
+        "import sys; from pathlib import Path\n"
+        "from detectors.blazepose_bundle import build_bundle\n"
         f"build_bundle(Path({str(tmp_path)!r}))\n"
         "assert 'mediapipe' in sys.modules and 'matplotlib' not in sys.modules\n"
         "import matplotlib.pyplot as plt; assert plt.figure\n"
