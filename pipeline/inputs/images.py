@@ -80,8 +80,14 @@ class Facts:
         return np.array(self.numbers, np.int64)[frame]
 
     def seconds_of(self, frame: Int[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
-        """When frames are shown, s from the first; by USUAL_FPS where the file does not say."""
-        ticks = frame if self.ticks is None else np.array(self.ticks)[frame]
+        """When frames are shown, s from the first; by USUAL_FPS where the file does not say.
+
+        Frames behind those that the file speaks of follow each other at its frame rate.
+        """
+        ticks: np.ndarray = frame
+        if self.ticks is not None:
+            last = len(self.ticks) - 1
+            ticks = np.array(self.ticks)[np.minimum(frame, last)] + np.maximum(frame - last, 0)
         return ticks / (self.fps or USUAL_FPS)
 
 

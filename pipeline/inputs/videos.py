@@ -18,6 +18,7 @@ import numpy as np
 
 from detectors.base import Image
 from pipeline.inputs.images import ClipError, Facts, check_readable, check_size
+from pipeline.inputs.timestamps import uneven_times
 from pipeline.interrupts import held
 from pipeline.memory import is_short
 from pipeline.storage.whole_files import replacing
@@ -62,6 +63,7 @@ class VideoReader:
         """
         import cv2
 
+        stamp = check_readable(path)
         with _opened(path) as capture:
             size = (
                 int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
@@ -76,9 +78,12 @@ class VideoReader:
         if not 0 < fps <= MAX_FPS:
             doubts = (f"the file says {fps:g} frames a second, expected 0..{MAX_FPS}: unknown",)
         fps = self.fps or (None if doubts else fps)
-        return Facts(
-            size, kept, fps / self.stride if fps else None, stride=self.stride, doubts=doubts
-        )
+        if fps is None:
+            return Facts(size, kept, stride=self.stride, doubts=doubts)
+        shown = None if self.fps else uneven_times(path, stamp)
+        rate = fps / self.stride
+        ticks = tuple(rate * second for second in shown[:: self.stride]) if shown else None
+        return Facts(size, kept, rate, stride=self.stride, ticks=ticks)
 
     def frames(self, path: Path) -> Iterator[Image]:
         """Yield RGB frames, turned upright by the container's rotation; one is held at a time.

@@ -11,13 +11,11 @@ from fitting.result import FitResult
 from fitting.sequence.motion import Motion
 from fitting.sequence.settings import Method, SequenceConfig
 from pipeline.config import ModelsConfig, RuntimeConfig
-from pipeline.inputs.clips import Clip
 from pipeline.stages.fit import assets_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
 from pipeline.storage.cache import Artefact, plain
 
 NAME = "sequence"
-_FPS = 25.0  # where the file does not say
 
 
 def sequence_stage(
@@ -39,7 +37,8 @@ def sequence_stage(
         def one(job: Job) -> Motion:
             keypoints, result = job.results["remap"].load(), job.results["fit"].load()
             own = replace(fit, gender=job.clip.gender or fit.gender)
-            times = _times(job.clip, int(result.frame.max(initial=0)) + 1)
+            frames = np.arange(int(result.frame.max(initial=0)) + 1)
+            times = job.clip.facts().seconds_of(frames)
             assets = loaded(own.gender)
             return follow(keypoints, result, times, assets, own, config, runtime.device)
 
@@ -73,8 +72,3 @@ def motion_of(job: Job) -> Motion:
     if NAME in job.results:
         return job.results[NAME].load()
     return Motion(job.results["remap"].load(), job.results["fit"].load())
-
-
-def _times(clip: Clip, frames: int) -> np.ndarray:
-    """Of every frame, s."""
-    return np.arange(frames) / (clip.facts().fps or _FPS)
