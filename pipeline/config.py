@@ -52,14 +52,17 @@ class TrackingConfig:
     Args:
         max_gap: who is not seen for longer than this comes back as somebody else, s.
         min_similarity: less alike than this to where a person should be is somebody else, 0..1.
+        min_frames: who is seen in fewer frames is left out.
     """
 
     max_gap: float = MISSING
     min_similarity: float = MISSING
+    min_frames: int = MISSING
 
     def __post_init__(self) -> None:
         _within("tracking.max_gap", self.max_gap, 0, 60)
         _within("tracking.min_similarity", self.min_similarity, 0, 1)
+        _within("tracking.min_frames", self.min_frames, 1, 1000)
 
 
 @dataclass

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int32
 from torch import Tensor
 
 from fitting.assets import Assets
@@ -16,11 +16,12 @@ from fitting.result import FitResult
 from fitting.sequence.frames import keypoints_of, observed, states_of
 from fitting.sequence.motion import Motion
 from fitting.sequence.settings import SequenceConfig
+from fitting.sequence.sides import exchanged, readings
 from fitting.sequence.timeline import Timeline, timelines
 from fitting.sequence.track_fit import Fit, TrackFit
 from fitting.sequence.track_problem import Frames, FrameTerms
-from fitting.sequence.track_rows import Outcome, outcome_of, with_outcomes
-from fitting.smplify import loss_of
+from fitting.sequence.track_rows import Outcome, outcome_of, replaced, with_outcomes
+from fitting.smplify import fit, loss_of
 from fitting.starts.starts import uses_extras
 
 SHORTEST = 3  # frames: fewer have no acceleration
@@ -44,11 +45,35 @@ def follow(
     Returns:
         The rows of the keypoints and those of gaps that were filled, frames ascending.
     """
+    labels = _readings(keypoints, times)
+    keypoints, result = _as_read(keypoints, result, labels, assets, config, device)
     found = timelines(result.frame, result.track, result.fitted, times, settings.max_fill)
     solve = _Solve(keypoints, result, assets, config, settings, device)
     with torch.no_grad():
         outcomes = [solve(timeline) for timeline in found if len(timeline) >= SHORTEST]
-    return with_outcomes(keypoints, result, [one for one in outcomes if one is not None])
+    return with_outcomes(keypoints, result, labels, [one for one in outcomes if one is not None])
+
+
+def _readings(keypoints: Keypoints, times: np.ndarray) -> Int32[np.ndarray, " N"]:
+    """Of every row (fitting.sequence.sides.readings)."""
+    labels = np.zeros(len(keypoints), np.int32)
+    for person in np.unique(keypoints.track):
+        rows = np.flatnonzero(keypoints.track == person)
+        labels[rows] = readings(keypoints[rows], times[keypoints.frame[rows]])
+    return labels
+
+
+def _as_read(
+    keypoints: Keypoints, result: FitResult, labels: np.ndarray, assets: Assets, config: FitConfig,
+    device: str,
+) -> tuple[Keypoints, FitResult]:  # fmt: skip
+    """The keypoints with left and right where they belong, and the fits of those frames anew."""
+    rows = np.flatnonzero(labels)
+    if not len(rows):
+        return keypoints, result
+    keypoints = exchanged(keypoints, labels)
+    again = fit(keypoints[rows], result.camera[rows], assets, config, device)
+    return keypoints, replaced(result, rows, again)
 
 
 @dataclass(frozen=True)
@@ -72,10 +97,10 @@ class _Solve:
             search = self._model(torch.float32, extras)
         x = states_of(timeline, self.result.params, self.device)
         looks = observed(exact, timeline, (seen, camera), x, self.assets, self.config)
-        fit = self._fit(search or exact, timeline, looks, x)
-        return outcome_of(exact, timeline, seen, looks, fit, self._terms())
+        found = self._solved(search or exact, timeline, looks, x)
+        return outcome_of(exact, timeline, seen, looks, found, self._terms())
 
-    def _fit(self, model: Model, timeline: Timeline, looks: Observations, x: Tensor) -> Fit:
+    def _solved(self, model: Model, timeline: Timeline, looks: Observations, x: Tensor) -> Fit:
         def tensor(array: np.ndarray) -> Tensor:
             return torch.as_tensor(array, device=self.device)
 
@@ -85,8 +110,8 @@ class _Solve:
             linked=tensor(timeline.linked),
             held=torch.zeros(len(x), dtype=torch.bool, device=self.device),
         )
-        fit = TrackFit(model, self._terms(), self.settings)(x.to(model.dtype), frames)
-        return replace(fit, x=fit.x.double())
+        found = TrackFit(model, self._terms(), self.settings)(x.to(model.dtype), frames)
+        return replace(found, x=found.x.double())
 
     def _model(self, dtype: torch.dtype, extras: bool) -> Model:
         assets, config = self.assets, self.config

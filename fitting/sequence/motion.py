@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from jaxtyping import Int32
+
 from fitting.joints import Keypoints
 from fitting.result import FitResult
 from fitting.rows import Rows
@@ -17,6 +20,8 @@ class Motion(Rows):
     Args:
         keypoints: as the bodies were fitted to them.
         result: the bodies.
+        reading: how the keypoints differ from what the detector said (fitting.sequence.sides): 0
+            not at all; left and right exchanged 1 of the body, 2 of the legs, 3 of the arms.
 
     Raises:
         ValueError: the rows of the parts do not belong together.
@@ -24,8 +29,13 @@ class Motion(Rows):
 
     keypoints: Keypoints
     result: FitResult
+    reading: Int32[np.ndarray, " N"] = None  # pyright: ignore[reportAssignmentType]
 
     def __post_init__(self) -> None:
+        if self.reading is None:
+            object.__setattr__(self, "reading", np.zeros(len(self.keypoints), np.int32))
+        if self.reading.shape != (len(self.keypoints),):
+            raise ValueError(f"Motion.reading: expected one a row, got {self.reading.shape}")
         for name in ("frame", "track"):
             seen, fitted = getattr(self.keypoints, name), getattr(self.result, name)
             if seen.shape != fitted.shape or (seen != fitted).any():

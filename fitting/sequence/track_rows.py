@@ -82,10 +82,15 @@ def outcome_of(
     )
 
 
-def with_outcomes(keypoints: Keypoints, result: FitResult, outcomes: list[Outcome]) -> Motion:
+def with_outcomes(
+    keypoints: Keypoints, result: FitResult, reading: np.ndarray, outcomes: list[Outcome]
+) -> Motion:
     """The rows of all tracks in the places of those they came from, and those of filled gaps.
 
     Whoever has no track keeps the fit of each frame, which is the track's step of the trail, too.
+
+    Args:
+        reading: of each row, as in Motion.
     """
     added = np.concatenate(
         [np.zeros(0, int), *(o.timeline.nearest[o.timeline.row == ADDED] for o in outcomes)]
@@ -99,9 +104,10 @@ def with_outcomes(keypoints: Keypoints, result: FitResult, outcomes: list[Outcom
         rows[new] = np.arange(place, place + new.sum())
         place += int(new.sum())
         result = _written(result, rows, outcome)
-        keypoints = _replaced(keypoints, rows, outcome.keypoints)
+        keypoints = replaced(keypoints, rows, outcome.keypoints)
+    reading = np.concatenate([reading, np.zeros(len(added), np.int32)])
     order = np.argsort(result.frame, kind="stable")
-    return Motion(keypoints[order], result[order])
+    return Motion(keypoints[order], result[order], reading[order])
 
 
 def _written(result: FitResult, rows: np.ndarray, outcome: Outcome) -> FitResult:
@@ -127,13 +133,13 @@ def _written(result: FitResult, rows: np.ndarray, outcome: Outcome) -> FitResult
         stage_on=on,
         trail=Trail(**steps),
     )
-    return _replaced(result, rows, new)
+    return replaced(result, rows, new)
 
 
 Table = TypeVar("Table", bound=Rows)
 
 
-def _replaced(table: Table, rows: np.ndarray, new: Table) -> Table:
+def replaced(table: Table, rows: np.ndarray, new: Table) -> Table:
     """The table with some of its rows given."""
     order = np.arange(len(table))
     order[rows] = len(table) + np.arange(len(rows))

@@ -1,5 +1,6 @@
 """Stage 2: the detector's joints, by name, -> the 14 joints of LSP, and points of face and feet."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from itertools import chain
@@ -12,7 +13,9 @@ from pipeline.config import RemapConfig, TrackingConfig
 from pipeline.inputs.clips import PeopleChoice
 from pipeline.stages.joint_tables import Recipe, columns_of, recipes_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
-from pipeline.stages.tracking import identify
+from pipeline.stages.tracking import identify, lasting
+
+_log = logging.getLogger(__name__)
 
 
 def remap_stage(config: RemapConfig, people: PeopleChoice, tracking: TrackingConfig) -> Stage:
@@ -23,20 +26,37 @@ def remap_stage(config: RemapConfig, people: PeopleChoice, tracking: TrackingCon
             facts = job.clip.facts()
             seen = job.results["detect"].load()
             seconds = facts.seconds_of(seen.frame)
-            found = select(identify(seen, facts.fps, tracking, seconds), people)
+            found = identify(seen, facts.fps, tracking, seconds)
+            if job.clip.video:
+                found = _lasting(found, tracking.min_frames, job)
+            found = select(found, people)
             return to_lsp(found, facts.image_size, config.min_confidence)
 
         return timed(jobs, one)
 
     return Stage(
         name="remap",
-        version=6,
+        version=7,
         config={**asdict(config), "people": people.name, "tracking": asdict(tracking)},
         files={},
         after=("detect",),
         output=Keypoints,
         compute=compute,
     )
+
+
+def _lasting(found: Detections, min_frames: int, job: Job) -> Detections:
+    """Without people who flash up: most are no people, or parts of two."""
+    stays = lasting(found, min_frames)
+    if not stays.all():
+        gone = len(np.unique(found.track[~stays]))
+        _log.info(
+            "%s: %d short tracks left out, of people seen in fewer than %d frames "
+            "(tracking.min_frames=1 keeps them)",
+            job.clip.path, gone, min_frames,
+        )  # fmt: skip
+    found = found[stays]
+    return replace(found, track=np.unique(found.track, return_inverse=True)[1].astype(np.int32))
 
 
 def to_lsp(found: Detections, image_size: tuple[int, int], min_confidence: float) -> Keypoints:

@@ -1,5 +1,6 @@
 """Stage between fit and render: the frames of a video together, one person over time."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import cache
@@ -16,6 +17,7 @@ from pipeline.stages.stage import Done, Job, Stage, Tick, timed
 from pipeline.storage.cache import Artefact, plain
 
 NAME = "sequence"
+_log = logging.getLogger(__name__)
 
 
 def sequence_stage(
@@ -40,13 +42,15 @@ def sequence_stage(
             frames = np.arange(int(result.frame.max(initial=0)) + 1)
             times = job.clip.facts().seconds_of(frames)
             assets = loaded(own.gender)
-            return follow(keypoints, result, times, assets, own, config, runtime.device)
+            motion = follow(keypoints, result, times, assets, own, config, runtime.device)
+            _report(job, motion)
+            return motion
 
         return timed(jobs, one)
 
     return Stage(
         name=NAME,
-        version=1,
+        version=2,
         config=plain(asdict(config)),
         files={},
         after=("remap", "fit"),
@@ -54,6 +58,13 @@ def sequence_stage(
         compute=compute,
         applies=lambda clip: clip.video is not None and config.method is not Method.none,
     )
+
+
+def _report(job: Job, motion: Motion) -> None:
+    """Say what was changed in what the detector saw."""
+    exchanged = int((motion.reading > 0).sum())
+    if exchanged:
+        _log.info("%s: left and right were exchanged in %d detections", job.clip.path, exchanged)
 
 
 def last_of(job: Job) -> Artefact:

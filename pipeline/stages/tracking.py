@@ -7,11 +7,12 @@ grows with the time since a person was last seen. Each helps where the other fai
 people apart whose boxes overlap, boxes know a person whose left and right the detector swapped.
 """
 
+import re
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Int32
+from jaxtyping import Bool, Float, Int, Int32
 
 from detectors.base import Detections
 from pipeline.config import TrackingConfig
@@ -22,8 +23,10 @@ Seconds = Float[np.ndarray, " N"]
 
 _JITTER = 0.1  # of a person's size: joints move against the body as a whole
 _DRIFT = 0.3  # of a person's size in 1 s; grows with the square root of time, as a random walk
+_ELSEWHERE = 2.0  # tolerances that the median joint may be off: people stay below 1, bad finds too
 _SPEED_WINDOW = 0.5  # s that a speed is measured over
 _DOUBT = 0.7  # factor for who was missed: where one is found for two, it is more likely the other
+_KNOWN, _FEWEST = 0.1, 4  # scores above which a joint is known, and joints that tell something
 _ESTABLISHED = 3  # frames: who was seen in fewer may be nobody, and chooses after the others
 
 
@@ -76,6 +79,7 @@ class _Tracker:
         self._size = np.maximum(np.ptp(self._corners, axis=1).max(1), 1.0)
         self._people: list[_Person] = []
         self._count = 0
+        self._opposite = opposite_of(found.joint_names)
 
     def follow(self, rows: np.ndarray) -> None:
         """Give every person of the next frame an identity."""
@@ -117,20 +121,35 @@ class _Tracker:
     def _alike(self, person: _Person, rows: np.ndarray) -> Float[np.ndarray, " P"]:
         """0..1: mean of the boxes' overlap (IoU) and of exp(-d^2 / 2 s^2) over the joints.
 
-        d: from where the joint should be now, s: tolerance. 0 in another shot of the camera.
+        d: from where the joint should be now, s: tolerance. 0 in another shot of the camera, and
+        where the median joint is too far away, left and right exchanged or not.
         """
         found, last = self._found, person.rows[-1]
         passed = self._time[rows[0]] - self._time[last]
         moved = self._velocity(person) * passed
         tolerance = self._size[last] * np.sqrt(_JITTER**2 + _DRIFT**2 * passed)
-        apart = found.keypoints[rows] - found.keypoints[last] - moved
-        joints = np.exp(-(apart**2).sum(-1) / (2 * tolerance**2))
+        expected = found.keypoints[last] + moved
+        apart = np.linalg.norm(found.keypoints[rows] - expected, axis=-1) / tolerance
+        joints = np.exp(-(apart**2) / 2)
         overlap = _iou(self._corners[last] + moved, self._corners[rows])
         weight = np.minimum(found.scores[rows], found.scores[last])
         total = weight.sum(1)
         mean = (weight * joints).sum(1) / np.maximum(total, 1e-6)
         alike = np.where(total > 1, (mean + overlap) / 2, overlap)  # too few joints tell nothing
-        return np.where(found.shot[rows] == found.shot[last], alike, 0)
+        elsewhere = self._off(rows, last, expected) > _ELSEWHERE * tolerance
+        return np.where((found.shot[rows] == found.shot[last]) & ~elsewhere, alike, 0)
+
+    def _off(self, rows: np.ndarray, last: int, expected: np.ndarray) -> Float[np.ndarray, " P"]:
+        """How far the median joint is from where it should be, px, by the better of both readings:
+        as it is, and with left and right exchanged. 0 where too few joints are known."""
+        found, off = self._found, np.full(len(rows), np.inf)
+        for order in (np.arange(len(self._opposite)), self._opposite):
+            known = np.minimum(found.scores[rows][:, order], found.scores[last]) > _KNOWN
+            apart = np.linalg.norm(found.keypoints[rows][:, order] - expected, axis=-1)
+            enough = known.sum(1) >= _FEWEST
+            middle = np.nanmedian(np.where(known | ~enough[:, None], apart, np.nan), axis=1)
+            off = np.minimum(off, np.where(enough, middle, 0))
+        return off
 
     def _velocity(self, person: _Person) -> Float[np.ndarray, "2"]:
         """px/s, over the last part of the way."""
@@ -145,10 +164,27 @@ class _Tracker:
     def _step(self, a: int, b: int) -> Float[np.ndarray, "2"]:
         """How far the person moved, px: the median joint, which one swapped or lost cannot pull."""
         found = self._found
-        both: Bool[np.ndarray, " K"] = (found.scores[a] > 0.1) & (found.scores[b] > 0.1)
-        if both.sum() < 4:
+        both: Bool[np.ndarray, " K"] = (found.scores[a] > _KNOWN) & (found.scores[b] > _KNOWN)
+        if both.sum() < _FEWEST:
             return (self._corners[b] - self._corners[a]).mean(0)
         return np.median(found.keypoints[b, both] - found.keypoints[a, both], axis=0)
+
+
+def lasting(found: Detections, min_frames: int) -> Bool[np.ndarray, " N"]:
+    """Rows of people who are seen in min_frames of the clip, or in all in which somebody is; all
+    rows where nobody is."""
+    _, number = np.unique(found.track, return_inverse=True)
+    frames = np.bincount(number)[number]
+    lasts = frames >= min(min_frames, len(np.unique(found.frame)))
+    return lasts if lasts.any() else np.ones(len(found), bool)
+
+
+def opposite_of(names: tuple[str, ...]) -> Int[np.ndarray, " K"]:
+    """Column of the same joint on the other side; its own where there is none."""
+    other = {"left": "right", "right": "left"}
+    mirrored = [re.sub("left|right", lambda side: other[side[0]], name) for name in names]
+    column = {name: place for place, name in enumerate(names)}
+    return np.array([column.get(name, place) for place, name in enumerate(mirrored)], int)
 
 
 def _iou(one: Float[np.ndarray, "2 2"], many: Float[np.ndarray, "P 2 2"]) -> np.ndarray:

@@ -16,6 +16,7 @@ FIGURE = np.array([
     (-.15, .46), (-.14, .62), (-.11, .8), (.11, .8), (.14, .62), (.15, .46), (0, .86), (0, 1),
 ])  # fmt: skip
 SWING = np.array([.2, .08, 0, 0, -.08, -.2, -.14, -.07, 0, 0, .07, .14, 0, 0])  # fmt: skip
+_OPPOSITE = np.array([5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13])  # joint on the other side
 FALSE = -1  # the true identity of a find that is nobody
 
 
@@ -102,5 +103,5 @@ def _pose(walker: Walker, time: float, eye: Eye, rng: np.random.Generator) -> np
     xy[:, 0] += SWING * np.sin(phase) * min(1.0, 2 * abs(walker.speed))
     xy = xy + rng.normal(scale=eye.noise, size=xy.shape)
     if rng.random() < eye.swapped:
-        xy[:12] = xy[11::-1]
+        xy = xy[_OPPOSITE]
     return xy * walker.height + (walker.x + walker.speed * walker.height * time, walker.y)

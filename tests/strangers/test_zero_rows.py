@@ -74,7 +74,7 @@ def test_the_fit_and_every_step_of_it(
 NOBODY = fit_result(0)
 VIEW = view_of(NOBODY, (WIDTH, HEIGHT))
 SETTINGS = {p: RenderConfig(p, Backend.raycast, 0.8) for p in Picture}
-TRACKING = TrackingConfig(max_gap=1.5, min_similarity=0.2)
+TRACKING = TrackingConfig(max_gap=1.5, min_similarity=0.2, min_frames=3)
 POINTS = np.zeros((0, 14, 2)), np.zeros((0, 14))
 TRUTH, GUESS = Annotation(POINTS[0], np.zeros((0, 14), bool)), Guess.nothing(0)
 MEASURED = Evaluation((), np.zeros(0, bool), {"error_mm": np.zeros(0)}, ranking="error_mm")

@@ -15,13 +15,13 @@ from pipeline.inputs.videos import write_video
 from pipeline.stages.detect import Detected, detect_stage
 from pipeline.stages.remap import select
 from pipeline.stages.stage import Job
-from pipeline.stages.tracking import identify
+from pipeline.stages.tracking import identify, lasting, opposite_of
 from tests.pipeline.crossing import true_people, write_crossing
 from tests.pipeline.fake_detector import FakeDetector
 from tests.pipeline.stages.test_shots import scene
 from tests.pipeline.walkers import FALSE, Eye, Walker, filmed, idf1, switches
 
-CONFIG = TrackingConfig(max_gap=1.5, min_similarity=0.3)
+CONFIG = TrackingConfig(max_gap=1.5, min_similarity=0.3, min_frames=3)
 # 300 px high, towards each other at 1 and 0.8 body heights a second; they meet after 2 s.
 CROSSING = [Walker(300, speed=1.0), Walker(1440, speed=-0.9, height=290, y=592)]
 
@@ -146,6 +146,36 @@ def test_a_false_find_upon_somebody_does_not_take_the_number() -> None:
     found, truth = tracked([Walker(400, 0.4), Walker(520, 0.1, first=20, last=21)], 60)
     assert set(found.track[truth == 0]) == {0}
     assert set(found.track[truth == 1]) == {1}
+
+
+def test_whoever_appears_in_the_place_of_another_is_somebody_else() -> None:
+    """He walks in front of her and is lost when she is found: their boxes overlap all the same."""
+    him, her = Walker(400, 0.2, last=29), Walker(430, y=520, first=30)
+    found, truth = tracked([him, her], 60, fps=60)
+    assert set(found.track[truth == 0]) == {0}
+    assert set(found.track[truth == 1]) == {1}
+
+
+def test_who_is_turned_round_by_the_detector_stays_the_same() -> None:
+    found, _ = filmed([Walker(400, 0.4)], 40, 25)
+    order = np.where(np.arange(40)[:, None] % 5 > 1, opposite_of(found.joint_names), np.arange(14))
+    swapped = np.take_along_axis(found.keypoints, order[..., None], 1)
+    assert set(identify(replace(found, keypoints=swapped), 25, CONFIG).track) == {0}
+
+
+def test_opposite_joints() -> None:
+    names = ("left_hip", "neck", "right_hip", "left_ear", "right_big_toe")
+    assert opposite_of(names).tolist() == [2, 1, 0, 3, 4]
+
+
+def test_who_flashes_up_is_left_out_unless_that_is_all() -> None:
+    found, truth = tracked([Walker(400), Walker(1500, first=10, last=11)], 30)
+    np.testing.assert_array_equal(lasting(found, 3), truth == 0)
+    assert lasting(found, 2).all()
+    flashes, _ = tracked([Walker(400, last=0), Walker(1500, first=10, last=11)], 30)
+    assert lasting(flashes, 3).all()
+    two_frames, _ = tracked([Walker(400), Walker(1500)], 2)
+    assert lasting(two_frames, 3).all()
 
 
 @pytest.mark.parametrize(("missing", "people"), [(25, 1), (50, 2)])
