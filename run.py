@@ -3,7 +3,7 @@
 from pipeline import interrupts
 
 if __name__ == "__main__":
-    interrupts.catch()  # before what takes time to import
+    interrupts.catch()  # before imports that take time
 
 import errno
 import gc
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 if __name__ == "__main__":
-    gc.disable()  # until the settings are read: imports make no garbage, looking for it costs 1 s
+    gc.disable()  # until the settings are read: imports leave no garbage; looking costs 1 s
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -26,7 +26,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 NOTHING_FITTED = 2
-FAILED = 3  # something ended with an error that nobody foresaw
+FAILED = 3  # something failed unexpectedly
 _failed: list[int] = []  # exit codes of the jobs of a multirun
 _KEPT = interrupts.KEPT
 _MEMORY = "close other programs, or lower runtime.batch_size"
@@ -36,7 +36,7 @@ _HINTS = {
     errno.EROFS: ": name a folder that can be written to",
     errno.EACCES: ": change its permissions or name another folder",
 }
-_hydra_speaks = ExitStack()  # while it is open, what is said is Hydra's
+_hydra_speaks = ExitStack()  # while it is open, output comes from Hydra
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -63,7 +63,7 @@ def sweeps() -> bool:
 
 
 def own_folder(cfg: DictConfig) -> None:
-    """A job of a multirun writes to a folder of its own in `runtime.output_dir`."""
+    """Give a job of a multirun its own folder in `runtime.output_dir`."""
     if sweeps():
         from pipeline.command_line import job_folder
         from pipeline.config import uninterpolated
@@ -75,7 +75,7 @@ def own_folder(cfg: DictConfig) -> None:
 
 
 def as_job(work: Callable[[], dict[str, Any]]) -> None:
-    """Do a job of a multirun; one that fails ends no other, and `start` leaves with its code."""
+    """Do a job of a multirun. If it fails, the others go on, and `start` leaves with its code."""
     try:
         finish(work)
     except SystemExit as end:
@@ -87,7 +87,7 @@ def as_job(work: Callable[[], dict[str, Any]]) -> None:
 
 
 def finish(work: Callable[[], dict[str, Any]]) -> None:
-    """Do the work; leave with the exit code and the message that the user gets for its end."""
+    """Do the work, and leave with the exit code and the message that the user gets."""
     from pipeline.outputs.report import log_to_console
 
     log_to_console()
@@ -97,7 +97,7 @@ def finish(work: Callable[[], dict[str, Any]]) -> None:
     except KeyboardInterrupt:
         _stop()
     except Exception as error:
-        if interrupts.came():  # and somebody swallowed it: whatever this is, it comes of that
+        if interrupts.came():  # and was swallowed: whatever this error is, it comes from that
             _stop()
         _fail(error)
     log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ def _stop() -> NoReturn:
 
 
 def _fail(error: Exception) -> NoReturn:
-    """Leave because of an error that ended the run."""
+    """Leave, because an error ended the run."""
     from pipeline.config import ConfigError
     from pipeline.inputs.clips import NoClipsError
     from pipeline.inputs.images import ClipError
@@ -135,8 +135,8 @@ def _fail(error: Exception) -> NoReturn:
 
 
 def start() -> None:
-    """Run; where Hydra refuses the command line, say what it probably meant, and Hydra's words only
-    where nobody can tell."""
+    """Run. If Hydra refuses the command line, say what it probably meant, or if that is unclear,
+    give Hydra's message."""
     from pipeline.command_line import COMPLETION, overrides_of, without_inputs
 
     if COMPLETION.isdisjoint(sys.argv):

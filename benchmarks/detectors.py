@@ -1,10 +1,10 @@
-"""Seconds of each detector of conf/detector, one picture or person at a time and in batches.
+"""Times each detector of conf/detector, one picture or person at a time and in batches.
 
     python -m benchmarks.detectors [--threads 1] [--only rtmpose_halpe26 blazepose]
 
-mmpose's models have random weights, which take as long as any. What their person detector would
-then find means nothing, so that it is timed alone, per picture, and the pose models per person,
-each filling its picture. BlazePose is timed on the project's own pictures; it chooses its threads
+mmpose's models have random weights, which take as long as any. What their person detector finds
+then means nothing, so it is timed alone, per picture, and the pose models per person, each of whom
+fills a picture. BlazePose is timed on the project's own pictures; it chooses its number of threads
 itself.
 """
 
@@ -28,13 +28,13 @@ from pipeline.config import ROOT, to_config
 from tests.detectors.random_weights import random_checkpoint
 
 BATCH = 16
-ROUNDS = 3  # the least of which counts: other work on the machine only adds
+ROUNDS = 3  # the fastest counts, because other work on the machine only adds time
 Row = tuple[str, float, float | None]
 """What was timed, ms at batch 1, ms in batches of BATCH."""
 
 
 def presets() -> dict[str, Any]:
-    """Name -> detector, of those that find people in pictures."""
+    """Name -> detector, for those that find people in pictures."""
     found = {}
     for path in sorted((ROOT / "conf/detector").glob("*.yaml")):
         if path.stem in ("keypoint_file", "synthetic", "mmpose"):
@@ -52,7 +52,7 @@ def pictures() -> list[np.ndarray]:
 
 
 def milliseconds(detector: Any, frames: list[np.ndarray], resources: Resources) -> float:
-    """Of a picture; networks are loaded before."""
+    """Seconds per picture; networks are loaded before."""
     detector.detect(iter(frames[:1]), resources, "x")
     seconds = []
     for _ in range(ROUNDS):
@@ -84,14 +84,14 @@ def mmpose(name: str, detector: MMPoseTopDown, resources: Resources, folder: Pat
 
 
 def person_detector(detector: MMPoseTopDown, resources: Resources, folder: Path) -> Iterator[Row]:
-    """RTMDet alone: what a picture takes with it, less what it takes without."""
+    """RTMDet alone: the time of a picture with it, minus the time without."""
     files = {
         part: random_checkpoint(config, folder / f"{part}.pth")
         for part, config in (
             ("checkpoint", detector.config), ("person_checkpoint", detector.person_config),
         )
     }  # fmt: skip
-    # Nobody is found: a box cannot be that good.
+    # So that nobody is found: no box is that good.
     finder = replace(detector, **files, box_score=1.0)
     frames = pictures()
     alone = statistics.mean(milliseconds(finder, [frame], resources) for frame in frames)

@@ -2,10 +2,11 @@
 
     python -m benchmarks.fit_accuracy [--rows WORD ...] [--extras] [key=value ...]
 
-A row is what is added to `python run.py data=synthetic`; further settings (data.n=200,
-data.errors=null, runtime.cache_dir=...) count for every row, and what was computed before comes
-from the cache. Every row sees the same people, so its difference to the first one is surer than
-the means: the 95 % interval is of paired resamples. Prints one JSON line per row, then a table.
+A row is what is added to `python run.py data=synthetic`. Further settings (data.n=200,
+data.errors=null, runtime.cache_dir=...) hold for every row, and earlier results come from the
+cache. Every row sees the same people, so its difference to the first one is surer than the means;
+the 95 % interval is from paired resamples. The benchmark prints one JSON line per row, then a
+table.
 """
 
 import argparse
@@ -94,7 +95,7 @@ def evaluate(overrides: list[str]) -> Evaluation:
 
 
 def difference(row: Evaluation, base: Evaluation, column: str) -> dict[str, float]:
-    """Mean of row - base over the people that both fitted, with its 95 % interval."""
+    """Mean of row - base over the people that both have fitted, with its 95 % interval."""
     apart = row.columns[column] - base.columns[column]
     apart = apart[np.isfinite(apart)]
     low, high = bootstrap_interval(apart)
@@ -113,7 +114,9 @@ def measured(names: list[str], common: list[str]) -> Iterator[tuple[str, dict]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Accuracy of presets on drawn people.")
-    parser.add_argument("--rows", nargs="*", default=[""], help="only names that hold a word")
+    parser.add_argument(
+        "--rows", nargs="*", default=[""], help="only rows whose name has one of these words"
+    )
     parser.add_argument("--extras", action="store_true", help="points of face and feet are seen")
     arguments, common = parser.parse_known_args()
     names = [name for name in ROWS if any(word in name for word in arguments.rows)]

@@ -2,10 +2,10 @@
 
     python -m benchmarks.fit_profile [PRESET] [--batch 256] [--interpenetration]
 
-CPU time by parts (indented ones lie inside others), on one thread. The operations of one iteration
-of one start are counted from the sizes of the products; the floor is that count times the
-iterations done, over the rate of a matrix product measured in the same minute: large ones, the
-processor's best, and batches of the size that the normal equations have.
+It prints CPU time by parts (indented ones are inside others), on one thread. The operations of one
+iteration of one start are counted from the sizes of the products. The floor is that count times the
+iterations done, over the rate of matrix products measured in the same minute: of large ones, which
+are the processor's best, and of batches of the size that the normal equations have.
 """
 
 import argparse

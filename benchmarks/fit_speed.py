@@ -3,12 +3,12 @@
     python -m benchmarks.fit_speed [PRESET ...] [--batches 1 8 64 256 1024] [--threads 1]
         [--interpenetration both] [--repeats 3] [--no-yardsticks] [key=value ...]
 
-Presets are names in conf/fit (smplify smplify_release multistart when none is named); key=value
+Presets are names in conf/fit (smplify smplify_release multistart if none is named); key=value
 changes settings of all of them. Every row is a fresh process, so that no row sees another's peak of
-memory: assets are loaded, one small fit warms up, then `fit` alone is timed. People are those of
-`python run.py data=synthetic`, with a detector's errors. Wall time tells what a user waits, CPU
-time (of all threads) what is left of it on a machine that does other things, too; both are medians
-of the repeats. Prints one JSON line per row, then a table. Yardsticks: benchmarks/yardsticks.py.
+memory. It loads assets, warms up with one small fit, and then times `fit` alone. People are those
+of `python run.py data=synthetic`, with a detector's errors. Wall time is how long a user waits; CPU
+time (of all threads) is the fairer figure on a machine that does other things too. Both are medians
+of the repeats. It prints one JSON line per row, then a table. Yardsticks: benchmarks/yardsticks.py.
 """
 
 import argparse
@@ -30,7 +30,7 @@ PRESETS = ("smplify", "smplify_release", "multistart")
 BATCHES = (1, 8, 64, 256, 1024)
 WARM_UP = 4  # people
 SEED = 0
-# of E_sp, where it is asked for and the preset names none: the paper's for pixels, ours for sigmas
+# weight of E_sp if it is asked for but not in the preset: the paper's for pixels, ours for sigmas
 E_SP = {"geman_mcclure": 1000.0, "student": 30.0}
 
 
@@ -58,7 +58,7 @@ def config_of(preset: str, settings: tuple[str, ...] = ()) -> "FitConfig":
 
 
 def with_contacts(config: "FitConfig", on: bool) -> "FitConfig":
-    """The same with E_sp on or off; a weight where it has none."""
+    """The same preset with E_sp on or off; with a weight if it has none."""
     stages = config.stages
     if on and not any(stage.weights.get("interpenetration") for stage in stages):
         own = {"interpenetration": E_SP[config.kernel.value]}
@@ -110,19 +110,19 @@ def measure(row: Row) -> dict:
 
 
 def _peak_mb() -> int:
-    """Most memory that this process ever held; Linux counts it in KiB."""
+    """The most memory that this process ever held; Linux counts it in KiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def in_fresh_process(module: str, argument: str) -> dict:
-    """What a module prints last, as JSON, when it is run with one argument."""
+    """The JSON that a module prints last when it is run with one argument."""
     command = [sys.executable, "-m", module, argument]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def rows_of(arguments: argparse.Namespace, settings: tuple[str, ...]) -> Iterator[Row]:
-    """Every combination that is asked for."""
+    """Every combination that was asked for."""
     contacts = {"off": [False], "on": [True], "both": [False, True]}[arguments.interpenetration]
     for preset in arguments.presets or PRESETS:
         for threads in arguments.threads:

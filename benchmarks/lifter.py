@@ -3,9 +3,9 @@
     python -m benchmarks.lifter --errors assets/detector_errors.npz \\
         assets/detector_errors_movenet.npz
 
-1000 people of `data=synthetic` with poses (assets/test_poses.npz) of subjects and with the error
-patterns (images of odd number) that tools/train_lifter.py does not learn from. Prints PA-MPJPE,
-its median and MPJPE in mm, the mean error over the mean that sigma tells, and their correlation.
+It draws 1000 people of `data=synthetic`, with poses (assets/test_poses.npz) of subjects and error
+patterns (images of odd number) that tools/train_lifter.py does not learn from. It prints PA-MPJPE,
+its median and MPJPE in mm, the mean error over the mean that sigma predicts, and their correlation.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from pipeline.evaluation.metrics import mpjpe, pa_mpjpe
 from tools.train_lifter import load_patterns
 
 ROOT = Path(__file__).resolve().parent.parent
-MIN_CONFIDENCE = 0.1  # as conf/config.yaml: remap.min_confidence
+MIN_CONFIDENCE = 0.1  # as remap.min_confidence in conf/config.yaml
 COLUMNS = ("PA-MPJPE", "median", "MPJPE", "ratio", "corr.")
 
 
@@ -51,7 +51,7 @@ def measure(
 
 
 def rolled(cases: Cases, seed: int = 1) -> Cases:
-    """The same people in photos that were turned by any angle about their middle."""
+    """The same people in photos that are turned by any angle about their middle."""
     angle = np.random.default_rng(seed).uniform(-np.pi, np.pi, len(cases))
     turn = Rotation.from_euler("z", angle).as_matrix().transpose(0, 2, 1)
     middle, points = cases.camera.center[:, None], cases.keypoints

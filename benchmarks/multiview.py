@@ -2,10 +2,10 @@
 
     python -m benchmarks.multiview FOLDER [--calibration FILE] [--agree 2] [key=value ...]
 
-FOLDER has a video per camera, named as the camera, all of the same frames, and a calibration:
-Qualisys' file, or JSON or TOML. key=value are settings of run.py (detector=blazepose by default):
-detection, fit and whatever follows run on every view; the views' detections make the truth. Prints
-a line of JSON and a row of the table per view and person.
+FOLDER has one video per camera, named like the camera, all with the same frames, and a calibration:
+Qualisys' file, or JSON or TOML. key=value are settings of run.py (detector=blazepose by default).
+Detection, fit and the later stages run on every view, and the views' detections make the truth. It
+prints a line of JSON and a row of the table per view and person.
 """
 
 import argparse
@@ -33,8 +33,8 @@ from pipeline.pipeline import stages_of, through
 from pipeline.stages.sequence import result_of
 from pipeline.stages.stage import Job
 
-_FEWEST_FRAMES = 10  # with truth and fit: who has fewer is not measured
-_STANDING = 0.15  # m/s: a slower ankle stands
+_FEWEST_FRAMES = 10  # with truth and fit; people with fewer are not measured
+_STANDING = 0.15  # m/s; a slower ankle stands still
 _SIDED = 12  # of LSP_14, all but neck and head top
 _ANKLES = [LSP_14.index("right_ankle"), LSP_14.index("left_ankle")]
 _COLUMNS = {
@@ -66,7 +66,7 @@ class Views:
 
     @cached_property
     def fits(self) -> list[FitResult]:
-        """Of the last stage that fits."""
+        """The results of the last stage that fits."""
         return [result_of(job) for job in self.jobs]
 
     def people(self, agree: int) -> list[Person]:
@@ -109,7 +109,7 @@ def filmed(folder: Path, calibration: Path, settings: list[str]) -> Views:
 def errors_in(views: Views, view: int, person: Person) -> dict[str, Any] | None:
     """Errors of a person's fit in one view; None where too little is known.
 
-    Counted are the frames whose keypoints are this person's and whose joints all are known.
+    It counts the frames whose keypoints are this person's and whose joints are all known.
     """
     camera, keypoints, fits = views.cameras[view], views.keypoints[view], views.fits[view]
     truth = camera.in_camera(person.joints)
@@ -136,7 +136,7 @@ def errors_in(views: Views, view: int, person: Person) -> dict[str, Any] | None:
 
 
 def _standing(truth: Float[np.ndarray, "T 14 3"], fps: float) -> np.ndarray:
-    """Ankles that stand in a frame and the next, (T, 2)."""
+    """Ankles that stand still from a frame to the next, (T, 2)."""
     speed = fps * np.linalg.norm(np.diff(truth[:, _ANKLES], axis=0), axis=-1)
     return np.concatenate([speed < _STANDING, np.zeros((1, 2), bool)])
 

@@ -1,7 +1,7 @@
 """A stage's problem in the form that scipy.optimize.least_squares takes: residuals, one person.
 
-Written from the terms' definitions, not from fitting.objective.residuals: half the sum of its
-squares is the objective's cost, or one of the two is wrong
+It is written from the terms' definitions, not from fitting.objective.residuals. So half the sum of
+its squares is the objective's cost, or one of the two is wrong
 (tests/fitting/solver/test_against_scipy.py).
 """
 
@@ -37,7 +37,8 @@ class ScipyProblem:
     start: Float[Tensor, "1 S"]
 
     def residuals(self, steps: Float[np.ndarray, "B D"]) -> Float[Tensor, "B m"]:
-        """Of many steps at once: half the sum of their squares is the objective's cost."""
+        """Residuals of many steps at once; half the sum of their squares is the objective's
+        cost."""
         problem, n = self.objective, len(steps)
         x = problem.retract(self.start.expand(n, -1), torch.as_tensor(steps))
         weights, seen, at = problem.weights, problem.observations, problem.unknowns
@@ -86,7 +87,7 @@ class ScipyProblem:
         return both[torch.arange(len(pose)), best]
 
     def jacobian(self, step: Float[np.ndarray, " D"]) -> Float[np.ndarray, "m D"]:
-        """By central differences, all of them one batch."""
+        """The Jacobian by central differences, all in one batch."""
         moves = _STEP * np.eye(len(step))
         both = self.residuals(np.concatenate([step + moves, step - moves]))
         plus, minus = both.chunk(2)
@@ -103,7 +104,7 @@ class ScipyProblem:
 
 @dataclass(frozen=True)
 class Posed:
-    """A stage's problem as fit() poses it, in double precision, and where it starts.
+    """A stage's problem as fit() poses it, in double precision, and its start.
 
     Args:
         objective, start: one row a person, of the person's first start.
@@ -126,7 +127,7 @@ def last_search_stage(
 ) -> Posed:
     """Run a fit and keep what its last stage before the choice was given.
 
-    Interpenetration is off: its spheres are no part of the residuals here.
+    Interpenetration is off, because its spheres are not part of the residuals here.
     """
     calls = []
 

@@ -2,9 +2,10 @@
 
     python -m benchmarks.tracking [--seeds 12]
 
-Seven scenes of 6 s at 30, 12 and 5 frames a second: two who cross (one hidden for up to 0.9 s),
-five who go their ways, somebody who leaves and another who enters; with noise, misses, false finds
-and swapped sides. The columns: by joints and boxes, and by boxes alone (all scores 0).
+There are seven scenes of 6 s at 30, 12 and 5 frames a second: two people who cross (one hidden for
+up to 0.9 s), five who go their ways, and one who leaves while another enters; with noise, misses,
+false finds and swapped sides. The columns are by joints and boxes, and by boxes alone (all scores
+0).
 """
 
 import argparse
@@ -37,7 +38,7 @@ def scenes(fps: float, rng: np.random.Generator) -> Iterator[Scene]:
 
 
 def crossing(fps: float, hidden: float, rng: np.random.Generator) -> list[Walker]:
-    """They meet after 3 s; the second is hidden about that time."""
+    """Two people who meet after 3 s; the second is hidden around that time."""
     speeds, heights = rng.uniform(0.4, 1.0, 2), rng.uniform(250, 350, 2)
     first = int(3 * fps) - int(hidden * fps) // 2
     return [

@@ -11,10 +11,10 @@ from fitting.joints import LSP_14
 
 _SURE = 0.1  # confidence below which a joint tells nothing
 _INLIER = 0.03  # of the distance to the camera: about 12 cm at 4 m
-_SAME_PERSON = 0.06  # of the distance, median over joints and frames: more are two people
+_SAME_PERSON = 0.06  # of the distance, median over joints and frames; with more they are two people
 _FEWEST = 5  # frames that two tracks must share to be compared
-_FEWEST_JOINTS = 5  # of a row that is given to a person
-_BONE_TOLERANCE = 0.2  # of its median length through the clip
+_FEWEST_JOINTS = 5  # that a row must have to be given to a person
+_BONE_TOLERANCE = 0.2  # as a share of its median length through the clip
 _ROUNDS = 2  # of giving rows to people and triangulating them
 _WINDOW, _ORDER = 7, 2  # frames and degree of the smoothing polynomial
 
@@ -39,7 +39,7 @@ def triangulate(
 
     Args:
         rays: normalised image coordinates.
-        weights: 0 where a view did not see a point; NaN comes out where fewer than two did.
+        weights: 0 where a view did not see a point; a point that fewer than two saw becomes NaN.
     """
     first = projections[:, :2].reshape(len(rays), *[1] * (rays.ndim - 2), 2, 4)
     third = projections[:, 2].reshape(len(rays), *[1] * (rays.ndim - 2), 1, 4)
@@ -57,7 +57,7 @@ def residuals(
     points: Float[np.ndarray, "... 3"], rays: Float[np.ndarray, "V ... 2"],
     projections: Float[np.ndarray, "V 3 4"],
 ) -> Float[np.ndarray, "V ..."]:  # fmt: skip
-    """How far off each view saw the points, as a share of their distance from the camera."""
+    """How far each view's points are off, as a share of their distance from the camera."""
     turned = np.einsum("vab,...b->v...a", projections[:, :, :3], points)
     seen = turned + projections[:, :, 3].reshape(len(rays), *[1] * (points.ndim - 1), 3)
     depth = seen[..., 2]
@@ -73,7 +73,7 @@ def robust_points(
 
     Args:
         confidence: 0..1, of each joint in each view.
-        fewest: views that must agree on a point; NaN comes out where fewer do.
+        fewest: views that must agree on a point; where fewer do, it becomes NaN.
     """
     sure = np.where(confidence >= _SURE, confidence, 0)
     best = np.zeros(rays.shape[1:-1])
@@ -93,7 +93,7 @@ def robust_points(
 
 
 def plausible(joints: Float[np.ndarray, "T 14 3"]) -> Float[np.ndarray, "T 14 3"]:
-    """Without the joints at the end of bones that are longer or shorter than the person's."""
+    """Drop the joints at the end of bones that are longer or shorter than the person's."""
     result = joints.copy()
     for near, far in _BONES:
         length = np.linalg.norm(joints[:, near] - joints[:, far], axis=-1)
@@ -108,7 +108,7 @@ def plausible(joints: Float[np.ndarray, "T 14 3"]) -> Float[np.ndarray, "T 14 3"
 
 
 def smoothed(points: Float[np.ndarray, "T n 3"]) -> Float[np.ndarray, "T n 3"]:
-    """A parabola through seven frames; what is missing for up to as many is filled."""
+    """Smooth by a parabola through seven frames, which also fills gaps of up to that length."""
     from scipy.signal import savgol_filter
 
     result = np.full_like(points, np.nan)
@@ -126,7 +126,7 @@ def smoothed(points: Float[np.ndarray, "T n 3"]) -> Float[np.ndarray, "T n 3"]:
 
 
 def _runs(known: np.ndarray) -> Iterator[np.ndarray]:
-    """Frames that follow each other with gaps of less than the window."""
+    """Runs of frames whose gaps are no longer than the window."""
     if len(known):
         yield from np.split(known, np.flatnonzero(np.diff(known) > _WINDOW) + 1)
 
@@ -153,7 +153,7 @@ class Person:
 
     Args:
         joints: m, NaN where unknown.
-        rows: of each view, by frame: which row of `Seen` is this person, -1 where none is.
+        rows: per view and frame, the row of `Seen` that is this person, -1 where there is none.
     """
 
     joints: Float[np.ndarray, "T 14 3"]
@@ -163,10 +163,10 @@ class Person:
 def people_in(
     views: Sequence[Seen], projections: Float[np.ndarray, "V 3 4"], frames: int, fewest: int
 ) -> list[Person]:
-    """Everybody whom two views or more follow, with the joints in space.
+    """Everybody whom at least two views follow, with the joints in space.
 
-    Tracks of different views that fit together are one person to begin with. A view's track may
-    change from one person to another: every row is then given to the person that it fits best.
+    At first, tracks of different views that fit together are one person. A view's track may
+    change from one person to another, so every row is then given to the person it fits best.
 
     Args:
         fewest: views that must agree on a joint.
@@ -198,7 +198,7 @@ def _with_joints(
 def _assigned(
     people: list[Person], views: Sequence[Seen], projections: np.ndarray, frames: int
 ) -> list[Int[np.ndarray, "V T"]]:
-    """The rows of every person, each row to whom it fits best, if it fits at all."""
+    """The rows of every person; each row goes to the person it fits best, if it fits at all."""
     from scipy.optimize import linear_sum_assignment
 
     found = [np.full((len(views), frames), -1) for _ in people]
@@ -229,9 +229,9 @@ def _off(seen: Seen, row: int, joints: np.ndarray, projection: np.ndarray) -> fl
 def _from_tracks(
     views: Sequence[Seen], projections: np.ndarray, frames: int
 ) -> list[Int[np.ndarray, "V T"]]:
-    """Rows of people as the tracks of all views have them, best pairs of tracks first.
+    """Rows of people according to the tracks of all views, best pairs of tracks first.
 
-    Two tracks of one view are one person only where no frame has both.
+    Two tracks of one view can only be one person if no frame has both.
     """
     tracks = [
         (view, _rows_of(seen, number, frames))

@@ -1,13 +1,13 @@
-"""What others take for the same or a like problem, on the same machine in the same minute.
+"""How long others take for the same or a similar problem, on this machine in the same minute.
 
     python -m benchmarks.yardsticks PRESET [PEOPLE] [key=value ...]
                                                 one stage by scipy and by ours, from the same starts
     python -m benchmarks.yardsticks smplfitter  vertices in 3-D to parameters, by PyPI's smplfitter
 
-scipy.optimize.least_squares (MINPACK) gets the residuals of the last stage before the choice and
-their Jacobian by central differences in one batch; ours gets that stage alone and in a batch.
-smplfitter solves another problem, an easier one: it is told where every vertex is. It fits the
-project's own body, written to a temporary file in SMPL's format. Where it is not installed the line
+scipy.optimize.least_squares (MINPACK) gets the residuals of the last stage before the choice, and
+their Jacobian by central differences in one batch. Ours gets that stage, one person alone and in a
+batch. smplfitter solves a different, easier problem: it is told where every vertex is. It fits the
+project's own body, written to a temporary file in SMPL's format. If it is not installed, the line
 says so.
 """
 
@@ -45,7 +45,7 @@ def seconds(run: Callable[[], object]) -> tuple[float, float]:
 def by_scipy(preset: str, count: int = PEOPLE, settings: tuple[str, ...] = ()) -> dict:
     """A stage of a preset, solved by scipy and by ours: CPU ms per person, and who ends lower.
 
-    Where both are in one minimum is told by ours solved to the end from where fit() stopped.
+    To tell whether both are in one minimum, ours is solved to the end from where fit() stopped.
     """
     import torch
 

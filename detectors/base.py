@@ -1,4 +1,4 @@
-"""What every detector gives back, and what it is told about the machine."""
+"""What every detector returns, and what it is told about the machine."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -13,10 +13,9 @@ Image = UInt8[np.ndarray, "height width 3"]
 
 
 class UnknownClipError(ValueError):
-    """A detector that reads what was found earlier has nothing of use about a clip; the text says
-    why.
+    """A detector that reads earlier results has nothing of use for a clip; the text says why.
 
-    The clip is passed over as one with nobody in it; the others go on.
+    The clip is skipped like one with nobody in it, and the others go on.
     """
 
 
@@ -37,12 +36,12 @@ class Detections:
         keypoints: x, y of each joint, px.
         scores: how sure the detector is of each joint, 0..1; 0 means not found.
         joint_names: names of the K joints, in order.
-        keypoints_3d: where the detector lifts its joints: each of them about the middle of the
-            hips, m, camera axes (x right, y down, z away from the camera). Without columns, shape
-            (N, 0, 3), where it does not; so when not given.
+        keypoints_3d: the joints in space, if the detector lifts them: relative to the middle of the
+            hips, m, camera axes (x right, y down, z away from the camera). Otherwise, or if not
+            given, they have no columns: shape (N, 0, 3).
 
     Raises:
-        ValueError: a shape, range or value is wrong; says what was expected and what came.
+        ValueError: a shape, range or value is wrong; the message says what was expected and given.
     """
 
     frame: Int32[np.ndarray, " N"]
@@ -71,7 +70,7 @@ class Detections:
             low, high = self.scores.min(), self.scores.max()
             raise ValueError(f"Detections.scores: expected 0..1, got {low:.3g}..{high:.3g}")
         if (np.diff(self.frame) < 0).any():
-            raise ValueError("Detections.frame: expected ascending frame indices")
+            raise ValueError("Detections.frame: expected ascending frame indices, got others")
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -105,8 +104,8 @@ class Detections:
 
 @dataclass(frozen=True)
 class People:
-    """The people of one image: boxes (P, 4) px xyxy, keypoints (P, K, 2) px, scores (P, K) 0..1;
-    where the detector gives them, keypoints_3d (P, K, 3) m as in Detections."""
+    """The people of one image: boxes (P, 4) px xyxy, keypoints (P, K, 2) px, scores (P, K) 0..1,
+    and keypoints_3d (P, K, 3) m as in Detections, if the detector gives them."""
 
     boxes: Float32[np.ndarray, "P 4"]
     keypoints: Float32[np.ndarray, "P K 2"]
@@ -122,7 +121,7 @@ class Resources:
         device: torch device, e.g. `cpu` or `cuda:0`.
         threads: CPU threads for the network.
         batch_size: person crops per forward pass.
-        weights_dir: folder that downloaded or converted weights are kept in.
+        weights_dir: folder for downloaded or converted weights.
     """
 
     device: str = "cpu"
@@ -135,35 +134,35 @@ class Detector(Protocol):
     """A detector is a dataclass of its options; its network is loaded by the first `detect`.
 
     Args:
-        confidence_sigma: what its scores mean: pairs of a score and the error to expect with it, in
-            torso lengths (tools/calibrate_confidence.py). Fits read it; it changes no detection.
+        confidence_sigma: what its scores mean, as pairs of a score and the error to expect with it,
+            in torso lengths (tools/calibrate_confidence.py). Fits read it; it changes no detection.
     """
 
     confidence_sigma: list[list[float]]
 
     def files(self) -> dict[str, Path]:
-        """Option name -> local file or folder of files; their contents, not their paths, key the
-        cache."""
+        """Option name -> local file or folder of files. The cache's keys depend on their contents,
+        not on their paths."""
         ...
 
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
         """Find the people of each frame, in order; `clip_name` is the file's, e.g. im0001.jpg.
 
         Raises:
-            UnknownClipError: it only knows certain clips, and this is none of them.
-            DetectorError: it cannot work on any clip. So is taken what it raises before it asks for
-                the first frame, and any OSError; all else is about this clip.
+            UnknownClipError: it knows only certain clips, and this is not one of them.
+            DetectorError: it cannot work on any clip. Whatever it raises before it asks for the
+                first frame, and any OSError, means the same; all else is about this clip.
         """
         ...
 
 
 @runtime_checkable
 class FindsByName(Protocol):
-    """A detector that knows clips by their names, and by being the only one where they differ."""
+    """A detector that finds clips by their names, or takes a run's only clip whatever its name."""
 
     def when_alone(self) -> "Detector | None":
-        """The same detector for a clip that is the run's only input; None where that does not
-        matter."""
+        """The same detector for a clip that is the run's only input; None if that makes no
+        difference."""
         ...
 
 

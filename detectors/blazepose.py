@@ -15,7 +15,7 @@ from detectors.blazepose_refine import Refiner, overlap
 from detectors.native_log import without_chatter
 from detectors.skeletons import BLAZEPOSE_33
 
-_FACE = slice(0, 11)  # nose, eyes, ears, mouth lead BLAZEPOSE_33
+_FACE = slice(0, 11)  # BLAZEPOSE_33 begins with nose, eyes, ears and mouth
 _MOST_PASSES = 10
 _FINDER_INPUT = 224  # px: the person finder scales every picture to this square
 
@@ -30,19 +30,20 @@ class BlazePose:
         max_people: most people reported per picture.
         person_score: least score of the person finder, 0..1.
         presence_score: least score that a pose is really there, 0..1.
-        padding: search once more with a black border of this fraction of the longer side: the
-            finder misses people who fill the picture, and of two finds the one that is seen more
-            clearly is better. PCK@0.2 on 240 LSP train photos .79 without, .85 with 0.3. 0: never.
-        tile: where no large person is found, also search overlapping squares of this fraction of
-            the shorter side: the finder sees 224 x 224 px and misses small people. 0: never.
-        refine: looks at each person again in a region made of its own landmarks, as BlazePose's
-            video mode does, this many times, and once mirrored. 0: never.
-        doubt: where the mirrored look disagrees by more than this (of the person's size), regions
-            of other turns are tried, too.
+        padding: search again with a black border of this fraction of the longer side, because the
+            finder misses people who fill the picture; of two finds of a person, the one that is
+            seen more clearly stays. PCK@0.2 on 240 LSP train photos is .79 without, .85 with 0.3.
+            0: never.
+        tile: if no large person is found, also search overlapping squares of this fraction of the
+            shorter side, because the finder sees 224 x 224 px and misses small people. 0: never.
+        refine: look at each person again this many times, in a region made of their own landmarks,
+            as BlazePose's video mode does, and once mirrored. 0: never.
+        doubt: where the mirrored look differs by more than this (of the person's size), regions
+            with other turns are tried too.
         duplicate_iou: finds whose boxes overlap more than this (intersection over union) are the
-            same person; the one seen more clearly stays.
+            same person; the one that is seen more clearly stays.
         confidence_sigma: pairs of a confidence and the error to expect with it, in torso lengths
-            (tools/calibrate_confidence.py). The detector does not read it: fits do.
+            (tools/calibrate_confidence.py). Fits read it; the detector does not.
     """
 
     max_people: int = 20
@@ -69,7 +70,7 @@ class BlazePose:
             raise ValueError(f"BlazePose.padding: expected 0..2, got {self.padding}")
 
     def files(self) -> dict[str, Path]:
-        """Nothing: the weights are part of the pinned mediapipe."""
+        """No files: the weights are part of the pinned mediapipe."""
         return {}
 
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
@@ -78,7 +79,7 @@ class BlazePose:
             self._landmarker = self._landmarker or self._load(build_bundle(resources.weights_dir))
         people = []
         for frame in frames:
-            with without_chatter():  # once per frame, so that an error shows without delay
+            with without_chatter():  # once per frame, so that an error shows at once
                 people.append(self._people(frame))
         return Detections.from_frames(people, BLAZEPOSE_33)
 
@@ -127,7 +128,7 @@ class BlazePose:
 
 
 def _has_large_person(found: list[Person], width: int, height: int) -> bool:
-    """Whether somebody is half as large as the frame: then it is not a picture of a crowd."""
+    """Whether somebody is half as large as the frame; if so, it is not a picture of a crowd."""
     return any(_size(person) > 0.5 * min(width, height) for person in found)
 
 
@@ -146,7 +147,7 @@ def _tile_corners(width: int, height: int, side: int) -> list[tuple[int, int]]:
 
 
 def _without_duplicates(found: list[Person], max_iou: float) -> list[Person]:
-    """Best seen first; drop who shares the face or the box with somebody better seen."""
+    """Best seen first, without those who share face or box with somebody better seen."""
     kept: list[Person] = []
     for person in sorted(found, key=lambda p: -p[:, 2].clip(0, 1).mean()):
         if not any(_same_face(person, k) or overlap(person, k) > max_iou for k in kept):
@@ -155,7 +156,7 @@ def _without_duplicates(found: list[Person], max_iou: float) -> list[Person]:
 
 
 def _same_face(a: Person, b: Person) -> bool:
-    """One face belongs to one person, even where the bodies below it were found differently."""
+    """One face belongs to one person, even if the bodies below it were found differently."""
     apart = np.linalg.norm(a[_FACE, :2] - b[_FACE, :2], axis=1)
     return bool(np.median(apart) < 0.05 * max(_size(a), _size(b)))
 

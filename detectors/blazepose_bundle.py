@@ -1,4 +1,4 @@
-"""Makes the model file that mediapipe's multi-person API wants from the weights in its wheel."""
+"""Makes the model file that mediapipe's multi-person API needs, from the weights in its wheel."""
 
 import hashlib
 import io
@@ -23,7 +23,7 @@ _FORMAT = "1"
 
 
 def build_bundle(folder: Path) -> Path:
-    """Write the `.task` bundle to `folder` unless it is there; its name holds its content's digest.
+    """Write the `.task` bundle to `folder` unless it exists; its name has its content's digest.
 
     Args:
         folder: where to keep it; made if absent.
@@ -62,8 +62,8 @@ def _without_pyplot() -> Iterator[None]:
 def _read(path: Path) -> bytes:
     if not path.is_file():
         raise FileNotFoundError(
-            f"BlazePose: expected the weights {path} inside the mediapipe package; mediapipe "
-            "0.10.21 is the last release that has them: pip install mediapipe==0.10.21"
+            f"BlazePose: expected the weights {path} inside the mediapipe package, found none; "
+            "mediapipe 0.10.21 is the last release with them: pip install mediapipe==0.10.21"
         )
     return path.read_bytes()
 
@@ -73,7 +73,7 @@ def _bundle(weights: dict[str, bytes]) -> bytes:
     from mediapipe.tasks.python.metadata.metadata_writers import model_asset_bundle_utils
 
     parts = {_PARTS[part][0]: _with_metadata(part, data) for part, data in weights.items()}
-    buffer: Any = io.BytesIO()  # annotated as a path there, but passed on to ZipFile
+    buffer: Any = io.BytesIO()  # mediapipe annotates a path, but passes it on to ZipFile
     model_asset_bundle_utils.create_model_asset_bundle(parts, buffer)
     return buffer.getvalue()
 
@@ -83,7 +83,7 @@ def _with_metadata(part: str, weights: bytes) -> bytes:
     from mediapipe.tasks.python.metadata.metadata import MetadataPopulator
 
     _, mean, std, outputs = _PARTS[part]
-    with warnings.catch_warnings():  # mediapipe leaves its own files to the collector
+    with warnings.catch_warnings():  # mediapipe does not close its own files
         warnings.simplefilter("ignore", ResourceWarning)
         populator = MetadataPopulator.with_model_buffer(bytearray(weights))
         populator.load_metadata_buffer(_metadata(Path(part).stem, mean, std, outputs))
@@ -94,7 +94,7 @@ def _with_metadata(part: str, weights: bytes) -> bytes:
 def _metadata(name: str, mean: float, std: float, outputs: int) -> bytearray:
     """The flatbuffer that describes one RGB input, taken as (pixel - mean) / std, and outputs.
 
-    mediapipe's own MetadataWriter makes the same, but leaks temporary folders.
+    mediapipe's own MetadataWriter makes the same one, but leaves temporary folders behind.
     """
     import flatbuffers
     from mediapipe.tasks.metadata import metadata_schema_py_generated as schema

@@ -1,6 +1,6 @@
-"""BlazePose's landmarks in a region that is given: how its own video mode follows a person.
+"""BlazePose's landmarks in a given region, which is how its own video mode follows a person.
 
-mediapipe's Tasks find the region by their person finder alone. Its graph for a given region is in
+mediapipe's Tasks find the region by their person finder only. Its graph for a given region is in
 the same wheel; it also gives the two alignment points that the next region is made of.
 """
 
@@ -50,7 +50,7 @@ def person_of(
 
 
 MIRRORED = [BLAZEPOSE_33.index(_other_side(name)) for name in BLAZEPOSE_33]
-"""For each landmark, the place of the one that a mirror shows in its stead."""
+"""For each landmark, the index of the one that a mirror shows in its place."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,15 @@ class Region:
 
     @classmethod
     def about(cls, person: Person) -> "Region":
-        """Around the circle about the hips that holds every landmark, head up."""
+        """The region around the circle about the hips that holds every landmark, head up."""
         hips, shoulders = person[HIPS, :2].mean(0), person[_SHOULDERS, :2].mean(0)
         radius = np.linalg.norm(person[:, :2] - hips, axis=1).max()
         return cls._of(hips, shoulders - hips, max(float(radius), 1.0))
 
     @classmethod
     def aligned(cls, points: Float[np.ndarray, "2 2"]) -> "Region":
-        """Of the network's own points: the hips, and where the circle about the body has its
-        top (Bazarevsky et al. 2020, figure 3)."""
+        """The region of the network's own points: the hips, and the top of the circle about the
+        body (Bazarevsky et al. 2020, figure 3)."""
         up = points[1] - points[0]
         return cls._of(points[0], up, max(float(np.linalg.norm(up)), 1.0))
 
@@ -85,7 +85,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Picture:
-    """A frame as the network takes it: padded to a square of `side` px, and that mirrored."""
+    """A frame as the network takes it: padded to a square of `side` px, plain and mirrored."""
 
     side: int
     plain: Any
@@ -100,9 +100,9 @@ class LandmarkNet:
         from mediapipe.python import packet_getter
         from mediapipe.python._framework_bindings import resource_util
 
-        # Graphs name their weights by paths from here on.
+        # Graphs name their weights by paths relative to this folder.
         resource_util.set_resource_dir(str(Path(mediapipe.__file__).parents[1]))
-        self._time = 0  # mediapipe's; it has to rise
+        self._time = 0  # mediapipe's; it must increase
         self._found: dict[str, Any] = {}
         self._graph = mediapipe.CalculatorGraph(graph_config=_GRAPH)
 
@@ -115,12 +115,12 @@ class LandmarkNet:
         self._graph.start_run()
 
     def picture(self, frame: Image) -> Picture:
-        """A frame, made ready once for all its people."""
+        """A frame, prepared once for all its people."""
         from mediapipe import ImageFormat
         from mediapipe.python import packet_creator
 
         height, width = frame.shape[:2]
-        side = max(height, width)  # a region that is no square of the picture would be skewed
+        side = max(height, width)  # a region that is not square in the picture would be skewed
         square = np.zeros((side, side, 3), np.uint8)
         square[:height, :width] = frame
         plain, mirrored = (
@@ -134,7 +134,7 @@ class LandmarkNet:
     def find(
         self, picture: Picture, region: Region, mirror: bool = False
     ) -> tuple[Person, Region] | None:
-        """The person of a region and the region it suggests; None where none is seen.
+        """The person in a region and the region that they suggest; None if nobody is seen.
 
         Args:
             mirror: look at the mirrored picture; what is returned is mirrored back.

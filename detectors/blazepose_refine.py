@@ -1,10 +1,10 @@
 """A second look at the people whom BlazePose's finder saw: each in its own region, and mirrored.
 
-The finder places a region only roughly; landmarks of a region made from earlier landmarks are
-better (BlazePose's video mode does the same). The network is not symmetric: how far what it sees in
-the mirrored picture lies from what it sees in the plain one tells how sure it is. On 250 LSP train
-photos PCK@0.2 is .97 where they agree within 0.02 of the person's size, .66 where they are 0.04 to
-0.08 apart, .07 beyond 0.15.
+The finder places a region only roughly. Landmarks in a region made from earlier landmarks are
+better (BlazePose's video mode does the same). The network is not symmetric, so the distance between
+what it sees in the mirrored and in the plain picture tells how sure it is. On 250 LSP train photos,
+PCK@0.2 is .97 where they agree within 0.02 of the person's size, .66 where they are 0.04 to 0.08
+apart, and .07 beyond 0.15.
 """
 
 import math
@@ -28,29 +28,29 @@ _COMPARED = [
     )
 ]  # fmt: skip
 _TURNS = (0.0, 0.5 * math.pi, math.pi, 1.5 * math.pi)
-_AROUND = 1.3  # of a region that is tried anew, around the person or the picture
+_AROUND = 1.3  # size of a new region, relative to the person or the picture
 _FAR = 0.3  # of the person's size; joints farther apart count as this far
-_FIRST_IS_BETTER_BY = 0.03  # of the person's size; another turn has to agree better by more
-_GHOST = 0.12  # of the person's size; who was not found and agrees less is nobody
-_SAME = 0.3  # intersection over union; overlapping less, it is another person
+_FIRST_IS_BETTER_BY = 0.03  # of the person's size; another turn must agree better by more
+_GHOST = 0.12  # of the person's size; a guess whose looks differ by more is nobody
+_SAME = 0.3  # intersection over union; with less overlap it is another person
 _LEAST_SEEN = 0.02
 
 
 @dataclass(frozen=True)
 class _View:
-    """A person, and how far its landmarks lie from those in the mirrored picture, of its size."""
+    """A person, and how far their landmarks lie from the mirrored ones, of the person's size."""
 
     person: Person
     apart: float
 
 
 class Refiner:
-    """Looks again.
+    """Looks at people again.
 
     Args:
-        passes: regions that follow each other, 1 or more.
-        doubt: where plain and mirrored disagree by more than this, regions of other turns are
-            tried and the one that agrees best is taken; of the person's size.
+        passes: how many regions follow each other, 1 or more.
+        doubt: where plain and mirrored differ by more than this, regions with other turns are
+            tried, and the one that agrees best is taken; of the person's size.
     """
 
     def __init__(self, passes: int, doubt: float) -> None:
@@ -59,7 +59,7 @@ class Refiner:
         self._doubt = doubt
 
     def people(self, frame: Image, found: list[Person]) -> list[Person]:
-        """The people of a frame, seen again; where nobody was found, who fills the frame."""
+        """The people of a frame, seen again; if nobody was found, somebody who fills the frame."""
         picture = self._net.picture(frame)
         if found:
             return [self._person(picture, person) for person in found]
@@ -68,7 +68,7 @@ class Refiner:
         return [view.person] if view and view.apart <= _GHOST else []
 
     def _person(self, picture: Picture, before: Person) -> Person:
-        """Somebody seen again, or as before where the network sees nobody or somebody else."""
+        """A person seen again; as before if the network sees nobody or somebody else."""
         first = self._look(picture, Region.about(before))
         views = [(first.apart - _FIRST_IS_BETTER_BY, first)] if first else []
         if first is None or first.apart > self._doubt:
@@ -102,14 +102,15 @@ def overlap(a: Person, b: Person) -> float:
 
 
 def _upright(points: np.ndarray, turn: float = 0.0) -> Region:
-    """Around the box of some points, for a person whose head is up in it, or turned from that."""
+    """The region around the box of some points, for a person with the head up, or turned by
+    `turn`."""
     low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
     x, y = (low + high) / 2
     return Region(float(x), float(y), _AROUND * max(float((high - low).max()), 1.0), turn)
 
 
 def _mean(a: Person, b: Person) -> Person:
-    """Each landmark between its two places, nearer to the one that is seen better."""
+    """Each landmark between its two positions, nearer to the one that is seen better."""
     weights = np.stack([a[:, 2], b[:, 2]]).clip(_LEAST_SEEN, 1) ** 2
     weights = (weights / weights.sum(axis=0))[..., None]
     mean = weights[0] * a + weights[1] * b
@@ -118,7 +119,7 @@ def _mean(a: Person, b: Person) -> Person:
 
 
 def _apart(a: Person, b: Person) -> float:
-    """Mean distance of the compared landmarks, of the person's size."""
+    """Mean distance of the compared landmarks, as a fraction of the person's size."""
     size = math.sqrt(max(float(np.prod(np.ptp(a[:, :2], axis=0))), 1.0))
     distance = np.linalg.norm(a[_COMPARED, :2] - b[_COMPARED, :2], axis=1) / size
     return float(np.minimum(distance, _FAR).mean())

@@ -6,7 +6,8 @@ from pathlib import Path
 from detectors.downloads import fetch_all, verify
 
 _PERSON_CONFIG = "rtmdet_nano_320-8xb32_coco-person.py"
-# mmpose's wheel has this config without its address: projects/rtmpose/README.md of mmpose 1.3.2.
+# mmpose's wheel has this config, but not the address of its weights:
+# projects/rtmpose/README.md of mmpose 1.3.2.
 _PERSON_URL = (
     "https://download.openmmlab.com/mmpose/v1/projects/rtmpose/"
     "rtmdet_nano_8xb32-100e_coco-obj365-person-05d8511e.pth"
@@ -17,7 +18,7 @@ def find_config(name: str) -> Path:
     """Path of a config: a local file, or one of those in mmpose's wheel.
 
     Args:
-        name: path, or the path below the wheel's `configs`, or the name of a person detector's.
+        name: a path, a path below the wheel's `configs`, or the name of a person detector's config.
 
     Raises:
         FileNotFoundError: neither exists.
@@ -28,7 +29,7 @@ def find_config(name: str) -> Path:
         if place.is_file():
             return place.resolve()
     raise FileNotFoundError(
-        f"expected the mmpose config {name} as a file of yours or in {folder / 'configs'}, "
+        f"expected the mmpose config {name} as your own file or in {folder / 'configs'}, "
         "found neither"
     )
 
@@ -48,7 +49,7 @@ def find_checkpoint(path: str | None, config: str, weights_dir: Path) -> Path:
 
     Raises:
         FileNotFoundError: the file is absent, or nothing is published for this config.
-        ConnectionError: the download failed; says what to fetch by hand and where to put it.
+        ConnectionError: the download failed; the message says what to fetch and where to put it.
         ValueError: the content does not have the digest that the file's name promises.
     """
     if path is not None:
@@ -61,7 +62,7 @@ def find_checkpoint(path: str | None, config: str, weights_dir: Path) -> Path:
 
 
 def published_url(config: str) -> str:
-    """Address of the weights that OpenMMLab published for a config of mmpose's wheel."""
+    """Address of the weights that OpenMMLab published for a config in mmpose's wheel."""
     if Path(config).name == _PERSON_CONFIG:
         return _PERSON_URL
     if not is_local(config):
@@ -72,7 +73,7 @@ def published_url(config: str) -> str:
                 if model["Config"].endswith(f"/{Path(config).name}") and "Weights" in model:
                     return model["Weights"]
     raise FileNotFoundError(
-        f"no published weights are known for the config {config}: name the file of its checkpoint"
+        f"no published weights are known for the config {config}: name its checkpoint's file"
     )
 
 

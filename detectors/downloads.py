@@ -1,4 +1,4 @@
-"""Files of weights, downloaded when first used; whole and checked, or named so that people can."""
+"""Downloads weights on first use, whole and checked; or says how people can fetch them."""
 
 import hashlib
 import os
@@ -12,8 +12,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
 
-# OpenMMLab ends file names in the first 8 hex digits of the content's sha256, and a date; some
-# (RTMW's) have the date alone, which is no digest.
+# OpenMMLab's file names end in the first 8 hex digits of the content's sha256, and a date. Some
+# (RTMW's) have the date alone, which is not a digest.
 _DIGEST = re.compile(r"-(?!20\d{6}\.)([0-9a-f]{8})(?:_\d{8})?\.(?:pth|zip)$")
 _TIMEOUT = 30.0  # seconds without an answer
 
@@ -21,19 +21,19 @@ _TIMEOUT = 30.0  # seconds without an answer
 def fetch_all(urls: Mapping[str, str], folder: Path) -> dict[str, Path]:
     """Download files unless they are in the folder.
 
-    What an interrupted download left in `<name>.part` is kept, and the next call goes on there; a
-    file under its own name is whole. Two runs at once wait for each other.
+    An interrupted download leaves `<name>.part`, and the next call goes on there. A file under its
+    own name is whole. If two runs want the same file, one waits for the other.
 
     Args:
-        urls: address of each file by what it is for, e.g. `pose`, for the message.
+        urls: address of each file, under what it is for, e.g. `pose`; the message says that.
         folder: where they are kept.
 
     Returns:
         The files, by what they are for.
 
     Raises:
-        ConnectionError: it failed; names every file that is missing, a command that fetches them
-            on another machine, and where to put them.
+        ConnectionError: it failed; the message has every missing file, a command that fetches them
+            on another machine, and the folder to put them into.
         ValueError: the content does not have the digest that the name promises; it is removed.
     """
     try:
@@ -46,12 +46,12 @@ def fetch_all(urls: Mapping[str, str], folder: Path) -> dict[str, Path]:
 
 
 def missing(urls: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """Those that are not in the folder yet."""
+    """The files that are not in the folder yet."""
     return {role: url for role, url in urls.items() if not _place(url, folder).is_file()}
 
 
 def command_for(urls: Mapping[str, str]) -> str:
-    """What fetches the files on a machine with network, into the folder it is called in."""
+    """The command that fetches the files into the current folder, on a machine with network."""
     return " ".join(["curl -fL --remote-name-all", *dict.fromkeys(urls.values())])
 
 
@@ -67,7 +67,7 @@ def by_hand(urls: Mapping[str, str], folder: Path) -> str:
 
 
 def name_of(url: str) -> str:
-    """The name that a file is kept under."""
+    """The name under which a file is kept."""
     return url.rsplit("/", 1)[1]
 
 
@@ -78,10 +78,10 @@ def promised_digest(name: str) -> str | None:
 
 
 def verify(path: Path, name: str, advice: str) -> None:
-    """Hold a file's content to the digest that the name promises.
+    """Check a file's content against the digest in its name.
 
     Raises:
-        ValueError: it has another one; ends with the advice.
+        ValueError: they differ; the message ends with the advice.
     """
     promised = promised_digest(name)
     if promised is None:
@@ -91,7 +91,7 @@ def verify(path: Path, name: str, advice: str) -> None:
     if not digest.startswith(promised):
         raise ValueError(
             f"{name}: expected content whose sha256 starts with {promised}, got {digest[:8]}: "
-            f"the file is damaged or another one; {advice}"
+            f"the file is damaged or a different one; {advice}"
         )
 
 
@@ -120,13 +120,13 @@ def _fetch(url: str, folder: Path) -> Path:
 
 @contextmanager
 def _alone(part: Path) -> Iterator[IO[bytes]]:
-    """The file, to write at its end, once no other run has it; left empty, it is removed."""
+    """The file, open at its end, once no other run uses it; if it stays empty, it is removed."""
     import fcntl
 
     while True:
         with part.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # lasts until the file is closed, also by a crash
-            if not _is_at(file, part):  # who had it renamed or removed it
+            fcntl.flock(file, fcntl.LOCK_EX)  # held until the file is closed, also by a crash
+            if not _is_at(file, part):  # the run that had it renamed or removed it
                 continue
             try:
                 yield file
@@ -151,7 +151,7 @@ def _complete(url: str, file: IO[bytes], path: Path) -> None:
 
 
 def _download(url: str, file: IO[bytes]) -> None:
-    """Append what is missing."""
+    """Append the missing bytes."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
     columns = ("[progress.description]{task.description}", BarColumn(), DownloadColumn())
@@ -164,7 +164,7 @@ def _download(url: str, file: IO[bytes]) -> None:
             progress.advance(bar, len(chunk))
     file.flush()
     if total and file.tell() < total:
-        raise ConnectionError(f"{file.tell()} of {total} bytes came")
+        raise ConnectionError(f"only {file.tell()} of {total} bytes arrived")
 
 
 def _rest(url: str, file: IO[bytes]) -> Any:

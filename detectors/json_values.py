@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-_MAX_BYTES = 300_000_000  # COCO's largest file of keypoints, train2017, has 240 MB
-_FEW = 6  # keys that a message names
+_MAX_BYTES = 300_000_000  # COCO's largest keypoint file, train2017, has 240 MB
+_FEW = 6  # how many keys a message names
 
 
 def read_json(path: Path) -> Any:
@@ -19,11 +19,11 @@ def read_json(path: Path) -> Any:
     """
     size = path.stat().st_size
     if size > _MAX_BYTES:
-        raise ValueError(f"{path}: expected at most {_MAX_BYTES} bytes of JSON, got {size}")
+        raise ValueError(f"{path}: expected at most {_MAX_BYTES} bytes of JSON, got {size} bytes")
     try:
         return json.loads(path.read_text("utf-8-sig"))
     except RecursionError:
-        raise ValueError(f"{path}: expected keypoints, got JSON nested without end") from None
+        raise ValueError(f"{path}: expected keypoints, got JSON that is nested too deep") from None
     except ValueError as error:
         raise ValueError(f"{path}: expected JSON in UTF-8: {error}") from error
 
@@ -40,10 +40,10 @@ def fields(item: Any, where: str) -> dict[str, Any]:
 
 
 def get(item: Any, key: str, kind: type | tuple[type, ...], where: str) -> Any:
-    """The value under a key of an object, if it is of the kind.
+    """The value under a key of an object, if it is of the kind asked for.
 
     Raises:
-        ValueError: it is not; where the key is missing, names those that are there.
+        ValueError: it is not; if the key is missing, the message has those that exist.
     """
     value = fields(item, where).get(key)
     if not isinstance(value, kind) or isinstance(value, bool):
@@ -64,10 +64,10 @@ def numbers(value: Any, where: str) -> np.ndarray:
     """A list of numbers, or of such lists, as float64; null is NaN.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is something else.
     """
     try:
         return np.array(value, np.float64)
     except (TypeError, ValueError, OverflowError):
-        # Unlike repr, it goes only a few lists deep.
+        # Unlike repr, reprlib goes only a few lists deep.
         raise ValueError(f"{where}: expected numbers, got {reprlib.repr(value)}") from None

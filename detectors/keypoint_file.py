@@ -25,19 +25,19 @@ class KeypointFile:
         path: LSP's joints.mat, SMPLify's est_joints.npz, our own npz, COCO's annotations or
             results, JSON of OpenPose, mmpose or mediapipe, an array; or a folder with such a JSON
             or array per image, video, or frame of a video.
-        format: one of FORMATS, or `auto`: what the content looks like.
+        format: one of FORMATS, or `auto`: told by the content.
         skeleton: one of detectors.skeletons.SKELETONS, for formats that do not say which; or
-            `auto`: by the number of joints.
-        units: what the numbers are, one of UNITS; or `auto`: fractions of the image where all are
-            within a few pixels.
-        scale: keypoints in pixels times this are those of the image: a number, or [x, y]; null: as
-            the file says what size its image has, else 1.
-        first_frame: the number of a video's first frame in the file; null: as the file tells.
-        stride: of the video: files count all its frames, a run reads every `stride`-th.
-        alone: the image is the run's only input: a file about one image is about this one, whatever
-            its name. The run sets it.
+            `auto`: told by the number of joints.
+        units: what the numbers are, one of UNITS; or `auto`: fractions of the image if all are
+            within a few pixels, otherwise pixels.
+        scale: a number, or [x, y], that turns keypoints in pixels into px of the image; null: told
+            by the image size in the file, else 1.
+        first_frame: the number of a video's first frame in the file; null: told by the file.
+        stride: of the video; files count all its frames, and a run reads every `stride`-th.
+        alone: whether the image is the run's only input; then a file about one image is about
+            this one, whatever its name. The run sets it.
         confidence_sigma: pairs of a confidence and the error to expect with it, in torso lengths
-            (tools/calibrate_confidence.py). The detector does not read it: fits do.
+            (tools/calibrate_confidence.py). Fits read it; the detector does not.
     """
 
     path: str
@@ -73,16 +73,17 @@ class KeypointFile:
         return {"path": Path(os.path.expanduser(self.path))}
 
     def when_alone(self) -> "KeypointFile":
-        """The same, with a file about one image taken to be about the run's only one."""
+        """The same detector; it takes a file about one image to be about the run's only one."""
         return replace(self, alone=True)
 
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
         """The people of the image or video called `clip_name`.
 
         Raises:
-            UnknownClipError: there is nothing about it, or only about another size of it; or its
-                own file in a folder is damaged.
-            FileNotFoundError, ValueError: the file is none of the formats, or damaged.
+            UnknownClipError: the file has nothing about it, or only for an image of another size;
+                or its own file in a folder is damaged.
+            FileNotFoundError, ValueError: the file has none of the formats, or is damaged.
+
         """
         path = self.files()["path"]
         if self._find is None:

@@ -1,8 +1,8 @@
 """Lets mmpose and mmdet run without mmcv's compiled operators and load their checkpoints safely.
 
-mmcv-lite lacks `mmcv._ext`, which mmpose imports at once and of which only `nms` is needed here;
-torchvision from PyPI cannot load its compiled part beside a CPU-only torch. Call `prepare` before
-importing mmpose or mmdet. Where the compiled parts are present it leaves them alone.
+mmcv-lite lacks `mmcv._ext`, which mmpose imports straight away, although only `nms` is needed here.
+torchvision from PyPI cannot load its compiled part next to a CPU-only torch. Call `prepare` before
+you import mmpose or mmdet. If the compiled parts are present, it leaves them alone.
 """
 
 import importlib.util
@@ -35,12 +35,12 @@ def prepare() -> None:
 def nms(
     boxes: "torch.Tensor", scores: "torch.Tensor", iou_threshold: float, offset: int
 ) -> "torch.Tensor":
-    """Greedy non-maximum suppression, as mmcv's compiled `nms`.
+    """Greedy non-maximum suppression, like mmcv's compiled `nms`.
 
     Args:
         boxes: (N, 4) x0, y0, x1, y1.
         scores: (N).
-        iou_threshold: boxes overlapping a kept one by more are dropped.
+        iou_threshold: a box that overlaps a kept one by more than this is dropped.
         offset: 1 if x1, y1 are the last pixels inside the box, else 0.
 
     Returns:
@@ -63,10 +63,10 @@ def nms(
 
 @contextmanager
 def checkpoint_globals() -> Iterator[None]:
-    """Within it torch.load(weights_only=True) accepts what OpenMMLab's checkpoints hold, no more.
+    """In this context, torch.load(weights_only=True) accepts what OpenMMLab's checkpoints hold.
 
     Their metadata has numpy arrays and the training log (HistoryBuffer). Anything else that would
-    run code, os.system or eval, stays refused: a checkpoint is data of a stranger.
+    run code, such as os.system or eval, stays refused, because a checkpoint comes from a stranger.
     """
     import torch
 
@@ -76,12 +76,12 @@ def checkpoint_globals() -> Iterator[None]:
 
 def refused(error: Exception, path: Path) -> pickle.UnpicklingError:
     """The error to raise for a checkpoint that torch.load(weights_only=True) refused."""
-    # torch's message goes on to advise loading the file anyway: only its reason is passed on.
+    # Only the reason is passed on: torch's message also advises loading the file anyway.
     found = re.search(r"GLOBAL \S+|.* in a checkpoint", str(error))
     reason = found[0] if found else "not readable"
     return pickle.UnpicklingError(
         f"{path}: expected a checkpoint of tensors and OpenMMLab's metadata only, got one that "
-        f"would run code or is damaged; take it from its original source ({reason})"
+        f"would run code or is damaged; download it from its original source ({reason})"
     )
 
 
@@ -102,14 +102,14 @@ def _allowed() -> list[Any]:
 
 
 def _no_bytes(*content: Any) -> bytes:
-    """What an empty array is pickled with, e.g. the links of a skeleton without any."""
+    """Pickles of empty arrays call this, e.g. for a skeleton that has no links."""
     if content:
         raise pickle.UnpicklingError("bytes(...) in a checkpoint")
     return b""
 
 
 def _statistic_of(history: type) -> Callable[[Any, str], Any]:
-    """A getattr that reaches nothing but the statistics a pickled HistoryBuffer refers to."""
+    """A getattr that reaches only the statistics that a pickled HistoryBuffer refers to."""
 
     def restricted(owner: Any, name: str) -> Any:
         if owner is not history or name not in ("min", "max", "mean", "current"):
@@ -131,7 +131,7 @@ def _prepare_torchvision() -> None:
     try:
         for library in Path(spec.origin).parent.glob("_C*.so"):
             torch.ops.load_library(str(library))
-    except OSError:  # linked against CUDA; mmpose imports torchvision but calls none of its ops
+    except OSError:  # built for CUDA; mmpose imports torchvision but calls none of its operators
         library = torch.library.Library("torchvision", "DEF")
         library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
@@ -139,7 +139,8 @@ def _prepare_torchvision() -> None:
 
 
 class _PlainOps(ModuleType):
-    """Stands in for mmcv's compiled operators: `nms` works, any other raises with its name."""
+    """Stands in for mmcv's compiled operators: `nms` works, any other raises an error that names
+    it."""
 
     nms = staticmethod(nms)
 
@@ -154,7 +155,7 @@ class _PlainOps(ModuleType):
         def missing(*_args: Any, **_options: Any) -> Any:
             raise NotImplementedError(
                 f"mmcv operator {name}: this model needs mmcv's compiled operators, but mmcv-lite "
-                "is installed; install mmcv==2.1.0 in its place"
+                "is installed; install mmcv==2.1.0 instead"
             )
 
         return missing

@@ -16,7 +16,7 @@ from detectors.base import Resources
 from detectors.checkpoints import find_checkpoint, find_config, is_local
 
 Prepare = Callable[[Any], Any]
-"""A picture with what belongs to it -> what the network takes."""
+"""A picture and its data -> the input of the network."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Source:
     checkpoint: str | None
 
     def own_files(self, prefix: str) -> dict[str, Path]:
-        """Those of the two that are the user's, by the names of their options."""
+        """The user's own files among the two, by the names of their options."""
         files = {f"{prefix}config": find_config(self.config)} if is_local(self.config) else {}
         if self.checkpoint is not None:
             files[f"{prefix}checkpoint"] = Path(self.checkpoint)
@@ -35,15 +35,15 @@ class Source:
 
 
 def load_pose(source: Source, flip_test: bool | None, resources: Resources) -> tuple[Any, Prepare]:
-    """A top-down model and its preparation of one person.
+    """A top-down model, and the function that prepares one person for it.
 
     Args:
-        flip_test: whether to run every person mirrored, too, and take the mean; None: as the
-            config says.
+        flip_test: whether to run every person mirrored too and take the mean; None: as the config
+            says.
 
     Raises:
-        OSError, ValueError, UnpicklingError: the weights are absent, another model's, or refused;
-            or the model needs a package that is not here.
+        OSError, ValueError, UnpicklingError: the weights are absent, refused, or of another model;
+            or the model needs a package that is not installed.
     """
     from mmengine.dataset import Compose
     from mmpose.apis import init_model
@@ -56,7 +56,8 @@ def load_pose(source: Source, flip_test: bool | None, resources: Resources) -> t
 
 
 def load_person(source: Source, resources: Resources) -> tuple[Any, Prepare]:
-    """A detector of mmdet and its preparation of one picture; raises what `load_pose` does."""
+    """A detector of mmdet, and the function that prepares one picture; raises what `load_pose`
+    does."""
     from mmcv.transforms import Compose
     from mmdet.apis import init_detector
     from mmdet.utils import get_test_pipeline_cfg
@@ -69,7 +70,7 @@ def load_person(source: Source, resources: Resources) -> tuple[Any, Prepare]:
 
 
 def infer(model: Any, samples: list[Any]) -> list[Any]:
-    """What the model finds in each prepared sample, of one forward pass."""
+    """What the model finds in each prepared sample, in one forward pass."""
     import torch
     from mmengine.dataset import pseudo_collate
 
@@ -79,9 +80,9 @@ def infer(model: Any, samples: list[Any]) -> list[Any]:
 
 @contextmanager
 def without_chatter() -> Iterator[None]:
-    """Without deprecations inside mmengine, mmdet and mmpose, and their log below errors.
+    """Silence deprecations in mmengine, mmdet and mmpose, and their log messages below errors.
 
-    Around their calls only: what decoding the next frame warns of is the user's to see.
+    Use it around their calls only: the user should see warnings from decoding the next frame.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -94,7 +95,8 @@ def without_chatter() -> Iterator[None]:
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """Torch's own guess makes it many times slower where other work runs beside it."""
+    """Set torch's threads: its own guess is many times slower if other work runs at the same
+    time."""
     import torch
 
     before = torch.get_num_threads()
@@ -111,19 +113,20 @@ def install_line(package: str) -> str:
 
 
 def missing_package(model: str) -> str | None:
-    """The first package that the text of a config takes parts from and that is not installed."""
+    """The first package that a config takes parts from but that is not installed."""
     scopes = re.findall(r"'(\w+)\.[A-Z]\w*'", model)  # 'mmpretrain.VisionTransformer'
     return next((scope for scope in scopes if importlib.util.find_spec(scope) is None), None)
 
 
 def _settings(name: str) -> Any:
-    """The config with the address of the backbone's pretraining removed: the checkpoint has all."""
+    """The config without the address of pretrained backbone weights: the checkpoint has them
+    all."""
     from mmengine.config import Config
 
     config = Config.fromfile(find_config(name))
     if package := missing_package(str(config.model)):
         raise ValueError(
-            f"{name}: expected the package {package}, which this model's backbone comes from; it "
+            f"{name}: expected the package {package}, which has this model's backbone; it "
             f"is not installed: {install_line(package)}"
         )
     config.model.backbone.init_cfg = None
@@ -144,7 +147,7 @@ def _load(
 
 
 def _check_complete(model: Any, checkpoint: Path, config: str) -> None:
-    """mmengine only logs what a checkpoint lacks and would go on with random weights."""
+    """Load a checkpoint and refuse an incomplete one: mmengine would go on with random weights."""
     import torch
 
     content = torch.load(checkpoint, map_location="cpu", weights_only=True)
@@ -161,5 +164,5 @@ def _check_complete(model: Any, checkpoint: Path, config: str) -> None:
     if wrong:
         raise ValueError(
             f"{checkpoint}: expected the weights of {config}, but {len(wrong)} of {len(wanted)} "
-            f"are absent or of another shape, the first {wrong[0]}; name the config it belongs to"
+            f"are absent or of another shape, first {wrong[0]}; name the config that it belongs to"
         )

@@ -27,13 +27,13 @@ from detectors.person_boxes import Boxes, BoxesOf, read_boxes
 from detectors.skeletons import names_from_mmpose
 
 _PERSON_BOXES = ("detector", "whole_image")
-_FRAMES_AT_ONCE = 8  # for the person detector: whole frames are held, not crops
+_FRAMES_AT_ONCE = 8  # for the person detector, which holds whole frames and not crops
 _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
 class _Loaded:
-    """The networks; `person` is None where the boxes come from elsewhere."""
+    """The networks; `person` is None if the boxes come from elsewhere."""
 
     pose: Any
     prepare_person: Prepare
@@ -45,26 +45,26 @@ class _Loaded:
 class MMPoseTopDown:
     """Finds people with an mmdet model and their joints with a top-down mmpose model.
 
-    The joints are called as the model's own dataset_meta says: a new skeleton needs no code.
+    Joints have the names in the model's own dataset_meta, so a new skeleton needs no code.
 
     Args:
         config: of the pose model: a file, or a path below mmpose's own configs.
         checkpoint: its weights; null for those published with the config, downloaded once.
-        flip_test: run every person mirrored, too, and take the mean: twice the time. null: as the
-            config says; mmpose's say yes.
-        person_boxes: `detector`; `whole_image` where every picture shows one cropped person; or a
+        flip_test: run every person mirrored too and take the mean, in twice the time. null: as the
+            config says (mmpose's configs say yes).
+        person_boxes: `detector`; `whole_image` if every picture shows one cropped person; or a
             JSON file of boxes (detectors.person_boxes).
         person_config: config of the person detector: a file, or a name among mmpose's.
         person_checkpoint: its weights; null for the published ones.
         person_label: number of the class "person" among the detector's.
         box_score: least score of a person's box, 0..1.
-        nms_iou: the detector's boxes overlapping a better one by more are dropped, 0..1.
+        nms_iou: a box that overlaps a better one by more than this is dropped, 0..1.
         max_people: most people per picture; those with the best boxes stay.
-        stride: of the video: a file of boxes counts all its frames, a run reads every `stride`-th.
-        alone: the image is the run's only input: a file of one image's boxes is about this one,
-            whatever its name. The run sets it.
+        stride: of the video; a file of boxes counts all frames, and a run reads every `stride`-th.
+        alone: whether the image is the run's only input; then a file with the boxes of one image
+            is about this one, whatever its name. The run sets it.
         confidence_sigma: pairs of a confidence and the error to expect with it, in torso lengths
-            (tools/calibrate_confidence.py). The detector does not read it: fits do.
+            (tools/calibrate_confidence.py). Fits read it; the detector does not.
     """
 
     config: str
@@ -114,7 +114,8 @@ class MMPoseTopDown:
         return named
 
     def when_alone(self) -> "MMPoseTopDown | None":
-        """The same, with a file of one image's boxes taken to be about the run's only one."""
+        """The same detector; it takes a file with the boxes of one image to be about the run's
+        only one."""
         return replace(self, alone=True) if self._from_file else None
 
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
@@ -123,7 +124,7 @@ class MMPoseTopDown:
         Raises:
             UnknownClipError: the file of boxes has none for this clip.
         """
-        known = self._boxes_of(clip_name)  # what is wrong with it is said before networks load
+        known = self._boxes_of(clip_name)  # a wrong file is reported before networks load
         with torch_threads(resources.threads):
             self._loaded = self._loaded or self._load(resources)
             pose = self._loaded.pose
@@ -153,8 +154,8 @@ class MMPoseTopDown:
             return _Loaded(*load_pose(pose, self.flip_test, resources), person, prepare_frame)
 
     def _published(self) -> dict[str, str]:
-        """The addresses of the weights that are not the user's own, by what they are for: fetched
-        together, so that one message names all that is missing."""
+        """The addresses of the weights that are not the user's own, by what they are for. They are
+        fetched together, so that one message names all missing files."""
         sources = {"person boxes": self._person} if self.person_boxes == "detector" else {}
         sources["pose"] = Source(self.config, self.checkpoint)
         return {
@@ -217,9 +218,9 @@ def _joint_names(dataset_meta: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _as_detections(boxes: list[Boxes], found: list[Any], names: tuple[str, ...]) -> Detections:
-    """Deal the flat list of people out to the frames their boxes come from."""
+    """Give each frame the people whose boxes come from it, out of the flat list."""
     keypoints = np.array([f.keypoints[0] for f in found], np.float32).reshape(-1, len(names), 2)
-    # SimCC's scores may pass 1 by a little.
+    # SimCC's scores may be slightly above 1.
     scores = np.array([f.keypoint_scores[0] for f in found], np.float32).clip(0, 1)
     ends = np.cumsum([len(b) for b in boxes])[:-1]
     per_frame = zip(

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 # absl's and TensorFlow Lite's own notices ("I0000 00:00:17...", "W0000 ...", "INFO: Created ...").
-# Anything else, above all E and F lines, is not chatter.
+# Anything else is not chatter, above all lines that begin with E or F.
 _CHATTER = re.compile(rb"(WARNING: All log messages before absl::|INFO: |[IW]\d{4} \d\d:\d\d:)")
 
 
 @contextmanager
 def without_chatter() -> Iterator[None]:
-    """Hold back what native code writes to stderr; on leaving, print all of it but notices.
+    """Hold back what native code writes to stderr; at the end, print all of it except notices.
 
-    mediapipe offers no way to set its log level from Python and writes from its own threads, so
+    mediapipe's log level cannot be set from Python, and it writes from its own threads, so
     the file descriptor itself is redirected. After an exception everything held back is printed.
     """
     sys.stderr.flush()

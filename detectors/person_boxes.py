@@ -16,7 +16,7 @@ Boxes = Float32[np.ndarray, "P 4"]
 """x0, y0, x1, y1, px."""
 
 BoxesOf = Callable[[Asked], dict[int, Boxes]]
-"""An image or video -> boxes by frame, an image's under 0; or UnknownClipError."""
+"""An image or video -> boxes by frame (those of an image under 0); may raise UnknownClipError."""
 
 _PERSON = 1  # COCO's category
 _FARTHEST = 1e6  # px
@@ -29,12 +29,12 @@ def read_boxes(path: Path, min_score: float) -> BoxesOf:
         path: JSON. Either `{"photo.jpg": [[x0, y0, x1, y1], ...], "clip.mp4": {"0": [[...], ...],
             "12": ...}}`, where a video's frames are counted from 0; these boxes are taken as they
             are. Or COCO's detection results: a list of `image_id`, `category_id`, `bbox` (x, y,
-            width, height), `score`, of which the persons count; images are known by the number in
-            their name.
-        min_score: COCO's boxes of less are dropped, 0..1.
+            width, height), `score`, of which only persons count; images are matched by the number
+            in their name.
+        min_score: COCO's boxes with a lower score are dropped, 0..1.
 
     Raises:
-        FileNotFoundError, ValueError: no such file, or it is neither; says what was expected.
+        FileNotFoundError, ValueError: no such file, or it is neither of the two.
     """
     root = read_json(path)
     if isinstance(root, list):
@@ -72,7 +72,7 @@ def _boxes(value: Any, where: str) -> Boxes:
     boxes = boxes.reshape(0, 4) if boxes.shape == (0,) else boxes
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ValueError(f"{where}: expected a list of x0, y0, x1, y1, got shape {boxes.shape}")
-    usable = (np.abs(boxes) < _FARTHEST).all(1)  # nor is NaN
+    usable = (np.abs(boxes) < _FARTHEST).all(1)  # NaN is not, either
     usable[usable] &= (boxes[usable, 2:] > boxes[usable, :2]).all(1)
     if not usable.all():
         wrong = boxes[~usable][0].tolist()
@@ -88,7 +88,7 @@ def _coco(path: Path, root: list[Any], min_score: float) -> BoxesOf:
         if item.get("category_id", _PERSON) == _PERSON and score >= min_score:
             people[image].append((score, corners))
         else:
-            people[image] += []  # seen, with nobody in it
+            people[image] += []  # the image is known, even if nobody is in it
 
     def find(asked: Asked) -> dict[int, Boxes]:
         if asked.alone and len(people) == 1:

@@ -1,9 +1,9 @@
 """Joint names of the data sets that 2-D detectors are trained on.
 
-One spelling for one joint wherever it comes from: snake_case, `left_` / `right_` of the person, not
-of the picture. Names alone say what a joint is; nothing outside this file counts on their order.
-Points that lie elsewhere have names of their own: OpenPose's "neck" is `mid_shoulder`, MPII's is
-`upper_neck`.
+A joint has one spelling, whichever data set it comes from: snake_case, with `left_` / `right_` of
+the person and not of the picture. Only names say what a joint is; no other file relies on their
+order. Points that lie elsewhere have other names: OpenPose's "neck" is `mid_shoulder`, and MPII's
+is `upper_neck`.
 """
 
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ _FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger
 WHOLEBODY_133: tuple[str, ...] = (
     *COCO_17,
     *FEET_6,
-    *(f"face-{i}" for i in range(68)),  # mmpose's spelling: nothing here speaks of them
+    *(f"face-{i}" for i in range(68)),  # mmpose's spelling: nothing here uses them
     *(
         f"{side}_{part}"
         for side in ("left", "right")
@@ -114,7 +114,7 @@ SKELETONS: dict[str, tuple[str, ...]] = {
     "openpose25": OPENPOSE_25,
     "blazepose33": BLAZEPOSE_33,
 }
-"""All of them, by the name that settings and docs/joints.md call them."""
+"""All of them, by the names that settings and docs/joints.md use."""
 
 FROM_MMPOSE: dict[str, dict[str, str]] = {
     "halpe26": {"head": "head_top", "hip": "mid_hip"},
@@ -123,11 +123,11 @@ FROM_MMPOSE: dict[str, dict[str, str]] = {
     "h36m": {"root": "mid_hip", "right_foot": "right_ankle", "left_foot": "left_ankle"},
     "coco_openpose": {"neck": "mid_shoulder"},
 }
-"""mmpose's spelling -> ours, by its name of the data set: what `head` is differs from one to the
-next."""
+"""mmpose's spelling -> ours, by its name of the data set, because `head` means something else in
+each of them."""
 
 
 def names_from_mmpose(data_set: str, names: Iterable[str]) -> tuple[str, ...]:
-    """Our names of a data set's joints, in its order; what is spelled alike stays as it is."""
+    """Our names of a data set's joints, in its order; names with the same spelling stay."""
     ours = FROM_MMPOSE.get(data_set, {})
     return tuple(ours.get(name, name) for name in names)

@@ -19,7 +19,7 @@ ELBOWS = [*range(51, 54), *range(54, 57)]  # entries of body_pose
 
 
 def straight_elbows(bodies: Bodies, weight: float) -> Part:
-    """weight * axis-angle of both elbows: arms are stretched."""
+    """weight * axis-angle of both elbows, which stretches the arms."""
     residual = weight * bodies.pose[:, ELBOWS]
     jacobian = weight * torch.eye(len(ELBOWS)).to(residual).expand(len(residual), -1, -1)
     return Part(least_squares(residual, jacobian), bodies.unknowns.columns(ELBOWS))

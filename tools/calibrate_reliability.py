@@ -4,8 +4,8 @@
 
 Draws people as data=synthetic does, with another seed than the benchmark's and half of them with
 each detector's errors, fits them, and regresses the logarithm of their PA-MPJPE on the logarithms
-of the signs that each fit leaves (fitting.reliability). Prints the coefficients and how well they
-tell the worst tenth of other people from the rest (area under the ROC curve; 0.5 is chance).
+of the signs that each fit leaves (fitting.reliability). It prints the coefficients, and how well
+they tell the worst tenth of other people from the rest (area under the ROC curve; 0.5 is chance).
 """
 
 import argparse
@@ -25,7 +25,7 @@ from pipeline.evaluation.metrics import area_under_curve, pa_mpjpe
 
 SEED = 1  # data.seed of the benchmark is 0
 PEOPLE = 1000  # with each detector's errors
-# errors, and the detector whose confidences they come with
+# error patterns, and the detector whose confidences they have
 DETECTORS = (("detector_errors.npz", "blazepose"), ("detector_errors_movenet.npz", "synthetic"))
 BATCH = 256
 _SCALE = -5.0  # constant that keeps a single sign below the largest expected error
@@ -42,7 +42,7 @@ def settings(preset: str, detector: str = "synthetic") -> tuple[FitConfig, float
 
 
 def drawn(errors: str, least: float) -> Cases:
-    """People as a run of data=synthetic gets them, without points of face and feet."""
+    """People as in a run of data=synthetic, without points of face and feet."""
     assets = ROOT / "assets"
     body, poses = load_assets(assets).body, load_pose_library(assets / "test_poses.npz")
     cases = draw_cases(PEOPLE, body, poses, load_errors(assets / errors), SEED)
@@ -53,7 +53,7 @@ def drawn(errors: str, least: float) -> Cases:
 
 
 def fitted(keypoints: Keypoints, config: FitConfig) -> FitResult:
-    """All people with the diagonal as focal length."""
+    """All people, with the image diagonal as focal length."""
     assets, n = load_assets(ROOT / "assets"), len(keypoints)
     middle = np.full((n, 2), (IMAGE_SIDE - 1) / 2)
     camera = Camera(np.full(n, IMAGE_SIDE * 2**0.5), middle)
@@ -65,7 +65,7 @@ def measured(preset: str, errors: str, detector: str) -> tuple[np.ndarray, np.nd
     """Signs (N, n) and PA-MPJPE (N,) mm of people seen by one detector."""
     config, least = settings(preset, detector)
     cases, columns = drawn(errors, least), []
-    for name in usable(config):  # a fit that tells one sign alone
+    for name in usable(config):  # a fit that tells one sign only
         told = replace(config, expected_error={"constant": _SCALE, name: 1.0})
         found = fitted(cases.keypoints, told)
         columns.append(np.log(np.maximum(found.expected_error, 1e-9)) - _SCALE)
@@ -74,7 +74,7 @@ def measured(preset: str, errors: str, detector: str) -> tuple[np.ndarray, np.nd
 
 
 def usable(config: FitConfig) -> list[str]:
-    """Signs that these settings give: the lifter's need one, a spread needs a consensus."""
+    """The signs that these settings give: some need a lifter, and a spread needs a consensus."""
     lone = config.choice.temperature == 0
     return [
         name
@@ -93,7 +93,7 @@ def main() -> None:
     signs, error = (np.concatenate(part) for part in zip(*parts, strict=True))
     learn = np.arange(len(error)) % 2 == 0
     signs = np.column_stack([np.ones(len(signs)), signs])
-    for half in (learn, np.ones_like(learn)):  # the last line of coefficients is of everybody
+    for half in (learn, np.ones_like(learn)):  # the last line of coefficients is for everybody
         factors = np.linalg.lstsq(signs[half], np.log(error[half] / 1000), rcond=None)[0]
         values = zip(("constant", *names), factors, strict=True)
         print("expected_error: {" + ", ".join(f"{n}: {v:.3f}" for n, v in values) + "}")

@@ -5,9 +5,10 @@
     python -m tools.collect_detector_errors --output assets/detector_errors_movenet.npz \\
         data.root=LSP detector=keypoint_file detector.path=EST_JOINTS.npz
 
-The other arguments are settings of run.py. Runs detect and remap, and writes of each image in which
-the annotated person was found: offsets of the 14 joints in units of the annotated torso (right
-shoulder to left hip), confidences (0: the joint was dropped), and the number of the image.
+The other arguments are settings of run.py. The tool runs detect and remap. For each image in which
+the annotated person was found, it writes the offsets of the 14 joints in units of the annotated
+torso (right shoulder to left hip), the confidences (0: the joint was dropped), and the number of
+the image.
 """
 
 import argparse
@@ -23,10 +24,10 @@ from fitting.joints import LSP_14, Keypoints
 from pipeline.config import ROOT, to_config
 from pipeline.pipeline import stages_of, through
 
-# Doubtful joints stay, with their low confidence: the run that draws from the file drops them.
+# Doubtful joints stay, with their low confidence; the run that draws from the file drops them.
 SETTINGS = ["data=lsp", "data.split=train", "data.people=all", "remap.min_confidence=0"]
 MIN_OVERLAP = 0.3  # intersection over union of the joints' boxes; less is another person
-MIN_TORSO = 20  # px; shorter ones point at the camera and are no unit
+MIN_TORSO = 20  # px; shorter ones point at the camera and cannot be a unit
 _LEFT_HIP, _RIGHT_SHOULDER = LSP_14.index("left_hip"), LSP_14.index("right_shoulder")
 LICENCE = (
     "Differences between a detector's joints and LSP's annotation, in torso lengths; no image, "
@@ -36,7 +37,7 @@ LICENCE = (
 
 @dataclass(frozen=True)
 class Pattern:
-    """Error of one image: offsets (14, 2) torso lengths, confidence (14), number of the image."""
+    """The error in one image: offsets (14, 2) torso lengths, confidence (14), image number."""
 
     offsets: np.ndarray
     confidence: np.ndarray
@@ -50,7 +51,7 @@ def annotated_person(truth: np.ndarray, found: Keypoints) -> int | None:
 
 
 def pattern_of(truth: np.ndarray, person: Keypoints, image: int) -> Pattern | None:
-    """The error of one person; None where the annotated torso is too short to be a unit."""
+    """The error of one person; None if the annotated torso is too short to be a unit."""
     torso = np.linalg.norm(truth[_RIGHT_SHOULDER] - truth[_LEFT_HIP])
     if torso < MIN_TORSO:
         return None
@@ -72,7 +73,7 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def collect(overrides: list[str]) -> tuple[list[Pattern], float]:
-    """The patterns, and in what share of the images the annotated person was found."""
+    """The patterns, and the share of the images in which the annotated person was found."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = to_config(compose("config", [*SETTINGS, *overrides]))
     clips, _ = config.data.clips()

@@ -4,7 +4,7 @@
 
 Reads per_case.csv of both output folders. Differences are B - A, paired: the mean over the cases
 that have a value in both, with the 95 % interval of a bootstrap over the cases. An interval without
-0 is marked *; of many metrics, one in twenty is marked by chance.
+0 is marked *. With many metrics, one in twenty is marked by chance.
 """
 
 import argparse
@@ -24,7 +24,7 @@ _NO_METRICS = ("case", "fitted")
 
 @dataclass(frozen=True)
 class Run:
-    """per_case.csv: names of the cases, and of each metric its values, NaN where it has none."""
+    """per_case.csv: the names of the cases and the values of each metric, NaN where it has none."""
 
     cases: list[str]
     metrics: dict[str, Float[np.ndarray, " N"]]
@@ -32,7 +32,8 @@ class Run:
 
 @dataclass(frozen=True)
 class Difference:
-    """Of one metric: means of A and B over the cases they share, and of B - A with its interval."""
+    """One metric: the means of A and B over the cases they share, and of B - A with its
+    interval."""
 
     metric: str
     cases: int
@@ -44,7 +45,7 @@ class Difference:
 
     @property
     def sure(self) -> bool:
-        """0 is not within the interval."""
+        """Whether 0 lies outside the interval."""
         return self.low > 0 or self.high < 0
 
 
@@ -52,7 +53,7 @@ def read_run(folder: Path) -> Run:
     """Read an output folder.
 
     Raises:
-        ValueError: it has no per_case.csv, or one that is none.
+        ValueError: it has no per_case.csv, or the file is not such a table.
     """
     path = folder / PER_CASE
     if not path.is_file():
@@ -95,7 +96,7 @@ def most_changed(a: Run, b: Run, metric: str, most: int) -> list[tuple[str, floa
     """
     for run in (a, b):
         if metric not in run.metrics:
-            raise ValueError(f"--metric: {metric} is not among {', '.join(run.metrics)}")
+            raise ValueError(f"--metric: expected one of {', '.join(run.metrics)}, got {metric}")
     rows_a, rows_b = shared_rows(a, b)
     one, other = a.metrics[metric][rows_a], b.metrics[metric][rows_b]
     apart = np.abs(other - one)
@@ -109,7 +110,7 @@ def most_changed(a: Run, b: Run, metric: str, most: int) -> list[tuple[str, floa
 
 
 def shared_rows(a: Run, b: Run) -> tuple[list[int], list[int]]:
-    """Rows of the cases that are in both, in A's order."""
+    """Rows of the cases that both have, in A's order."""
     place = {case: row for row, case in enumerate(b.cases)}
     rows_a = [row for row, case in enumerate(a.cases) if case in place]
     if not rows_a:
@@ -118,7 +119,7 @@ def shared_rows(a: Run, b: Run) -> tuple[list[int], list[int]]:
 
 
 def print_comparison(a: Run, b: Run, metric: str, most: int) -> None:
-    """The table, then the cases."""
+    """Print the table, then the cases."""
     rows_a, _ = shared_rows(a, b)
     print(
         f"{len(rows_a)} cases in both; {len(a.cases)} in A, {len(b.cases)} in B. Differences B - A"

@@ -1,9 +1,9 @@
-"""Says what is installed, what can run here and now, and what to do about what cannot.
+"""Says what is installed, what can run on this machine now, and what to do about the rest.
 
     python tools/doctor.py [--json]
 
-Exit code 0 if `make demo` can run, else 1. Needs nothing but Python itself: what is missing is what
-it is for.
+The exit code is 0 if `make demo` can run, else 1. It needs nothing but Python itself, because it is
+there to say what is missing.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # as a script it sees only tools/
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a script only sees tools/
 
 from tools.checks.detection import detectors, weights
 from tools.checks.finding import MISSING, Check, Finding, isolated
@@ -30,13 +30,14 @@ _COLORS = {"ok": "green", "note": "yellow", "missing": "red"}
 
 
 def examine(checks: Iterable[Check]) -> list[Finding]:
-    """All findings, in the checks' order; two at a time, because most wait for other processes."""
+    """All findings, in the checks' order; two run at a time, because most wait for other
+    processes."""
     with ThreadPoolExecutor(2) as pool:
         return [finding for found in pool.map(isolated, checks) for finding in found]
 
 
 def demo_runs(findings: list[Finding]) -> bool:
-    """Whether nothing that the demo needs is missing."""
+    """Whether the demo has everything that it needs."""
     return not any(finding.needed and finding.state == MISSING for finding in findings)
 
 
@@ -49,16 +50,16 @@ def verdict(findings: list[Finding]) -> str:
         if finding.needed and finding.state == MISSING:
             lacking.setdefault(finding.topic, []).append(finding.name)
     named = [f"{topic} ({', '.join(names)})" for topic, names in lacking.items()]
-    return f"The demo cannot run yet, it lacks {'; '.join(named)}"
+    return f"The demo cannot run yet, because it lacks {'; '.join(named)}"
 
 
 def commands(findings: list[Finding]) -> list[str]:
-    """What to run on another machine, each with what it is for."""
+    """The commands to run on another machine, and what each of them is for."""
     return [f"{f.topic}: {f.name}: {f.command}" for f in findings if f.command]
 
 
 def merged(findings: list[Finding]) -> list[Finding]:
-    """Neighbours about which the same is to be said, as one."""
+    """Join neighbours that say the same into one."""
     groups = groupby(findings, lambda f: (f.topic, f.state, f.detail, f.advice))
     return [_together(list(group)) for _, group in groups]
 
@@ -71,7 +72,7 @@ def _together(group: list[Finding]) -> Finding:
 
 
 def print_report(findings: list[Finding]) -> None:
-    """A table by rich, or the same as plain lines where that is not installed."""
+    """A table by rich, or plain lines if rich is not installed."""
     try:
         from rich.console import Console
         from rich.markup import escape
@@ -95,14 +96,14 @@ def print_report(findings: list[Finding]) -> None:
         shown = f.topic
     console = Console()
     console.print(table)
-    for line in commands(findings):  # plain, so that no line is broken and it can be copied
+    for line in commands(findings):  # plain, so that a line is not broken and can be copied
         print(line)
     console.print(verdict(findings), style="green" if demo_runs(findings) else "red")
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="the same for programs")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     options = parser.parse_args(arguments)
     findings = examine(CHECKS)
     if options.json:

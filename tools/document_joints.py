@@ -1,4 +1,4 @@
-"""Write the tables of docs/joints.md and draw docs/images/joints.png: pipeline.stages.joint_tables.
+"""Write the tables of docs/joints.md and draw docs/images/joints.png, from joint_tables.py.
 
 python -m tools.document_joints
 """
@@ -42,32 +42,32 @@ _RIGHT_BONES = (
 
 
 def status_of(skeleton: str) -> dict[str, str]:
-    """exact, approximate or missing, for every point that the fit knows."""
+    """exact, approximate or missing, for every point of the fit."""
     recipes = TABLE[skeleton].recipes()
     return {point: _status(recipes.get(point)) for point in POINTS}
 
 
 def formula(recipe: Recipe) -> str:
-    """A recipe as people write it: `shoulder + 0.500 (ear - shoulder)`."""
+    """A recipe in the form that people write: `shoulder + 0.500 (ear - shoulder)`."""
     steps = [f" {'-' if f < 0 else '+'} {abs(f):.3f} ({to} - {o})" for f, to, o in recipe.steps]
     return (recipe.start or "the joint of that name") + "".join(steps)
 
 
 def page_part() -> str:
-    """The part of docs/joints.md that is written by this tool."""
+    """The part of docs/joints.md that this tool writes."""
     return f"\n{_overview()}\n{_recipes()}\n{_orders()}\n"
 
 
 def updated(page: str) -> str:
-    """The page with the tables as the code has them now.
+    """The page with the tables that the code has now.
 
     Raises:
-        ValueError: the page has no place for them.
+        ValueError: the page has no marked place for them.
     """
     head, begin, rest = page.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not end:
-        raise ValueError(f"expected the lines {BEGIN!r} and {END!r} in the page, found not both")
+        raise ValueError(f"the page: expected the lines {BEGIN!r} and {END!r}, found not both")
     return head + begin + page_part() + end + tail
 
 
@@ -108,20 +108,21 @@ def _recipes() -> str:
 def _orders() -> str:
     lines = ["| skeleton | joints in order |", "|---|---|"]
     for skeleton, names in SKELETONS.items():
-        # The 133 points of the whole body would fill a page: its face and hands are not used.
+        # Not all 133 points of the whole body, which fill a page: face and hands are not used.
         shown = ", ".join(names[:33]) + (" ..." if len(names) > 33 else "")
         lines.append(f"| `{skeleton}` | {shown} |")
     return "\n".join(lines) + "\n"
 
 
 def fingerprint() -> str:
-    """Digest of what the figure shows; the figure carries it, so that a stale one is noticed."""
+    """Digest of what the figure shows. The figure has it in its metadata, so that tests notice an
+    old one."""
     shown = [[skeleton, status_of(skeleton)] for skeleton in TABLE]
     return hashlib.sha256(json.dumps(shown).encode()).hexdigest()
 
 
 def draw(path: Path) -> None:
-    """One person per skeleton, its points coloured by where they come from."""
+    """Draw one person per skeleton, with points coloured by where they come from."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -152,7 +153,7 @@ def _draw_person(panel: Any, skeleton: str) -> None:
 
 
 def _mark(status: str) -> dict[str, Any]:
-    """How a point is drawn; a missing one is hollow."""
+    """How a point is drawn; missing points are hollow."""
     face = "white" if status == MISSING else COLOURS[status]
     return {"s": 42, "linewidths": 1.3, "edgecolors": COLOURS[status], "facecolors": face}
 

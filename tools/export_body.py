@@ -2,9 +2,9 @@
 
     python -m tools.export_body assets/bodies/neutral.npz SMPL_NEUTRAL.pkl
 
-The pickle has protocol 2 and names its classes as Python 2, numpy 1 and the first scipys knew them,
-which newer ones still understand: smplx loads it by path. Fields that other programs do not know
-(landmarks, capsules) are kept, so that nothing is lost on the way back.
+The pickle has protocol 2 and names its classes as Python 2, numpy 1 and the first versions of scipy
+did. Newer versions still understand these names, and smplx loads the file by path. Fields that
+other programs do not know (landmarks, capsules) are kept, so that nothing is lost on the way back.
 """
 
 import argparse
@@ -22,11 +22,11 @@ from fitting.joints import EXTRA
 from pipeline.storage.whole_files import replacing
 
 PROTOCOL = 2
-_ROOT = 2**32 - 1  # what the classic files have as the parent of the pelvis
+_ROOT = 2**32 - 1  # the parent of the pelvis in the classic files
 
 
 class _ClassicPickler(pickle._Pickler):
-    """Writes numpy's and scipy's classes under the modules that every version finds them in."""
+    """Writes numpy's and scipy's classes under module names that every version knows."""
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
         module = str(getattr(obj, "__module__", None))
@@ -63,7 +63,7 @@ def classic_fields(body: BodyModel) -> dict[str, Any]:
 
 
 def export_body(source: Path, target: Path) -> None:
-    """Read any body that the project reads and write it as a classic .pkl.
+    """Read any body that the project can read, and write it as a classic .pkl.
 
     Raises:
         FileNotFoundError, ValueError: as load_body_model.
@@ -78,7 +78,7 @@ def export_body(source: Path, target: Path) -> None:
 
 
 def main() -> None:
-    """Export one body and say where it went."""
+    """Export one body and print the path."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path, help="a body: this project's .npz or an SMPL file")
     parser.add_argument("target", type=Path, help="the .pkl to write, e.g. SMPL_NEUTRAL.pkl")

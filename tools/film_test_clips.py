@@ -1,10 +1,10 @@
 """Films the clips of data=synthetic_video, so that a real detector can look at people whose truth
-is known: dressed bodies in a room, a camera that stands still.
+is known: dressed bodies in a room, seen by a camera that stands still.
 
     python -m tools.film_test_clips FOLDER [--n 27] [data.seed=0 ...]
     python run.py data=synthetic_video data.films=FOLDER detector=blazepose
 
-Takes about a third of a second a frame; clips that are there already stay.
+A frame takes about a third of a second. Clips that exist already stay.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from tools.demo.scenes import gym_floor, room_wall
 from tools.demo.studio import Camera, Room, photograph
 from tools.demo.wardrobe import Outfit, paint
 
-_SAMPLES = 2  # rays a pixel of the room, squared
+_SAMPLES = 2  # squared: rays per pixel of the room
 _GRAIN = 2.0  # of the film, standard deviation in grey levels
 _BEHIND = 1.0  # m from the farthest joint to the wall
 _HAIR = ((0.10, 0.08, 0.07), (0.26, 0.16, 0.10), (0.62, 0.47, 0.28), (0.45, 0.44, 0.43))
@@ -42,7 +42,7 @@ def film(true: TrueFrames, body: BodyModel, seed: int) -> Iterator[np.ndarray]:
         ValueError: the camera moves.
     """
     if np.ptp(true.world_from_camera, axis=0).max() > 1e-9:
-        raise ValueError("expected a camera that stands still (data.camera=static)")
+        raise ValueError("data.camera: expected static, got a camera that moves")
     rng = np.random.default_rng([seed, 2])
     outfit = _outfit(rng)
     room = empty_room(true, rng)
@@ -60,7 +60,7 @@ def film(true: TrueFrames, body: BodyModel, seed: int) -> Iterator[np.ndarray]:
 
 
 def empty_room(true: TrueFrames, rng: np.random.Generator) -> np.ndarray:
-    """What the camera sees before anybody comes in."""
+    """The empty room as the camera sees it."""
     ahead = true.world_from_camera[0, :, 2]
     camera = Camera(
         float(true.camera.focal_length[0]), (IMAGE_SIDE, IMAGE_SIDE),

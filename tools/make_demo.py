@@ -1,9 +1,9 @@
-"""Makes assets/demo: photo-like pictures and a clip of this project's own bodies, with their truth.
+"""Makes assets/demo: photo-like pictures and a clip of this project's bodies, with their truth.
 
     python -m tools.make_demo [--samples 4] [--only wave] [--out FOLDER]
 
 Everything is drawn here from assets/bodies and assets/demo/poses.npz; the same seeds give the same
-pictures. Takes some minutes on one core.
+pictures. It takes some minutes on one core.
 """
 
 import argparse
@@ -25,8 +25,8 @@ _JPEG_QUALITY = 90
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--samples", type=int, default=4, help="rays a pixel, squared")
-    parser.add_argument("--only", help="make one picture, for a look; no truth is written")
+    parser.add_argument("--samples", type=int, default=4, help="squared: rays per pixel")
+    parser.add_argument("--only", help="make only this picture, to look at it; no truth is written")
     parser.add_argument("--out", type=Path, default=DEMO)
     options = parser.parse_args()
     models = {name: load_body_model(BODIES / f"{name}.npz") for name in ("female", "male")}
@@ -91,7 +91,7 @@ def truth_rows(picture: str, frame: int, scene: Scene, models: dict[str, BodyMod
 
 
 def save_jpeg(path: Path, image: np.ndarray, exif_mm: int | None) -> None:
-    """Write a picture, with its focal length on 35-mm film where the camera is to tell it."""
+    """Write a picture, with its focal length on 35-mm film if the camera is to tell it."""
     from PIL import Image
 
     picture = Image.fromarray(image)

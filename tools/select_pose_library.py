@@ -2,8 +2,8 @@
 
     python -m tools.select_pose_library POSES.npz [...]
 
-Reads what tools/train_pose_prior.py reads and draws poses at random, as many of each subject at
-most as the prior takes: assets/pose_library.npz from the subjects that everything learns from,
+It reads what tools/train_pose_prior.py reads, and draws poses at random, of each subject at most as
+many as the prior takes: assets/pose_library.npz from the subjects that everything learns from, and
 assets/test_poses.npz from the others.
 """
 
@@ -26,7 +26,7 @@ SEED = 0
 
 
 def choose(data: MotionCapture) -> np.ndarray:
-    """Indices of the poses that are kept, ascending."""
+    """Indices of the kept poses, ascending."""
     rng = np.random.default_rng(SEED)
     return np.sort(rng.choice(len(data.poses), min(POSES, len(data.poses)), replace=False))
 

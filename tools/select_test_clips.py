@@ -3,10 +3,10 @@
     python -m tools.select_test_clips POSES.npz SEQUENCES.npz
 
 POSES.npz is what tools/train_pose_prior.py reads: it says which subjects everything learns from.
-SEQUENCES.npz holds motions at a constant frame rate (pose (T, 24, 3) axis-angle with the root's,
-y up; frames and trial_ids per trial; fps). The motions of the other subjects are kept, the longest
-piece of each without a jump, and smoothed a little: in float16 a root angle near 3 rad comes in
-steps of 2 mrad, which shakes a head by 2 mm a frame.
+SEQUENCES.npz holds motions at a constant frame rate (pose (T, 24, 3) axis-angle with the root's, y
+up; frames and trial_ids per trial; fps). The tool keeps the motions of the other subjects, of each
+the longest piece without a jump. It smooths them a little, because in float16 a root angle near 3
+rad comes in steps of 2 mrad, which shakes a head by 2 mm a frame.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from scipy.spatial.transform import Rotation
 from tools.train_pose_prior import LICENCE, read, split_subjects
 
 SMOOTHING = 0.7  # frames, standard deviation; at 24 Hz it keeps 86 % of what moves at 3 Hz
-JUMP = 0.6  # rad that a joint turns in a frame: more is a fault of the capture,
-LIGHT = (10, 11, 20, 21)  # but of toes and wrists, which do
+JUMP = 0.6  # rad that a joint may turn in a frame; more is a fault of the capture,
+LIGHT = (10, 11, 20, 21)  # except at toes and wrists, which do turn so fast
 Pose = Float[np.ndarray, "T 24 3"]
 
 

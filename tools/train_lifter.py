@@ -3,9 +3,9 @@
     python -m tools.train_lifter POSES.npz [...] --errors assets/detector_errors.npz \\
         assets/detector_errors_movenet.npz --output assets/lifter.npz
 
-POSES.npz is what tools/train_pose_prior.py reads; of its subjects only those that everything learns
-from are used, and of the error patterns those of LSP's images of even number; benchmarks/lifter.py
-tests it on the others. docs/lifter.md says why each step is there.
+POSES.npz is what tools/train_pose_prior.py reads. Only the subjects that everything learns from are
+used, and only the error patterns of LSP's images of even number; benchmarks/lifter.py tests on the
+others. docs/lifter.md says why each step is there.
 """
 
 import argparse
@@ -45,14 +45,14 @@ from tools.train_pose_prior import (
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH, BLOCKS, DROPOUT = 512, 2, 0.0
 BATCH, STEPS, RATE = 256, 30_000, 3e-3
-AT_ONCE = 16  # batches drawn together: small tensors are slow
-PEOPLE = 60_000  # bodies in as many poses, made once
+AT_ONCE = 16  # batches drawn together, because small tensors are slow
+PEOPLE = 60_000  # that many bodies in that many poses, made once
 POSE_NOISE = 0.06  # rad, on every angle
-SIGMA_WEIGHT = 0.02  # m: of the likelihood against the mean error
-MIN_CONFIDENCE = 0.05, 0.3  # drawn for each person: joints of less are dropped, as a run does
-ANY_WAY_UP, ROLLED = 0.10, 0.10  # shares of people turned anyhow, and about the optical axis alone
-PITCH = 0.17  # rad, of the others
-CLEAN = 0.1  # share whose keypoints are nearly right and sure, as annotated ones are
+SIGMA_WEIGHT = 0.02  # m; weight of the likelihood against the mean error
+MIN_CONFIDENCE = 0.05, 0.3  # drawn per person; joints below it are dropped, as in a run
+ANY_WAY_UP, ROLLED = 0.10, 0.10  # shares of people turned in any way, and about the optical axis
+PITCH = 0.17  # rad, for the others
+CLEAN = 0.1  # share with keypoints that are nearly right and sure, like annotated ones
 EXTRA_NOISE, EXTRA_CONFIDENCE = 0.03, 0.9  # as in pipeline/datasets/synthetic.py
 _NEIGHBOUR = [
     LSP_14.index(
@@ -74,13 +74,13 @@ _LOST = (
     *((0.03, _named(f"{side}_wrist", f"{side}_elbow")) for side in ("left", "right")),
     *((0.02, [i for i in _LEGS if POINTS[i].startswith(side)]) for side in ("left", "right")),
 )  # fmt: skip
-"""What half bodies, tables and other people hide together, and how often."""
+"""The joints that half bodies, tables and other people hide together, and how often."""
 _LOST_ALONE = 0.03
 
 
 @dataclass(frozen=True)
 class Patterns:
-    """Errors of detectors: offsets (M, 14, 2) in torso lengths, confidence (M, 14)."""
+    """Detectors' errors: offsets (M, 14, 2) in torso lengths, confidence (M, 14)."""
 
     offsets: Tensor
     confidence: Tensor
@@ -100,7 +100,7 @@ def load_patterns(paths: list[Path], remainder: int) -> Patterns:
 
 
 def pose_people(data: MotionCapture, body: BodyModel, rng: np.random.Generator) -> Tensor:
-    """Points (PEOPLE, 25, 3) of bodies about the middle of their hips, the subjects balanced."""
+    """Points (PEOPLE, 25, 3) of bodies about the middle of their hips, with balanced subjects."""
     _, of, poses_of = np.unique(data.subject, return_inverse=True, return_counts=True)
     chance = np.minimum(1, POSES_PER_SUBJECT / poses_of)[of]
     poses = data.poses[rng.choice(len(of), PEOPLE, p=chance / chance.sum())]
@@ -120,7 +120,7 @@ def pose_people(data: MotionCapture, body: BodyModel, rng: np.random.Generator) 
 
 
 def viewed(people: Tensor) -> Tensor:
-    """The same (B, 25, 3) from any side, in the camera's axes."""
+    """The same points (B, 25, 3) seen from any side, in the camera's axes."""
     n = len(people)
     pitch, yaw = np.pi + PITCH * torch.randn(n), 2 * np.pi * torch.rand(n)
     zero = torch.zeros(n)
@@ -135,7 +135,7 @@ def viewed(people: Tensor) -> Tensor:
 
 
 def seen(people: Tensor, patterns: Patterns) -> tuple[Tensor, Tensor]:
-    """Keypoints (B, 25, 2) by a camera of focal length 1 at (0, 0), and their confidence."""
+    """Keypoints (B, 25, 2) seen by a camera of focal length 1 at (0, 0), and their confidence."""
     n, lsp = len(people), len(LSP_14)
     low, high = people[:, :lsp, :2].amin(1), people[:, :lsp, :2].amax(1)
     focal_length, filled = 0.8 + torch.rand(n), 0.5 + 0.3 * torch.rand(n)
@@ -174,7 +174,7 @@ def drawn(n: int, patterns: Patterns) -> tuple[Tensor, Tensor]:
 
 
 def hidden(confidence: Tensor) -> Tensor:
-    """Confidence (B, 25) with what a run drops and more set to 0: face and feet half the time."""
+    """Confidence (B, 25), with 0 for what a run drops and for more: face and feet half the time."""
     n = len(confidence)
     low, high = MIN_CONFIDENCE
     lost = confidence < low + (high - low) * torch.rand(n, 1)
@@ -186,7 +186,7 @@ def hidden(confidence: Tensor) -> Tensor:
 
 
 class Network(nn.Module):
-    """fitting.starts.lifter.Lifter with batch normalisation and dropout to learn by."""
+    """fitting.starts.lifter.Lifter with batch normalisation and dropout for learning."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -204,7 +204,7 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays of a Lifter: the normalisation, as it is at the end, is part of the layers."""
+        """The arrays of a Lifter; the final normalisation is merged into the layers."""
         hidden = [_folded(layer) for block in self.blocks for layer in block]
         first, last = _folded(self.first), (self.last.weight, self.last.bias)
         return {
@@ -227,7 +227,7 @@ def _folded(layer: nn.Sequential) -> tuple[Tensor, Tensor]:
 
 
 def loss_of(joints: Tensor, sigma: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean error plus the Laplacian likelihood of it that teaches sigma alone; and the error."""
+    """The mean error plus its Laplacian likelihood, which only teaches sigma; and the error."""
     error = ((joints - truth) ** 2).sum(-1).clamp_min(1e-8).sqrt()
     expected = ERROR_PER_SIGMA * sigma
     likelihood = expected.log() + error.detach() / expected
@@ -235,7 +235,7 @@ def loss_of(joints: Tensor, sigma: Tensor, truth: Tensor) -> tuple[Tensor, Tenso
 
 
 def drawn_batches(people: Tensor, patterns: Patterns) -> Iterator[tuple[Tensor, Tensor]]:
-    """Some batches, drawn together: what the network reads and the joints it should say."""
+    """Some batches, drawn together: the network's inputs and the joints that it should give."""
     n = AT_ONCE * BATCH
     points = viewed(people[torch.randint(len(people), (n,))])
     view = upright_view(*seen(points, patterns), torch.ones(n), torch.zeros(n, 2))
@@ -244,7 +244,7 @@ def drawn_batches(people: Tensor, patterns: Patterns) -> Iterator[tuple[Tensor, 
 
 
 def train(people: Tensor, patterns: Patterns, steps: int, every: int = 1000) -> Network:
-    """Adam with a cosine schedule; new views and errors in every step."""
+    """Train by Adam with a cosine schedule, on new views and errors in every step."""
     network, start, total = Network(), time.perf_counter(), 0.0
     optimizer = torch.optim.Adam(network.parameters(), RATE, fused=True)
     batches = chain.from_iterable(drawn_batches(people, patterns) for _ in count())
@@ -264,8 +264,7 @@ def train(people: Tensor, patterns: Patterns, steps: int, every: int = 1000) -> 
 
 
 def save(path: Path, network: Network, data: MotionCapture, command: str) -> None:
-    """Write the arrays in half precision and where they come from; a reader never sees half a
-    file."""
+    """Write the arrays in half precision, and where they come from; the file appears as a whole."""
     origin = (
         f"{len(data.poses)} poses and their mirror images, {len(np.unique(data.subject))} subjects;"
         f" files from {', '.join(data.sources)}"

@@ -3,8 +3,8 @@
     python tools/train_pose_prior.py POSES.npz [...] --output assets/pose_prior.npz
     python tools/train_pose_prior.py POSES.npz [...] --evaluate
 
-Reads this project's CMU files (`body_pose`, `trial`, `trial_ids`) and AMASS files (`poses` or
-`pose_body`; the folder a file lies in is its subject). docs/prior.md says why each step is there.
+It reads this project's CMU files (`body_pose`, `trial`, `trial_ids`) and AMASS files (`poses` or
+`pose_body`; a file's folder is its subject). docs/prior.md says why each step is there.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from jaxtyping import Float64, Int64
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
-# SMPL's joints 1..23, those body_pose rotates, in its order.
+# SMPL's joints 1..23, which body_pose rotates, in its order.
 JOINTS = (
     "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle",
     "right_ankle", "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar",
@@ -25,13 +25,14 @@ JOINTS = (
     "right_wrist", "left_hand", "right_hand",
 )  # fmt: skip
 DIMENSION = 3 * len(JOINTS)
-CAPTURED = 63  # the last two joints, the hands, are in no optical data set
+CAPTURED = 63  # no optical data set has the last two joints, the hands
 COMPONENTS = 8  # the best of 1, 4, 8, 16 on unseen subjects (docs/prior.md)
 REGULARIZATION = 1e-3
-POSES_PER_SUBJECT = 500  # four of the thirty subjects are half of the CMU poses
+POSES_PER_SUBJECT = 500  # four of the thirty subjects have half of the CMU poses
 
-# Standard deviation (rad, about x y z) added to every component where optical skeletons have no
-# or a made-up degree of freedom. Without it those would be hard constraints on the fit.
+# Standard deviation (rad, about x y z) added to every component where optical skeletons lack a
+# degree
+# of freedom or make it up. Without it, these would be hard constraints on the fit.
 FLOORS = {
     "knee": (0.05, 0.15, 0.12),  # captured as a hinge
     "ankle": (0.10, 0.12, 0.12),
@@ -54,7 +55,7 @@ Poses = Float64[np.ndarray, "N 69"]
 
 @dataclass(frozen=True)
 class MotionCapture:
-    """Poses (N, 69) rad with the index of the trial each is from; `subjects` is per trial."""
+    """Poses (N, 69) rad, each with the index of its trial; `subjects` is per trial."""
 
     poses: Poses
     trial: Int64[np.ndarray, " N"]
@@ -96,7 +97,8 @@ class Mixture:
         return logsumexp(np.log(self.weights)[:, None] - half - logdet - normal, axis=0)
 
     def energy(self, poses: Poses) -> np.ndarray:
-        """SMPLify's pose energy (N): min_k of -log(w_k N_k), the narrowest component at 0."""
+        """SMPLify's pose energy (N): min_k of -log(w_k N_k), offset by the narrowest component's
+        normaliser."""
         half, logdet = self.component_terms(poses)
         return (half + logdet - logdet.min() - np.log(self.weights)[:, None]).min(0)
 
@@ -115,7 +117,7 @@ def variance_floors() -> Float64[np.ndarray, "69"]:
 
 
 def read(paths: list[Path]) -> MotionCapture:
-    """Stack the poses of CMU or AMASS files, the hands they lack at rest."""
+    """Stack the poses of CMU or AMASS files; the hands, which they lack, are at rest."""
     parts, trials, subjects, sources = [], [], [], set()
     for path in paths:
         with np.load(path, allow_pickle=False) as data:
@@ -149,8 +151,8 @@ def _read_file(path: Path, data) -> tuple[np.ndarray, np.ndarray, list[str], lis
 def split_subjects(data: MotionCapture) -> tuple[MotionCapture, MotionCapture]:
     """What every asset learns from, and the quarter of the subjects kept for testing the fit.
 
-    Synthetic people (`data=synthetic`) are drawn from the second part alone, so that no figure of
-    accuracy is of poses that the prior, the pose library or the lifter has seen.
+    Synthetic people (`data=synthetic`) are drawn from the second part alone, so that no accuracy
+    figure is about poses that the prior, the pose library or the lifter has seen.
     """
     order = np.random.default_rng(0).permutation(np.unique(data.subject))
     test = np.isin(data.subject, order[: len(order) // 4])
@@ -188,7 +190,7 @@ def held_out(groups: np.ndarray, folds: int = 5, seed: int = 0) -> list[np.ndarr
 
 
 def _turn(poses: Poses, joints: str, angles: np.ndarray | tuple, replace: bool = False) -> Poses:
-    """Add (x, y, z) rad to the rotation vectors of each named joint, or put it in their place."""
+    """Add (x, y, z) rad to the rotation vectors of each named joint, or replace them by it."""
     turned = poses.reshape(-1, len(JOINTS), 3).copy()
     for name in joints.split():
         start = 0 if replace else turned[:, JOINTS.index(name)]
@@ -197,7 +199,7 @@ def _turn(poses: Poses, joints: str, angles: np.ndarray | tuple, replace: bool =
 
 
 def implausible(poses: Poses, seed: int = 0) -> dict[str, Poses]:
-    """What a prior must tell from a real pose: the same poses, each with one thing wrong."""
+    """Poses that a prior must tell from real ones: the same poses, each with one thing wrong."""
     random = np.random.default_rng(seed)
     shape = (len(poses), len(JOINTS), 3)
     axes = random.normal(size=shape)

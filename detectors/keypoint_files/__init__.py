@@ -1,1 +1,1 @@
-"""Files of keypoints: their formats, whose names they have, and what their numbers mean."""
+"""Keypoint files: their formats, how names match, and what their numbers mean."""

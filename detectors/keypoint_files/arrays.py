@@ -14,14 +14,14 @@ from detectors.keypoint_files.rows import Seen, people_of
 from detectors.skeletons import LSP_14
 
 _MAX_UNPACKED = 300_000_000  # bytes; a million people in the joints of SMPL have 200 MB
-_MAX_NPY = 50_000_000  # bytes: as Python's lists it takes ten times as much
+_MAX_NPY = 50_000_000  # bytes; as Python lists it takes ten times as much
 _OURS = ("image", "keypoints", "scores", "joint_names")
 
 
 def lsp_mat(path: Path) -> Find:
     """LSP's `joints`: x, y, flag (3, 14, N).
 
-    The flag is 1 where the joint is occluded; these too were annotated where they are, so every
+    The flag is 1 where the joint is occluded. Such joints were annotated where they are, so every
     joint counts fully.
 
     Raises:
@@ -33,7 +33,7 @@ def lsp_mat(path: Path) -> Find:
         claimed = {name: math.prod(shape) for name, shape, _ in whosmat(path)}
         _check_size(8 * claimed.get("joints", 0))
         content = loadmat(path, variable_names=["joints"])
-    # A damaged file can raise nearly anything in scipy.
+    # scipy can raise nearly anything for a damaged file.
     except Exception as error:
         raise ValueError(f"{path}: not a MATLAB 5 file, or damaged: {error}") from error
     joints = _checked(path, content.get("joints"), "joints", rows=(3,))
@@ -51,7 +51,7 @@ def est_joints(path: Path) -> Find:
 
 
 def own_npz(path: Path) -> Find:
-    """Our own: one row per person per frame, as Detections, with the image file's name.
+    """Our own format: one row per person per frame, as in Detections, with the image file's name.
 
     Raises:
         ValueError: an array is missing or has another shape.
@@ -107,7 +107,7 @@ def npz_arrays(path: Path) -> dict[str, np.ndarray]:
     """All arrays of an npz.
 
     Raises:
-        ValueError: it is none, is damaged, or holds pickles.
+        ValueError: it is no npz, is damaged, or holds pickles.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -119,7 +119,7 @@ def npz_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _check_size(unpacked: int, limit: int = _MAX_UNPACKED) -> None:
-    """A file of a few kilobytes can claim any size."""
+    """Refuse too large arrays: a file of a few kilobytes can claim any size."""
     if unpacked > limit:
         raise ValueError(f"it unpacks to {unpacked} bytes, expected at most {limit}")
 
@@ -142,21 +142,21 @@ def _named(path: Path, arrays: dict[str, Any]) -> Find:
 
 
 def _counted(path: Path, joints: np.ndarray) -> Find:
-    """(3, 14, N), in which `im0001.jpg` is the first, and so is the first frame of a clip that has
-    as many."""
+    """People from (3, 14, N). The first is `im0001.jpg`, or the first frame of a clip that has as
+    many frames."""
     count = joints.shape[2]
 
     def person(number: int) -> People:
         return people_of(joints[:, :, number - 1].T[None])
 
     def find(asked: Asked) -> Seen:
-        if asked.alone and count in (1, asked.frames * asked.stride):  # it is about nothing else
+        if asked.alone and count in (1, asked.frames * asked.stride):  # it is about this one
             people = {number: person(number) for number in range(1, count + 1)}
             return in_run(Seen(LSP_14, people, first=1), asked)
         number = number_of(asked.name, path)
         if not 1 <= number <= count:
             raise UnknownClipError(
-                f"{path.name} has the images 1..{count}, this is number {number}"
+                f"{path.name} has the images 1..{count}, and this is number {number}"
             )
         return Seen(LSP_14, {0: person(number)})
 
@@ -165,7 +165,7 @@ def _counted(path: Path, joints: np.ndarray) -> Find:
 
 def _checked(path: Path, array: Any, name: str, rows: tuple[int, ...]) -> np.ndarray:
     if array is None:
-        raise ValueError(f"{path}: expected an array named {name}, it has none")
+        raise ValueError(f"{path}: expected an array named {name}, found none")
     if array.ndim != 3 or array.shape[0] not in rows or array.shape[1] != 14:
         expected = " or ".join(f"({r}, 14, N)" for r in rows)
         raise ValueError(f"{path}: expected {name} of shape {expected}, got {array.shape}")

@@ -19,7 +19,7 @@ _Item = dict[str, Any]
 
 @dataclass(frozen=True)
 class _Image:
-    """What COCO says of one image."""
+    """What COCO says about one image."""
 
     people: list[_Item]
     size: tuple[int, int] | None
@@ -28,7 +28,7 @@ class _Image:
 def coco_annotations(path: Path, root: Any, skeleton: str) -> Find:
     """COCO's annotations: images with file names, annotations with x, y, v of each joint.
 
-    v is 0 for joints that are not labelled; labelled ones count fully, visible (2) or occluded (1).
+    v is 0 for unlabelled joints. Labelled ones count fully, visible (2) or occluded (1).
     """
     names = _category_joints(root, str(path)) if skeleton == "auto" else None
     people: dict[Any, list[_Item]] = defaultdict(list)
@@ -41,7 +41,7 @@ def coco_annotations(path: Path, root: Any, skeleton: str) -> Find:
         where = f"{path}: image {index}"
         name = Path(get(image, "file_name", str, where)).name
         if name in images:
-            raise ValueError(f"{where}: two images are called {name}; expected names that differ")
+            raise ValueError(f"{where}: expected names that differ, got two images called {name}")
         images[name] = _Image(people.get(get(image, "id", (int, str), where), []), _size(image))
 
     def read(name: str) -> Seen:
@@ -55,7 +55,7 @@ def coco_annotations(path: Path, root: Any, skeleton: str) -> Find:
 def coco_results(path: Path, root: Any, skeleton: str) -> Find:
     """COCO's results, also AlphaPose's: x, y, score of each joint, with the image's id.
 
-    A numeric id belongs to the image whose name ends with that number, a text is its name.
+    A numeric id belongs to the image whose name ends with that number; a text id is its name.
     """
     people: dict[int | str, list[_Item]] = defaultdict(list)
     for index, item in enumerate(root):
@@ -92,28 +92,28 @@ def _seen(
 
 
 def _labelled(points: Points) -> Points:
-    """COCO's `v` is no score: 1 is a labelled joint as 2 is."""
+    """Scores from COCO's `v`, which is no score itself: 1 and 2 are both labelled joints."""
     return np.column_stack([points[:, :2], points[:, 2] > 0])
 
 
 def _size(image: Any) -> tuple[int, int] | None:
-    """Width and height, where the file says them."""
+    """Width and height, if the file has them."""
     width, height = image.get("width"), image.get("height")
     given = all(isinstance(side, int) and side > 0 for side in (width, height))
     return (width, height) if given else None
 
 
 def _box(value: Any, where: str) -> np.ndarray:
-    """x0, y0, x1, y1 of COCO's x0, y0, width, height; NaN where there is none."""
+    """x0, y0, x1, y1 from COCO's x0, y0, width, height; NaN where there is no box."""
     box = np.full(4, np.nan) if value is None else numbers(value, f"{where}: bbox")
     if box.shape != (4,):
         raise ValueError(f"{where}: expected a bbox of 4 numbers, got shape {box.shape}")
-    with np.errstate(invalid="ignore", over="ignore"):  # of infinities; such a box is not used
+    with np.errstate(invalid="ignore", over="ignore"):  # from infinities; such a box is not used
         return np.concatenate([box[:2], box[:2] + box[2:]])
 
 
 def _category_joints(root: Any, where: str) -> tuple[str, ...] | None:
-    """Names of the joints, where the file has a category that tells them."""
+    """Names of the joints, if the file has a category that gives them."""
     for category in get(root, "categories", list, where) if "categories" in root else []:
         names = fields(category, where).get("keypoints")
         if names and isinstance(names, list) and all(isinstance(name, str) for name in names):

@@ -10,7 +10,7 @@ from detectors.keypoint_files.rows import Seen
 from detectors.skeletons import COCO_17
 
 Find = Callable[[Asked], Seen]
-"""What is known about an image or clip: people by frame of the run; raises UnknownClipError."""
+"""Finds the people of an image or clip, by frame of the run; may raise UnknownClipError."""
 
 
 def finder(
@@ -22,10 +22,10 @@ def finder(
     """A Find over entries that have names.
 
     Args:
-        names: of the entries, each about an image, a clip, or a frame of a clip.
-        read: the content of an entry.
-        unknown: makes the error where no entry belongs to what is asked for.
-        first_of: the number of the first frame, told by an entry's name, where it does.
+        names: of the entries, each of which is about an image, a clip, or a frame of a clip.
+        read: returns the content of an entry.
+        unknown: makes the error if no entry belongs to what was asked for.
+        first_of: returns the number of the first frame, if the name of an entry tells it.
     """
 
     def find(asked: Asked) -> Seen:
@@ -45,7 +45,7 @@ def finder(
 
 
 def in_run(seen: Seen, asked: Asked) -> Seen:
-    """The same by frame of the run, in place of the numbers that the file has."""
+    """The same people by frame of the run, instead of the numbers in the file."""
     people, first = seen.frames, seen.first
     if asked.frames > 1 and seen.in_order is not None:
         people, first = seen.in_order, None
@@ -54,16 +54,16 @@ def in_run(seen: Seen, asked: Asked) -> Seen:
 
 
 def _joined(frames: dict[int, Seen], file: Path) -> Seen:
-    """Entries about single frames as one clip; where nobody is seen, joints do not count.
+    """Entries about single frames as one clip; frames with nobody may have any joints.
 
     Raises:
-        ValueError: people have other joints from frame to frame.
+        ValueError: people have different joints in different frames.
     """
     some = [seen for seen in frames.values() if seen.frames]
     names = {seen.joint_names for seen in some}
     if len(names) > 1:
         counts = " and ".join(sorted(str(len(n)) for n in names))
-        raise ValueError(f"{file}: expected the same joints in every frame, got {counts}")
+        raise ValueError(f"{file}: expected as many joints in every frame, got {counts}")
     if not some:
         return next(iter(frames.values()), Seen(COCO_17, {}))
     return replace(

@@ -1,4 +1,4 @@
-"""Which format a keypoint file has, told by its content, and its reader."""
+"""Tells a keypoint file's format by its content, and reads the file."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -26,7 +26,7 @@ _MANY: dict[str, Callable[[Path, Any, str], Find]] = {
     "coco": coco_annotations,
     "coco_results": coco_results,
 }
-"""JSON about many images; that below is about one image or clip, the one it is named after."""
+"""JSON about many images. The formats below are about one image or clip, which names the file."""
 _ONE: dict[str, Callable[[Path, Any, str], Seen]] = {
     "openpose": openpose,
     "mmpose": mmpose,
@@ -37,22 +37,22 @@ _SHAPES = {
     "openpose": (dict,), "coco": (dict,), "coco_results": (list,), "mmpose": (dict, list),
     "landmarks": (dict, list), "by_name": (dict,),
 }  # fmt: skip
-_OPENPOSE_DIGITS = 12  # of the frame in the names that OpenPose gives its files of a video
+_OPENPOSE_DIGITS = 12  # of the frame number in OpenPose's file names for a video
 _DEEP = 4  # lists about a person: frames, people, points, numbers
 
 
 def opened(path: Path, kind: str, skeleton: str) -> Find:
-    """What finds the people of an image in a file or folder.
+    """The function that finds the people of an image in a file or folder.
 
     Args:
         path: a file, or a folder with a file per image, video, or frame of a video.
         kind: one of FORMATS, or `auto`.
-        skeleton: of files that do not say; `auto`: by the number of joints.
+        skeleton: for files that do not say; `auto`: told by the number of joints.
 
     Raises:
-        FileNotFoundError: nothing is there.
-        ValueError: it has none of the formats, or another than `kind`; says what was found, and
-            the nearest that is known.
+        FileNotFoundError: there is no such file or folder.
+        ValueError: it has none of the formats, or another one than `kind`; the message says what
+            was found, and the nearest format that is known.
     """
     if path.is_dir():
         return _folder(path, kind, skeleton)
@@ -74,7 +74,8 @@ def opened(path: Path, kind: str, skeleton: str) -> Find:
         return _MANY[kind](path, root, skeleton)
     if kind == "by_name":
         return _by_name(path, root, skeleton)
-    seen = _ONE[kind](path, root, skeleton)  # now: a wrong file is said before any frame is decoded
+    # Now, so that a wrong file is reported before any frame is decoded.
+    seen = _ONE[kind](path, root, skeleton)
     names = Names((path.name,), path)
     return finder(names, lambda _: seen, lambda asked: _about_another(path, kind, asked))
 
@@ -84,7 +85,7 @@ def _is_npy(start: bytes) -> bool:
 
 
 def _kind_of_binary(path: Path, start: bytes) -> str:
-    """The format of a binary file, `auto` for what may be JSON."""
+    """The format of a binary file; `auto` if it may be JSON."""
     if start.startswith(b"PK\x03\x04"):
         return "est_joints" if "est_joints" in npz_arrays(path) else "npz"
     if start.startswith(b"MATLAB"):
@@ -97,11 +98,11 @@ def _kind_of_binary(path: Path, start: bytes) -> str:
 
 
 def _kind_of_json(path: Path, root: Any) -> str:
-    """The format of a JSON file by the keys that only it has."""
+    """The format of a JSON file, told by keys that only this format has."""
     if isinstance(root, dict):
         kind = _kind_of_object(root)
     elif root == []:
-        kind = "mmpose"  # nobody was found; results of no image at all would be odd
+        kind = "mmpose"  # nobody was found; results about no image at all would be odd
     else:
         kind = _kind_of_list(root) if isinstance(root, list) else None
     if kind is None:
@@ -141,7 +142,7 @@ def _kind_of_list(root: list[Any]) -> str | None:
 
 
 def _check_shape(path: Path, root: Any, kind: str) -> None:
-    """JSON has the shape of its format, before it is taken apart."""
+    """Check that JSON has the shape of its format, before it is taken apart."""
     if not isinstance(root, _SHAPES[kind]):
         names = " or ".join(shape.__name__ for shape in _SHAPES[kind])
         raise ValueError(f"{path}: expected {kind} JSON, a {names}, got {type(root).__name__}")
@@ -159,7 +160,7 @@ def _by_name(path: Path, root: dict[str, Any], skeleton: str) -> Find:
 
 def _about_another(path: Path, kind: str, asked: Asked) -> UnknownClipError:
     name = f"{asked.stem}_keypoints.json" if kind == "openpose" else f"{asked.stem}.json"
-    return UnknownClipError(f"{path.name} is about another image, expected {name}")
+    return UnknownClipError(f"{path.name} is about another image, expected a file called {name}")
 
 
 def _folder(path: Path, kind: str, skeleton: str) -> Find:
@@ -185,7 +186,8 @@ def _folder(path: Path, kind: str, skeleton: str) -> Find:
         own = _kind_of_json(place, root) if kind == "auto" else kind
         if own not in _ONE:
             raise ValueError(
-                f"{place}: is of format {own}, which is about many images: give it as detector.path"
+                f"{place}: expected a file about one image, got the format {own} about many: give "
+                "it as detector.path"
             )
         _check_shape(place, root, own)
         return _ONE[own](place, root, skeleton)

@@ -15,7 +15,7 @@ _POINTS = (
 _PEOPLE = ("people", "persons", "instances", "predictions", "poses", "bodies")
 _SCORES = ("keypoint_scores", "keypoints_scores", "scores")
 _FRAMES = ("frame", "frame_id", "frame_index", "frame_idx", "frame_number", "frame_num")
-_DEEPEST = 8  # frames of people of points, each under a key, and one more
+_DEEPEST = 8  # lists of frames, people and points, each under a key, and one more
 LANDMARK_KEYS = frozenset((*_POINTS, *_PEOPLE))
 
 
@@ -23,11 +23,11 @@ def landmarks(path: Path, root: Any, skeleton: str) -> Seen:
     """The people of an image, or of the frames of a video.
 
     A person is a list of points (detectors.keypoint_files.points), alone or under a key such as
-    `pose_landmarks` or `keypoints`. A list of people is a photo's; for a video it has one entry per
-    frame. Frames may also be told by `frame` in each entry, or be the keys of an object.
+    `pose_landmarks` or `keypoints`. A list holds the people of a photo, or for a video one entry
+    per frame. Entries may also give their `frame`, or frames may be the keys of an object.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: it is something else.
     """
     where = str(path)
     if isinstance(root, dict) and (numbered := _numbered_keys(root)):
@@ -54,7 +54,7 @@ def _with_first(seen: Seen, first: int | None) -> Seen:
 
 
 def _people(value: Any, where: str, depth: int = 0) -> Iterator[Points]:
-    """Everybody in a value; null is nobody."""
+    """Everybody in a value; null means nobody."""
     if depth > _DEEPEST:
         raise ValueError(f"{where}: expected points of people, got lists {depth} deep")
     if is_person(value):
@@ -76,13 +76,13 @@ def _people(value: Any, where: str, depth: int = 0) -> Iterator[Points]:
 
 
 def _frame_of(item: Any) -> int | None:
-    """The frame that an entry says it is of."""
+    """The frame that an entry says it is about."""
     found = (item.get(key) for key in _FRAMES) if isinstance(item, dict) else ()
     return next((number for number in found if type(number) is int), None)
 
 
 def _numbered_keys(root: dict[str, Any]) -> dict[int, Any] | None:
-    """The values by number, where all keys are numbers of frames."""
+    """The values by number, if all keys are frame numbers."""
     if not root or not all(key.isdecimal() and len(key) < 10 for key in root):
         return None
     return {int(key): value for key, value in root.items()}

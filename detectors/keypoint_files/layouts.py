@@ -33,28 +33,28 @@ _STARTS = {
     b"\x89PNG": "a PNG picture",
 }
 _TABLE = b"0123456789.,;-+ \t"
-_LEVELS = 4  # of lists and objects that are looked into
+_LEVELS = 4  # how deep lists and objects are looked into
 _EXPECTED = (
     "expected LSP's joints.mat, an npz with est_joints or keypoints, a .npy, or JSON of OpenPose, "
     "COCO, mmpose or mediapipe"
 )
-_DOCS = "docs/keypoint_files.md shows every layout that is read"
+_DOCS = "docs/keypoint_files.md shows every layout that can be read"
 
 
 def unknown_binary(path: Path, start: bytes) -> ValueError:
-    """The error for a file that is no JSON."""
+    """The error for a file that is not JSON."""
     seen = next((name for begin, name in _STARTS.items() if start.startswith(begin)), None)
     if seen is None:
         table = len(start) > 0 and all(byte in _TABLE for byte in start.splitlines()[0])
         seen = "a table of numbers (CSV, or YOLO's text)" if table else "a file"
-    near = "; the nearest layout that is read is the npz" if "table" in seen else ""
+    near = "; the nearest layout that can be read is the npz" if "table" in seen else ""
     return ValueError(f"{path}: {_EXPECTED}, got {seen} that starts with {start!r}{near}; {_DOCS}")
 
 
 def unknown_json(path: Path, root: Any) -> ValueError:
-    """The error for JSON of no layout that is known: what it looks like, and the nearest one."""
+    """The error for JSON of an unknown layout: what it looks like, and the nearest known one."""
     kind = nearest(root)
-    near = f"; the nearest layout that is read is {kind}: {_SKETCHES[kind]}" if kind else ""
+    near = f"; the nearest that can be read is {kind}: {_SKETCHES[kind]}" if kind else ""
     return ValueError(f"{path}: {_EXPECTED}, got JSON: {described(root)}{near}; {_DOCS}")
 
 
@@ -74,7 +74,7 @@ def described(root: Any) -> str:
 
 
 def nearest(root: Any) -> str | None:
-    """The layout that shares most keys with a value of JSON, also such as are spelled alike."""
+    """The layout that shares most keys, or keys with a similar spelling, with a JSON value."""
     keys = _keys(root, _LEVELS)
     shared = {
         kind: sum(bool(get_close_matches(key, known, n=1, cutoff=0.75)) for key in keys)

@@ -1,4 +1,4 @@
-"""Which entries of a file belong to an image or a clip: by name, by number, or being alone."""
+"""Which entries of a file belong to an image or clip: by name, by number, or as the only one."""
 
 import logging
 import re
@@ -20,7 +20,7 @@ _AFTER = re.compile(
 _ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 # A frame's number has at least three digits: `walk_2` is another video, not a frame of `walk`.
 _FRAME = re.compile(r"(.*)[ _-](\d{3,18})")
-_FEW = 500  # names among which the most alike is looked for
+_FEW = 500  # how many names are searched for the most similar one
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Asked:
 
     Args:
         name: of the image or video file, of a folder of frames, or of its pattern.
-        frames: of it that the run reads; 1: a photo.
-        stride: the run reads every `stride`-th frame, files count all.
-        first: the number of its first frame in files; None: as the file says or seems to.
-        alone: it is the only input of the run.
+        frames: how many the run reads; 1 for a photo.
+        stride: the run reads every `stride`-th frame, and files count all of them.
+        first: the number of its first frame in files; None: what the file says or suggests.
+        alone: whether it is the only input of the run.
     """
 
     name: str
@@ -43,22 +43,22 @@ class Asked:
 
     @property
     def stem(self) -> str:
-        """The name without its suffix, and without the number that stands in a pattern."""
+        """The name without its suffix, and without the number that a pattern has."""
         return re.sub(r"[ _.-]*%0?\d*d", "", Path(self.name).stem)
 
 
 @dataclass(frozen=True)
 class Names:
-    """The names of a file's entries; `file` is where they are from, for messages."""
+    """The names of a file's entries; messages say that they are from `file`."""
 
     names: tuple[str, ...]
     file: Path
 
     def called(self, asked: Asked) -> str | None:
-        """The entry that is called as the image or clip, with what tools add to the name.
+        """The entry that has the name of the image or clip, with whatever tools add to it.
 
         Raises:
-            ValueError: two are.
+            ValueError: two entries have it.
         """
         if asked.name in self._exact:
             return asked.name
@@ -66,8 +66,8 @@ class Names:
         return self._only(asked, self._by_stem.get(stem), self._by_plain.get(stem.casefold()))
 
     def alike(self, asked: Asked) -> str | None:
-        """The entry that differs in the zeros before its number; of a photo, that has its number;
-        or the only one, where the image or clip is the only one too.
+        """The entry whose name only differs in the zeros before its number; for a photo, the entry
+        with its number; or the only entry, if the image or clip is the only input too.
 
         Raises:
             ValueError: two do.
@@ -77,16 +77,16 @@ class Names:
         found = self._only(asked, unpadded, self._by_number.get(number))
         if found is None and asked.alone and len(self.names) == 1:
             (found,) = self.names
-            _log.warning("%s: its one entry is used for the one input %s", self.file, asked.name)
+            _log.warning("%s: its only entry is used for the only input, %s", self.file, asked.name)
         return found
 
     def frames_called(self, asked: Asked) -> dict[int, str]:
-        """The entries that are called as the clip and a number, by that number; OpenPose writes
+        """The entries named after the clip and a number, by that number. OpenPose writes
         `clip_000000000012_keypoints.json`."""
         return self._by_clip.get(asked.stem.casefold(), {})
 
     def frames_alone(self, asked: Asked) -> dict[int, str]:
-        """All entries by number, where the clip is the run's only input and they differ in their
+        """All entries by number, if the clip is the run's only input and their names differ in the
         last number alone."""
         if not asked.alone or asked.frames == 1:
             return {}
@@ -102,11 +102,13 @@ class Names:
         found = next((group for group in groups if group), [])
         if len(found) > 1:
             first, second = found[:2]
-            raise ValueError(f"{self.file}: both {first} and {second} could be {asked.name}")
+            raise ValueError(
+                f"{self.file}: expected one entry for {asked.name}, got two: {first} and {second}"
+            )
         return found[0] if found else None
 
     def unknown(self, asked: Asked) -> UnknownClipError:
-        """The error that says that nothing is known, with the name most like what is wanted."""
+        """The error for an image without an entry, with the most similar name."""
         near = get_close_matches(asked.name, self.names[:_FEW], n=1, cutoff=0.0)
         example = f", e.g. {near[0]}" if near else ""
         return UnknownClipError(
@@ -132,13 +134,13 @@ class Names:
 
     @cached_property
     def _by_number(self) -> dict[int | None, list[str]]:
-        """Of those whose name is a number and nothing else."""
+        """The entry with this number among those whose name is a number and nothing else."""
         numbers = ((last_number(plain), plain) for plain in self._by_unpadded if plain.isdecimal())
         return {n: self._by_unpadded[plain] for n, plain in numbers if n is not None}
 
     @cached_property
     def _by_clip(self) -> dict[str, dict[int, str]]:
-        """Entries that are called after a clip and the number of a frame."""
+        """Entries that are named after a clip and a frame number."""
         clips: dict[str, dict[int, str]] = defaultdict(dict)
         for plain, (name, *_) in self._by_plain.items():
             if matched := _FRAME.fullmatch(plain):
@@ -147,7 +149,7 @@ class Names:
 
 
 def number_of(image: str, file: Path, pattern: str = r"(?:im)?(\d+)") -> int:
-    """The number that an image file is named by.
+    """The number in the name of an image file.
 
     Raises:
         UnknownClipError: it has none.
@@ -161,7 +163,7 @@ def number_of(image: str, file: Path, pattern: str = r"(?:im)?(\d+)") -> int:
 
 
 def last_number(text: str) -> int | None:
-    """The number that a name ends with; one of more than 18 digits is none."""
+    """The number that a name ends with; None if it has more than 18 digits."""
     matched = re.search(r"(?<!\d)(\d{1,18})$", text)
     return int(matched[1]) if matched else None
 
@@ -172,9 +174,9 @@ def aligned(numbers: Collection[int], asked: Asked, first: int | None) -> dict[i
     Args:
         numbers: of the entries.
         asked: the clip.
-        first: the number of the clip's first frame, unless who asks knows better. None, where the
-            entries have to tell: where there are as many as frames, one follows the other; else it
-            is the first of 0, 1 and the least number with which all entries are within the clip.
+        first: the number of the clip's first frame, unless `asked` has one. If it is None, the
+            entries tell: if there are as many as frames, they follow each other; otherwise it is
+            the first of 0, 1 and the least number that puts all entries inside the clip.
     """
     known = set(numbers)
     if not known:
@@ -199,7 +201,7 @@ def _grouped(pairs: Iterable[tuple]) -> dict:
 
 
 def _plain(name: str) -> set[str]:
-    """The names that an image or clip may have whose keypoints are called so, folded."""
+    """The names that an image or clip may have if its keypoints have this name, folded."""
     stem = Path(name).stem.casefold()
     if "_" not in stem and "-" not in stem:
         return {stem}

@@ -8,7 +8,7 @@ from detectors.keypoint_files.points import Points, points_of
 from detectors.keypoint_files.rows import Seen, seen_of
 from detectors.skeletons import names_from_mmpose
 
-_OPENPOSE = ("pose_keypoints_2d", "pose_keypoints")  # the second one up to version 1.0
+_OPENPOSE = ("pose_keypoints_2d", "pose_keypoints")  # the second key was used up to version 1.0
 
 
 def openpose(path: Path, root: Any, skeleton: str) -> Seen:
@@ -27,7 +27,7 @@ def _openpose_points(person: Any, where: str) -> list[Any]:
 
 
 def mmpose(path: Path, root: Any, skeleton: str) -> Seen:
-    """mmpose's predictions: its inferencer's file of an image or a video, or its demo's."""
+    """mmpose's predictions for an image or a video: a file of its inferencer or of its demo."""
     names, first, where = None, 0, str(path)
     items = root
     if isinstance(root, dict):

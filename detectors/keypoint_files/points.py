@@ -1,4 +1,4 @@
-"""One person's points in any of the spellings that keypoint files have."""
+"""One person's points, in any of the forms that keypoint files use."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ Points = Float64[np.ndarray, "K 3"]
 
 _SCORES = ("score", "visibility", "visible", "confidence", "conf", "likelihood", "c", "v")
 _X_Y, _X_Y_S, _MOST = 2, 3, 5
-_FEWEST = 5  # joints; fewer numbers in a list are something else
+_FEWEST = 5  # joints; a list of fewer numbers is something else
 _LANDMARKS = 33  # of mediapipe
 
 
 def is_person(value: Any) -> bool:
-    """Whether a value looks like the points of one person and not like several people."""
+    """Whether a value looks like the points of one person rather than several people."""
     if isinstance(value, dict):
         return isinstance(value.get("x"), list) and isinstance(value.get("y"), list)
     if not isinstance(value, list) or not value:
@@ -35,12 +35,12 @@ def points_of(value: Any, where: str, scores: Any = None) -> Points:
     they lie at 0, 0.
 
     Args:
-        value: of one person.
-        where: it stands, for messages.
-        scores: of the joints, where they are kept apart from the points.
+        value: the points of one person.
+        where: the place of the value, for messages.
+        scores: of the joints, if the file keeps them separate from the points.
 
     Raises:
-        ValueError: it is none of these; says what came.
+        ValueError: it is something else; the message says what.
     """
     rows = _rows(value, where)
     if rows.ndim == 1:
@@ -65,13 +65,13 @@ def points_of(value: Any, where: str, scores: Any = None) -> Points:
 
 
 def _rows(value: Any, where: str) -> np.ndarray:
-    """As an array: flat, or a row per joint."""
+    """The points as an array: flat, or a row per joint."""
     if isinstance(value, dict):
         columns = [value.get("x"), value.get("y")]
         columns += [value[key] for key in _SCORES if key in value][:1]
         arrays = [numbers(column, where) for column in columns]
         if any(a.ndim != 1 or a.shape != arrays[0].shape for a in arrays):
-            raise ValueError(f"{where}: expected lists x and y of one length")
+            raise ValueError(f"{where}: expected lists x and y of the same length, got others")
         return np.column_stack(arrays)
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return numbers([_row(point, where) for point in value], where)
@@ -86,7 +86,7 @@ def _row(point: Any, where: str) -> list[Any]:
 
 
 def _own_scores(rows: np.ndarray) -> np.ndarray:
-    """What the rows themselves say of how sure each point is."""
+    """The scores that the rows themselves give."""
     columns = rows.shape[1]
     if columns > _X_Y_S:  # x, y, z, visibility and maybe presence
         return rows[:, _X_Y_S]

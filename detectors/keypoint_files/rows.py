@@ -1,4 +1,4 @@
-"""What every keypoint file comes down to: the people of an image or a clip, checked."""
+"""What every keypoint file turns into: the people of an image or a clip, checked."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,11 @@ from detectors.base import People
 from detectors.keypoint_files.points import Points
 from detectors.skeletons import SKELETONS
 
-_FARTHEST = 1e6  # px; what lies farther out is a broken number, not a joint
-# Who is in a file twice: as much of the joints seen in both lies together as this, ...
-_TOGETHER, _APART = 0.8, 0.02  # ... nearer than this, of the larger person's size
-_IN_BOTH = 0.5  # at least this part of the lesser person's joints is seen in both
-# The data set that a number of joints speaks for. 14 are LSP's, AI Challenger's or CrowdPose's.
+_FARTHEST = 1e6  # px; a number farther out is broken, not a joint
+# When two entries are one person: at least this share of the joints seen in both lies together, ...
+_TOGETHER, _APART = 0.8, 0.02  # ... that is nearer than this, of the larger person's size
+_IN_BOTH = 0.5  # at least this share of the smaller set of joints is seen in both
+# The skeleton that a number of joints means. 14 may be LSP's, AI Challenger's or CrowdPose's.
 _BY_COUNT = {
     len(SKELETONS[name]): name
     for name in (
@@ -24,15 +24,15 @@ _BY_COUNT = {
 
 @dataclass(frozen=True)
 class Seen:
-    """What a file says of one image or clip.
+    """What a file says about one image or clip.
 
     Args:
         joint_names: of everybody.
-        frames: the people by the number of the frame in the file; of a photo under 0.
-        first: the number of a clip's first frame; None where the numbers have to tell.
-        in_order: the same of a list that may be the people of a photo, as `frames` has them, or
-            one person after the other in a video, as this has them.
-        size: width and height of the image that the file speaks of; None where it does not say.
+        frames: the people by the number of the frame in the file; those of a photo under 0.
+        first: the number of a clip's first frame; None if the numbers have to tell.
+        in_order: for a list that may hold the people of a photo (as in `frames`) or one entry per
+            frame of a video: the second reading.
+        size: width and height of the image according to the file; None if it does not say.
     """
 
     joint_names: tuple[str, ...]
@@ -43,7 +43,7 @@ class Seen:
 
 
 def nobody(joints: int) -> People:
-    """Nobody, in a skeleton of that many joints."""
+    """Nobody, with that many joints."""
     return People(np.zeros((0, 4)), np.zeros((0, joints, 2)), np.zeros((0, joints)))
 
 
@@ -52,13 +52,13 @@ def people_of(
 ) -> People:
     """People from x, y and score of each joint.
 
-    A joint is missing where a number is not finite or its place is absurd. Scores below 0 count as
-    0 = missing, those above 1 as 1. Who has no joint at all is left out, and so is who is there
-    twice (OpenPose and others write the same person with most or part of the joints again).
+    A joint is missing if a number is not finite or its place is absurd. Scores below 0 count as
+    0 = missing, those above 1 as 1. People without any joint are left out, and so are repetitions
+    (OpenPose and others write a person again with most or part of the joints).
 
     Args:
         points: of all people of an image.
-        boxes: x0, y0, x1, y1; where one is not given, not finite or empty: around the joints.
+        boxes: x0, y0, x1, y1; a box that is missing, not finite or empty goes around the joints.
     """
     seen = np.isfinite(points).all(-1) & (np.abs(points[..., :2]) < _FARTHEST).all(-1)
     seen &= np.where(seen, points[..., 2], 0) > 0
@@ -67,7 +67,7 @@ def people_of(
     kept = once(xy, scores)
     given = np.full((len(points), 4), np.nan) if boxes is None else boxes
     given = given[kept]
-    usable = (np.abs(given) < _FARTHEST).all(-1)  # nor is NaN
+    usable = (np.abs(given) < _FARTHEST).all(-1)  # NaN is not, either
     given = np.where(usable[:, None], given, 0)
     usable &= (given[:, 2:] > given[:, :2]).all(-1)
     return People(
@@ -80,7 +80,7 @@ def people_of(
 def around(
     xy: Float64[np.ndarray, "P K 2"], seen: Bool[np.ndarray, "P K"]
 ) -> Float64[np.ndarray, "P 4"]:
-    """The box around each person's joints that are seen; each has at least one."""
+    """The box around the joints that are seen of each person, at least one each."""
     low = np.where(seen[..., None], xy, np.inf).min(1)
     high = np.where(seen[..., None], xy, -np.inf).max(1)
     return np.concatenate([low, high], 1)
@@ -89,7 +89,7 @@ def around(
 def once(
     xy: Float64[np.ndarray, "P K 2"], scores: Float64[np.ndarray, "P K"]
 ) -> Int64[np.ndarray, " Q"]:
-    """Which people to keep, in order: those with joints, and of the same person the surer one."""
+    """Which people to keep, in order: those with joints; of two that are one person, the surer."""
     somebody = np.flatnonzero((scores > 0).any(1))
     kept: list[int] = []
     for one in somebody[np.argsort(-scores[somebody].sum(1), kind="stable")]:
@@ -108,7 +108,7 @@ def _same(xy: np.ndarray, seen: Bool[np.ndarray, "P K"], one: int, better: int) 
 
 
 def joint_names(count: int, skeleton: str, where: str) -> tuple[str, ...]:
-    """The joints of the skeleton that is asked for, or that a number of joints speaks for.
+    """The joints of the skeleton that was asked for, or that the number of joints means.
 
     Raises:
         ValueError: it has another number of joints, or `auto` cannot tell.
@@ -124,13 +124,13 @@ def joint_names(count: int, skeleton: str, where: str) -> tuple[str, ...]:
 
 
 def _which(count: int) -> str:
-    """Why a number of joints tells no skeleton, and which there are."""
+    """Why a number of joints does not tell the skeleton, and what there is to choose from."""
     fitting = [name for name, names in SKELETONS.items() if len(names) == count]
     if fitting:
-        return f"{count} joints do not say which: expected detector.skeleton={' or '.join(fitting)}"
+        return f"{count} joints fit several: expected detector.skeleton={' or '.join(fitting)}"
     nearest = sorted(SKELETONS, key=lambda name: abs(len(SKELETONS[name]) - count))[:3]
     near = ", ".join(f"{name} ({len(SKELETONS[name])})" for name in nearest)
-    return f"{count} joints are of no skeleton that is known; the nearest are {near}"
+    return f"{count} joints fit no known skeleton; the nearest are {near}"
 
 
 def stacked(people: list[Points], names: tuple[str, ...], where: str) -> np.ndarray:
@@ -152,14 +152,14 @@ def seen_of(
     names: tuple[str, ...] | None = None,
     boxes: dict[int, np.ndarray] | None = None,
 ) -> Seen:
-    """Everybody in the same joints: those named, or those that the first person's number tells.
+    """Everybody with the same joints: those named, or those that the first person's number tells.
 
     Args:
         frames: the points of everybody by frame.
         skeleton: of detectors.skeletons.SKELETONS, or `auto`.
-        where: it stands, for messages.
-        names: of the joints, where the file has them.
-        boxes: (P, 4) by frame, where the file has them.
+        where: the place of the value, for messages.
+        names: of the joints, if the file has them.
+        boxes: (P, 4) by frame, if the file has them.
 
     Raises:
         ValueError: somebody has another number of joints, or the number does not tell.

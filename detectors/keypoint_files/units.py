@@ -1,4 +1,4 @@
-"""Keypoints of files, in fractions or of another size of the image, as pixels of the image."""
+"""Turns keypoints in fractions, or of a resized image, into pixels of the image."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -10,8 +10,8 @@ from detectors.base import People, UnknownClipError
 from detectors.keypoint_files.rows import Seen, around
 
 UNITS = ("pixels", "fractions", "centered")
-_TINY = 4.0  # px: what is all within it is no person in pixels
-_ASPECT = 0.02  # that a resized image may differ by, for its sides are whole pixels
+_TINY = 4.0  # px; keypoints that all lie within this are not a person in pixels
+_ASPECT = 0.02  # how much a resized image may differ, because its sides are whole pixels
 _MOST_SCALE = 1000.0
 _Size = tuple[int, int]
 
@@ -22,12 +22,12 @@ class Units:
 
     Args:
         kind: pixels; fractions, 0..1 of width and height; centered, -1..1 from side to side; or
-            auto: fractions where everybody is within a few pixels and else pixels.
-        scale: of pixels: what they are multiplied by, both or x and y; None: as the file's own
-            image size says, where it has one, else 1.
+            auto: fractions if everybody is within a few pixels, else pixels.
+        scale: what pixels are multiplied by, one number or x and y; None: told by the image size
+            in the file, if it has one, else 1.
 
     Raises:
-        ValueError: the scale is no positive number or two.
+        ValueError: the scale is not one positive number or two.
     """
 
     kind: str
@@ -46,10 +46,10 @@ class Units:
             )
 
     def in_pixels(self, seen: Seen, size: _Size, name: str) -> Seen:
-        """The same in px of the image, whose width and height are given.
+        """The same keypoints in px of the image, whose width and height are given.
 
         Raises:
-            UnknownClipError: they are of an image of another shape, or lie outside of this one.
+            UnknownClipError: they belong to an image of another shape, or lie outside this one.
             ValueError: a scale is given, and they are fractions.
         """
         xy = _all_joints(seen.frames.values())
@@ -58,12 +58,12 @@ class Units:
             return self._scaled(seen, size, xy)
         if self.scale is not None:
             raise ValueError(
-                f"scale: {name} has keypoints in fractions of its image, which have no scale; say "
+                f"scale: {name} has keypoints in fractions of its image, which have no scale; set "
                 "detector.units=pixels if they are pixels"
             )
         half, start = (1.0, 0.0) if kind == "fractions" else (0.5, 1.0)
         factors = np.array(size) * half
-        # Edges of the image are at 0 and 1 as in mediapipe; our pixel centres are at integers.
+        # As in mediapipe, 0 and 1 are the image's edges; our pixel centres are at integers.
         shift = start * factors - 0.5
         return _moved(seen, factors, shift, keep_boxes=False)
 
@@ -75,7 +75,7 @@ class Units:
             return "pixels"
         if (xy < 0).any(1).mean() > 0.25:
             raise UnknownClipError(
-                "its keypoints are fractions, many of them below 0: say detector.units=centered if "
+                "its keypoints are fractions, many of them below 0: set detector.units=centered if "
                 "they go from -1 to 1 (OpenPose's --keypoint_scale 4), fractions if from 0 to 1"
             )
         return "fractions"
@@ -93,12 +93,12 @@ class Units:
 
 
 def _from_its_own_size(given: _Size, size: _Size) -> np.ndarray:
-    """The scale of x and y, where the file says how large its image is."""
+    """The scale of x and y, if the file says how large its image is."""
     scale = np.array(size) / given
     if abs(scale[0] / scale[1] - 1) > _ASPECT:
         raise UnknownClipError(
-            f"its keypoints are of an image of {given[0]} x {given[1]}, this one has {size[0]} x "
-            f"{size[1]} (upright): they are of another image, or of this one turned; "
+            f"its keypoints are for an image of {given[0]} x {given[1]}, this one has {size[0]} x "
+            f"{size[1]} (upright): they belong to another image, or to this one turned; "
             "detector.scale=1 takes them as they are"
         )
     return scale
@@ -111,16 +111,16 @@ def _all_joints(frames: Iterable[People]) -> np.ndarray:
 
 
 def _check_inside(xy: np.ndarray, size: _Size) -> None:
-    """Most joints lie outside of the image only where they were found on a larger one."""
+    """Refuse keypoints most of which lie outside: they were found on a larger image."""
     outside = ((xy < -1) | (xy > np.array(size))).any(1)
     if len(xy) and outside.mean() > 0.5:
         x, y = np.abs(xy).max(0)
         factor = min(size[0] / max(x, 1), size[1] / max(y, 1))
         raise UnknownClipError(
-            f"its keypoints reach to {x:.0f}, {y:.0f} px, most of them outside of the image of "
-            f"{size[0]} x {size[1]}: if they were found on a larger copy, say by how much this one "
-            f"is smaller (detector.scale={factor:.2g} or so); detector.units=pixels takes them as "
-            "they are"
+            f"its keypoints reach to {x:.0f}, {y:.0f} px, most of them outside the image of "
+            f"{size[0]} x {size[1]}: if they were found on a larger copy, say how much smaller "
+            f"this one is (detector.scale={factor:.2g} or so); detector.units=pixels takes them "
+            "as they are"
         )
 
 
@@ -129,7 +129,7 @@ def _moved(seen: Seen, factors: np.ndarray, shift: np.ndarray, keep_boxes: bool)
         found = people.scores > 0
         xy = people.keypoints * factors + shift
         boxes = people.boxes * np.tile(factors, 2) + np.tile(shift, 2)
-        if not keep_boxes:  # whether the file's are fractions too, nobody knows
+        if not keep_boxes:  # the file's boxes may be fractions too, or not
             boxes = around(xy, found)
         xy = np.where(found[..., None], xy, 0)
         return replace(people, keypoints=xy.astype(np.float32), boxes=boxes.astype(np.float32))

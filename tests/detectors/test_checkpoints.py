@@ -42,7 +42,7 @@ def test_own_files(tmp_path):
     with pytest.raises(ValueError, match=f"starts with 0123abcd, got {DIGEST}"):
         checkpoints.find_checkpoint(str(tmp_path / "copy-0123abcd.pth"), config, tmp_path)
     assert (tmp_path / "copy-0123abcd.pth").exists(), "a user's file is not removed"
-    with pytest.raises(FileNotFoundError, match="name the file of its checkpoint"):
+    with pytest.raises(FileNotFoundError, match="name its checkpoint's file"):
         checkpoints.find_checkpoint(None, config, tmp_path)
     with pytest.raises(FileNotFoundError, match=r"expected a checkpoint at .*absent\.pth"):
         checkpoints.find_checkpoint(str(tmp_path / "absent.pth"), config, tmp_path)

@@ -105,7 +105,7 @@ def test_coco_results_by_name_as_alphapose_writes_them(tmp_path):
         ({"annotations": 3}, "expected annotations to be list, got int"),
         ({"images": [{"id": 7}]}, "image 0: expected file_name to be str, got none"),
         ({"images": [{"id": 7, "file_name": "a/0.jpg"}, {"id": 8, "file_name": "b/0.jpg"}]},
-         "image 1: two images are called 0.jpg"),
+         "image 1: expected names that differ, got two images called 0.jpg"),
         ({"images": [3]}, "image 0: expected an object, got int"),
     ],
 )  # fmt: skip
@@ -137,7 +137,7 @@ def test_an_openpose_folder_of_photos(tmp_path, names):
     with pytest.raises(UnknownClipError, match=r"has no other_keypoints\.json \(OpenPose\) or "):
         detect(tmp_path, "other.jpg")
     assert len(detect(tmp_path / "photo_keypoints.json", "photo.jpg")) == 2
-    with pytest.raises(UnknownClipError, match=r"expected other_keypoints\.json"):
+    with pytest.raises(UnknownClipError, match=r"expected a file called other_keypoints\.json"):
         detect(tmp_path / "photo_keypoints.json", "other.jpg")
 
 
@@ -157,7 +157,7 @@ def test_an_openpose_folder_of_a_video(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (openpose(flat(15)), "15 joints are of no skeleton that is known; the nearest are lsp14"),
+        (openpose(flat(15)), "15 joints fit no known skeleton; the nearest are lsp14"),
         (openpose(flat(25), flat(18)), "expected 25 joints, got 18"),
         (openpose([]), "person 0: expected a flat list .* got 0 numbers"),
         ({"people": [{}]}, "expected pose_keypoints_2d to be list, got none"),
@@ -225,7 +225,7 @@ def test_mmpose_demo_says_its_joints_and_counts_from_1(tmp_path):
         ([instance(17) | {"keypoint_scores": [1] * 16}],
          r"expected keypoints \(K, 2\) and their scores \(K\), got \(17, 2\) and \(16,\)"),
         ([instance(17) | {"keypoints": [[1, 2, 3]] * 17}], r"got \(17, 3\)"),
-        ([instance(14)], r"14 joints do not say which: expected detector\.skeleton=lsp14 or aic14"),
+        ([instance(14)], r"14 joints fit several: expected detector\.skeleton=lsp14 or aic14"),
         ([{"frame_id": "1", "instances": []}], "expected frame_id to be int, got str"),
         ({"instance_info": [3]}, "expected an object, got int"),
         ({"instance_info": [], "meta_info": {"keypoint_id2name": {"1": "a"}}},

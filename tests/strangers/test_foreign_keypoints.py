@@ -161,7 +161,7 @@ def test_what_the_numbers_are_can_be_told(tmp_path: Path) -> None:
         path = save(tmp_path / "photo_keypoints.json", openpose(person))
         found = detect(path, units=kind)
         np.testing.assert_allclose(found.keypoints[0], XY[:25], atol=1e-3)
-    with pytest.raises(UnknownClipError, match=r"below 0: say detector\.units=centered"):
+    with pytest.raises(UnknownClipError, match=r"below 0: set detector\.units=centered"):
         detect(path)
     assert np.abs(detect(path, units="pixels").keypoints).max() <= 1
 
@@ -211,13 +211,15 @@ def test_the_size_that_a_file_says_is_used(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.boxes[0], [20.5, 20.5, 220.5, 120.5])
     np.testing.assert_allclose(detect(path, scale=1).keypoints[0], half, atol=1e-3)
     save(path, annotations(HEIGHT, WIDTH, half))
-    with pytest.raises(UnknownClipError, match=r"of an image of 480 x 640, this one has 640 x 480"):
+    with pytest.raises(
+        UnknownClipError, match=r"for an image of 480 x 640, this one has 640 x 480"
+    ):
         detect(path)
 
 
 def test_keypoints_of_a_larger_image_are_not_believed(tmp_path: Path) -> None:
     path = save(tmp_path / "photo.json", [instance(shift=700)])
-    with pytest.raises(UnknownClipError, match=r"outside of the image of 640 x 480: .*scale=0\.4"):
+    with pytest.raises(UnknownClipError, match=r"outside the image of 640 x 480: .*scale=0\.4"):
         detect(path)
     assert len(detect(path, units="pixels")) == len(detect(path, scale=1)) == 1
 
@@ -258,7 +260,8 @@ def test_names_of_other_photos(name: str, tmp_path: Path) -> None:
 def test_two_files_that_could_be_meant_are_an_error(tmp_path: Path) -> None:
     for name in ("007", "0007"):
         save(tmp_path / f"{name}.json", [instance()])
-    with pytest.raises(ValueError, match=r"both 0007\.json and 007\.json could be 7\.jpg"):
+    expected = r"one entry for 7\.jpg, got two: 0007\.json and 007\.json"
+    with pytest.raises(ValueError, match=expected):
         detect(tmp_path, "7.jpg")
     assert len(detect(tmp_path, "007.jpg")) == 1
 
@@ -283,7 +286,7 @@ def test_one_file_for_the_only_photo(
         detect(path, "photo.jpg")
     with caplog.at_level(logging.WARNING):
         assert len(detect(path, "photo.jpg", alone=True)) == 1
-    assert "its one entry is used for the one input photo.jpg" in caplog.text
+    assert "its only entry is used for the only input, photo.jpg" in caplog.text
 
 
 def test_the_only_photo_gets_no_file_of_several(tmp_path: Path) -> None:
@@ -431,7 +434,7 @@ def test_the_layout_that_was_seen_is_named_and_the_nearest(
     path = save(tmp_path / "k.json", content)
     with pytest.raises(ValueError, match=rf"k\.json: expected .* got JSON: .*{seen}") as caught:
         detect(path)
-    near = rf"the nearest layout that is read is ({nearest}): [\[{{]" if nearest else "docs"
+    near = rf"the nearest that can be read is ({nearest}): [\[{{]" if nearest else "docs"
     assert caught.match(near)
 
 
@@ -458,7 +461,7 @@ def test_a_folder_says_what_it_has_instead(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"expected a folder with JSON .* found 2 \.txt, 1 \.jpg"):
         detect(tmp_path)
     save(tmp_path / "photo.json", annotations(WIDTH, HEIGHT, XY[:17]))
-    with pytest.raises(ValueError, match=r"of format coco, which is about many images: give it"):
+    with pytest.raises(ValueError, match=r"got the format coco about many: give it"):
         detect(tmp_path)
 
 

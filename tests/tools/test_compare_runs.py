@@ -77,5 +77,5 @@ def test_runs_that_share_nothing(tmp_path: Path) -> None:
     a, b = write(tmp_path / "a", ["x"], v=[1]), write(tmp_path / "b", ["y"], v=[1])
     with pytest.raises(ValueError, match="share no case"):
         differences(read_run(a), read_run(b))
-    with pytest.raises(ValueError, match="--metric: w is not among v"):
+    with pytest.raises(ValueError, match="--metric: expected one of v, got w"):
         most_changed(read_run(a), read_run(a), metric="w", most=1)

@@ -263,7 +263,7 @@ def test_an_empty_environment_gets_a_report_of_what_to_install(tmp_path: Path) -
     assert done.returncode == 1, done.stderr
     assert re.search(r"missing packages: \d+ of them: not installed: numpy, .*torch", done.stdout)
     assert "missing renderer: raycast: ModuleNotFoundError" in done.stdout
-    assert "The demo cannot run yet, it lacks packages (numpy, scipy," in done.stdout
+    assert "The demo cannot run yet, because it lacks packages (numpy, scipy," in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 

@@ -15,7 +15,7 @@ from .makehuman import MakeHuman
 VERTICES, FACES = 6890, 13776
 BODY_VERTICES = 13380
 
-# Bodies far apart from each other: the simplified mesh must be good for all of them.
+# Very different bodies, because the simplified mesh must be good for all of them.
 _EXAMPLES = (
     Sliders(gender=1.0),
     Sliders(gender=0.0, cup=0.6),

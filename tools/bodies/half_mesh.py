@@ -73,7 +73,7 @@ class HalfMesh:
         error += _EVENNESS * self.importance[u] * squared**2 * len(self.near[u])
         error *= 2 if self.rim[u] else 1  # the mirror image costs the same but removes nothing
         for cost, v in zip(error.tolist(), ends, strict=True):
-            # nine digits: the order must not hang on the last bits of this machine's sums
+            # nine digits: the order must not depend on the last bits of this machine's sums
             heapq.heappush(self._heap, (float(f"{cost:.9e}"), u, v, self._age[u], self._age[v]))
 
     def _allowed(self, u: int, v: int) -> bool:

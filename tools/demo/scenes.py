@@ -1,4 +1,4 @@
-"""Who stands where, in which light, before which camera."""
+"""Who stands where, in which light, in front of which camera."""
 
 from dataclasses import dataclass, replace
 from functools import partial

@@ -11,12 +11,12 @@ from tools.demo.people import Figure
 from tools.demo.textures import noise
 from tools.demo.wardrobe import Outfit, paint
 
-_OCCLUSION_REACH = 1.5  # m: what is farther does not darken a corner
+_OCCLUSION_REACH = 1.5  # m; things farther away do not darken a corner
 
 
 @dataclass(frozen=True)
 class Camera:
-    """At the origin of the room; x_camera = tilt @ x_room, OpenCV axes."""
+    """A camera at the origin of the room; x_camera = tilt @ x_room, OpenCV axes."""
 
     focal_length: float
     size: tuple[int, int]
@@ -34,7 +34,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Room:
-    """Floor `floor` m below the camera; a wall `wall` m ahead, or landscape where it is None."""
+    """Floor `floor` m below the camera; a wall `wall` m ahead, or landscape if it is None."""
 
     floor: float
     wall: float | None
@@ -49,7 +49,7 @@ class Room:
 
 @dataclass(frozen=True)
 class Actor:
-    """A figure with what it wears."""
+    """A figure with its clothes."""
 
     model: BodyModel
     outfit: Outfit

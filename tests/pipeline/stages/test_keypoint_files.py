@@ -73,7 +73,7 @@ def test_images_that_a_file_lacks_are_passed_over_with_the_reason(folder: Path) 
     jobs, skipped = detect(folder, folder / "est_joints.npz")
     assert [job.clip.name for job in jobs] == ["im0001"]
     assert reasons(skipped) == {
-        "im0002": "nobody is known in it: est_joints.npz has the images 1..1, this is number 2",
+        "im0002": "nobody is known in it: est_joints.npz has the images 1..1, and this is number 2",
         "nobody": "nobody is known in it: est_joints.npz counts its images, and this name has no "
         "number: expected e.g. im0001.jpg",
     }
@@ -115,7 +115,10 @@ def test_a_file_of_another_name_is_used_for_the_only_photo_of_a_run(tmp_path: Pa
     Pillow.fromarray(photo(80)).save(tmp_path / "in/b.png")
     summary = run(config(tmp_path, tmp_path / "out.json", *words))
     assert summary["fitted"] == 0
-    assert "out.json is about another image, expected a.json" in summary["inputs"][0]["reason"]
+    assert (
+        "out.json is about another image, expected a file called a.json"
+        in summary["inputs"][0]["reason"]
+    )
     (tmp_path / "in/b.png").unlink()
     assert run(config(tmp_path, tmp_path / "out.json", *words))["fitted"] == 1
 
