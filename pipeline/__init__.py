@@ -1,1 +1,1 @@
-"""The stages, their cache and what goes in and out: the only code that knows both other rooms."""
+"""The stages, their cache, inputs and outputs: the only code that knows both other rooms."""

@@ -1,4 +1,4 @@
-"""What a run was made with: its settings, and the versions of what decides its results."""
+"""What a run was made with: its settings, and the versions of the packages behind its results."""
 
 import platform
 from dataclasses import asdict
@@ -16,7 +16,7 @@ _PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Of Python, the platform and the packages that results depend on."""
+    """Versions of Python, the platform and the packages that results depend on."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     for package in _PACKAGES:
         try:

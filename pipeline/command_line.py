@@ -1,8 +1,8 @@
-"""The words of a shell as overrides that Hydra reads: any file name arrives as it was typed.
+"""Turns the words of a shell into overrides that Hydra reads; any file name arrives as typed.
 
 Hydra has a grammar for the right side of `key=value`, in which `photo (1).jpg`, `a,b.jpg` and many
 other names are errors or mean something else. So before Hydra reads the command line, values that
-are paths are quoted as it wants them, and words that are no settings become `data.path`.
+are paths are quoted as Hydra wants them, and words that are not settings become `data.path`.
 """
 
 import os
@@ -23,7 +23,7 @@ PATHS = re.compile(
     r"|(data|detector)\.(body|poses|motions|errors)"
     r"|models\.\w+|runtime\.\w+_dir|hydra\.(run|sweep)\.(dir|subdir)"
 )
-"""Settings that may name a file or folder: their values are taken literally."""
+"""Settings that may name a file or folder; their values are taken literally."""
 
 OPTIONS = {
     "--help": 0, "-h": 0, "--hydra-help": 0, "--version": 0, "--resolve": 0, "--run": 0, "-r": 0,
@@ -34,7 +34,7 @@ OPTIONS = {
 """Hydra's options, and how many words follow each; `?`: one of _INFO, or none."""
 
 COMPLETION = {"-sc", "--shell-completion"}
-"""With one of these the words are Hydra's, and the command line to complete is in COMP_LINE."""
+"""With one of these, the words are for Hydra, and the line to complete is in COMP_LINE."""
 
 _INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 _SWEEPS = {"-m", "--multirun", "hydra.mode=MULTIRUN"}
@@ -43,16 +43,16 @@ _REMOVAL = re.compile(r"~([A-Za-z_$][\w$.\-/:@]*)")
 
 
 def overrides_of(words: list[str]) -> list[str]:
-    """The words that Hydra is given in place of those that were typed.
+    """The words that Hydra gets instead of those that were typed.
 
-    A word is one of Hydra's options, or a setting (`key=value`, `~key`), or else an input: also
-    what follows `--`, a file that exists although its name has a `=`, or begins with a dash.
+    A word is one of Hydra's options, a setting (`key=value`, `~key`), or an input. Words after `--`
+    are inputs, and so is an existing file whose name has a `=` or begins with a dash.
 
     Args:
         words: the command line after the program's name.
 
     Returns:
-        Options first (Hydra wants the others in one row), settings, and `data.path` last.
+        Options first (Hydra wants the others together), then settings, and `data.path` last.
     """
     options, settings, inputs = _sorted(words)
     sweeps = not _SWEEPS.isdisjoint(words)
@@ -67,14 +67,14 @@ def overrides_of(words: list[str]) -> list[str]:
 
 
 def without_inputs(line: str) -> str:
-    """A command line that is being typed without what Hydra's completion cannot read.
+    """A command line that is being typed, without the parts that Hydra's completion cannot read.
 
-    Inputs and paths change no other word's completions. The last word is kept where it may become
-    a setting.
+    Inputs and paths do not change the completions of other words. The last word is kept if it may
+    become a setting.
     """
     try:
         words = shlex.split(line)
-    except ValueError:  # within quotes: a name, which the shell completes itself
+    except ValueError:  # inside quotes it is a name, which the shell completes itself
         return line.split(maxsplit=1)[0] + " "
     program = 2 if len(words) > 1 and "python" in words[0] else 1
     last = "" if line[-1:].isspace() or len(words) <= program else words[-1]
@@ -86,12 +86,12 @@ def without_inputs(line: str) -> str:
 
 
 def job_folder(number: int, overrides: list[str], words: list[str]) -> str:
-    """What the folder of a multirun's job is called: its number and what was swept over.
+    """The name of the folder of a multirun's job: its number and the settings that were swept over.
 
     Args:
         number: of the job.
         overrides: of the job.
-        words: of the command line; what is in it as it is was not swept over.
+        words: of the command line; overrides that it has as they are were not swept over.
     """
     swept = ",".join(word for word in overrides if word not in words)
     safe = re.sub(r"[^\w.=,+-]+", "_", swept)
@@ -128,7 +128,7 @@ def _is_setting(word: str) -> bool:
 
 
 def _is_known(key: str, value: str) -> bool:
-    """Whether a word may be nothing but a setting, although a file is called so."""
+    """Whether a word can only be a setting, even if a file has this name."""
     if (_CONF / key).is_dir():
         choices = [*(path.stem for path in (_CONF / key).glob("*.yaml")), "null"]
         return all(choice in choices for choice in value.split(","))
@@ -146,7 +146,7 @@ def _roots() -> set[str]:
 
 
 def _literal(word: str, sweeps: bool) -> str:
-    """A setting with its value quoted, where that is a path."""
+    """A setting, with its value quoted if that is a path."""
     key, _, value = word.partition("=")
     if not value or not PATHS.fullmatch(key.lstrip("+")):
         return word
@@ -174,7 +174,7 @@ def _listed(value: str) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """As a text of Hydra's grammar."""
+    """A value as a quoted text of Hydra's grammar."""
     return QuotedString(uninterpolated(text), Quote.single).with_quotes()
 
 
@@ -183,13 +183,13 @@ def _is_quoted(value: str) -> bool:
 
 
 def _interpolates(value: str) -> bool:
-    """Whether it refers to another setting, `${runtime.cache_dir}`, or a resolver, `${now:%Y}`."""
+    """Whether a value refers to a setting, `${runtime.cache_dir}`, or a resolver, `${now:%Y}`."""
     found = re.findall(r"\$\{\s*(\w+)[.:]", value)
     return bool(found) and set(found) <= _roots() | {"oc", "now"}
 
 
 def _is_there(name: str) -> bool:
-    """Whether a file, folder or link has this name, or files fit this pattern."""
+    """Whether a file, folder or link has this name, or files match this pattern."""
     if os.path.lexists(os.path.expanduser(name)):
         return True
     return has_magic(name) and bool(glob(os.path.expanduser(name)))

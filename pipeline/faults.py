@@ -1,4 +1,4 @@
-"""Errors that nobody foresaw: one input's is written down, and the other inputs go on."""
+"""Unexpected errors: one input's is reported in a file, and the other inputs go on."""
 
 import time
 import traceback
@@ -14,15 +14,15 @@ from pipeline.inputs.clips import NoClipsError, Skipped
 from pipeline.memory import is_short
 from pipeline.storage.whole_files import replacing
 
-FOLDER = "errors"  # in the outputs
+FOLDER = "errors"  # in the output folder
 _LONGEST = 300  # characters of an error in a reason; the report has all of it
 
 
 @dataclass(frozen=True)
 class Fault(Skipped):
-    """An input that an error stopped which nobody foresaw.
+    """An input that an unexpected error stopped.
 
-    It is not remembered: the next run, with a program that may have been mended, tries again.
+    It is not remembered: the next run tries again, because the program may have been mended.
 
     Args:
         report: name of its file in outputs/errors.
@@ -35,17 +35,17 @@ class Fault(Skipped):
 
 
 def fault_of(error: Exception, where: str, path: Path, report: str) -> Fault:
-    """What an error that nobody foresaw did to an input.
+    """Turn an unexpected error into the fault of one input.
 
     Args:
-        error: as it was caught.
+        error: the one that was caught.
         where: the stage or format that raised it.
         path: of the input.
         report: name of the file that `record` writes.
 
     Raises:
-        Exception: the error itself, where it is not about one input.
-        Stopped: the run was asked to end, and the error may come of that.
+        Exception: the error itself, if it is not about one input.
+        Stopped: the run was asked to end, and the error may come from that.
     """
     interrupts.check()
     if of_the_run(error):
@@ -57,9 +57,9 @@ def fault_of(error: Exception, where: str, path: Path, report: str) -> Fault:
 
 
 def of_the_run(error: Exception) -> bool:
-    """Whether an error would meet every input: a wrong setting, a full disk, no memory left.
+    """Whether an error would hit every input: a wrong setting, a full disk, no memory left.
 
-    An OSError without a number is a library's own about what it was given, not the system's.
+    An OSError without a number comes from a library and is about its input, not the system.
     """
     if isinstance(error, OSError):
         return error.errno is not None
@@ -67,7 +67,7 @@ def of_the_run(error: Exception) -> bool:
 
 
 def record(fault: Fault, config: Config) -> Fault:
-    """Write the report of a fault into the output folder; the reason then names it."""
+    """Write the report of a fault into the output folder, and name it in the reason."""
     path = Path(config.runtime.output_dir) / FOLDER / f"{fault.report}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
     parts = {
@@ -83,7 +83,7 @@ def record(fault: Fault, config: Config) -> Fault:
 
 
 def remove_reports(outputs: Path, names: Iterable[str]) -> None:
-    """Remove what an earlier run reported about things that are tried again now.
+    """Remove an earlier run's reports about things that are tried again now.
 
     Args:
         outputs: the output folder.
@@ -95,5 +95,5 @@ def remove_reports(outputs: Path, names: Iterable[str]) -> None:
     for name in names:
         for path in folder.glob(f"{name}.txt"):
             path.unlink(missing_ok=True)
-    with suppress(OSError):  # others are left
+    with suppress(OSError):  # then it stays
         folder.rmdir()

@@ -1,4 +1,4 @@
-"""Whether there is really too little memory: libraries say so of other things, too."""
+"""Whether memory is really short: libraries also say so about other things."""
 
 import os
 import re
@@ -9,11 +9,11 @@ import numpy as np
 
 _SHORTAGE = re.compile(r"allocate memory|insufficient memory|out of memory", re.IGNORECASE)
 _ASKED = re.compile(r"allocate (\d+) bytes")
-_PROBE = 2**30  # bytes: more than a decoded picture takes (pipeline.inputs.images.MAX_PIXELS)
+_PROBE = 2**30  # bytes; more than a decoded picture takes (pipeline.inputs.images.MAX_PIXELS)
 
 
 def is_short(error: Exception) -> bool:
-    """Whether an error says that there was too little memory for what this machine could hold.
+    """Whether an error really means that this machine is short of memory.
 
     Pillow raises MemoryError for rows that it cannot count the bits of, and numpy for a size that a
     damaged file claims.
@@ -26,7 +26,7 @@ def is_short(error: Exception) -> bool:
 
 
 def _asked(error: Any) -> int:
-    """Bytes that an allocation asked for; 0 where the error does not say."""
+    """Bytes that an allocation asked for; 0 if the error does not say."""
     if hasattr(error, "shape") and hasattr(error, "dtype"):  # numpy's
         return prod(error.shape) * error.dtype.itemsize
     told = _ASKED.search(str(error))

@@ -1,4 +1,4 @@
-"""What a command line that Hydra refuses probably meant."""
+"""What a command line probably meant that Hydra refuses."""
 
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
@@ -16,7 +16,7 @@ _CONF = ROOT / "conf"
 
 
 def explained(words: list[str]) -> str | None:
-    """The first key or choice that does not exist, and the nearest that does; None if all do.
+    """The first key or choice that does not exist, and the nearest one that does; None if all do.
 
     Args:
         words: as on the command line, `key=value`; those that add or remove keys are trusted.
@@ -39,13 +39,13 @@ def explained(words: list[str]) -> str | None:
 
 
 def _no_choice(group: str, value: str) -> str | None:
-    """What is wrong with a choice of a group; a list of formats is several of them."""
+    """What is wrong with a choice of a group; a list of formats holds several choices."""
     options = sorted(path.stem for path in (_CONF / group).glob("*.yaml"))
     names = [value]
     if group == "export":
         names = [name.strip() for name in value.strip("[]").split(",")]
         if len(names) > 1 and value[0] != "[":
-            return f"export: several formats are a list, did you mean export=[{value}]?"
+            return f"export: expected a list for several formats, did you mean export=[{value}]?"
     for name in names:
         if name not in (*options, "null", ""):
             return f"{group}: no such choice {name!r}, {_nearest(name, options)}"
@@ -58,7 +58,7 @@ def _composed(*choices: str) -> dict[str, Any]:
     with initialize_config_dir(str(_CONF), version_base="1.3"):
         try:
             cfg = compose("config", list(choices))
-        except HydraException:  # choices that do not go together: Hydra has said so
+        except HydraException:  # choices that do not go together; Hydra has said so
             cfg = compose("config")
     values = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(values, dict)
@@ -70,7 +70,7 @@ def _unknown(key: str, values: Any, groups: set[str]) -> str | None:
     inside, known, parts = values, [], key.split(".")
     for name in parts:
         if not isinstance(inside, dict | list):
-            return f"{key}: {'.'.join(known)} is a value and has no keys"
+            return f"{key}: no such key, {'.'.join(known)} is a value and has no keys"
         names = [str(n) for n in (inside if isinstance(inside, dict) else range(len(inside)))]
         if name not in names:
             near = _near(name, names if known else [*names, *groups])
@@ -96,8 +96,8 @@ def _weight(key: str, known: list[str], others: Collection[str]) -> str:
     """What is wrong with a term's weight.
 
     Args:
-        known: names of the key that exist: of a stage, or of its weights.
-        others: weights of the stage.
+        known: the part of the key that exists: a stage, or its weights.
+        others: the weights of the stage.
     """
     name = key.rpartition(".")[2]
     place = ".".join([*(part for part in known if part != "weights"), "weights", name])
@@ -114,7 +114,7 @@ def _paths(values: Any, before: str = "") -> Iterator[str]:
 
 
 def _near(name: str, names: list[str]) -> str | None:
-    """The name that begins like it, or else is most like it."""
+    """The name with the same beginning, or else the most similar one."""
     longer = [other for other in names if other.startswith(name)]
     return next(iter(longer or get_close_matches(name, names, n=1)), None)
 

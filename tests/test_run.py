@@ -37,8 +37,8 @@ def test_a_run_that_fits_nothing_exits_with_2_and_a_wrong_setting_with_1(tmp_pat
 
 
 FULL = (
-    "error: [Errno 28] No space left: 'cache': make room or name another folder; what was finished "
-    "is kept, the same command goes on from there"
+    "error: [Errno 28] No space left: 'cache': make room or name another folder; finished results "
+    "are kept, and the same command goes on from there"
 )
 
 

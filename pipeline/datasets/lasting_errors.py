@@ -1,4 +1,4 @@
-"""What a detector makes of a clip: errors that last for some frames, exchanged sides, gaps."""
+"""A detector's view of a clip: errors that last for some frames, exchanged sides, gaps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,10 +10,10 @@ from fitting.joints import POINTS
 from pipeline.datasets.synthetic import NEIGHBOUR, Errors
 from pipeline.datasets.synthetic_clips import TrueFrames, keypoints_of, torso_of
 
-_SHORT = 0.6  # of the median: a torso that points at the camera is no shorter unit than this
+_SHORT = 0.6  # of the median: the unit is never shorter, even if a torso points at the camera
 _FADE = 0.125  # s from one error pattern to the next
-_UNSURE = 3.0  # what jitters more: factor 1 + this at confidence 0
-_EXTRA_CONFIDENCE = 0.9  # of its neighbour's
+_UNSURE = 3.0  # unsure joints jitter more, by a factor of 1 + this at confidence 0
+_EXTRA_CONFIDENCE = 0.9  # share of its neighbour's
 _OTHER = {"left": "right", "right": "left"}
 _OPPOSITE = [
     POINTS.index("_".join([_OTHER.get(side, side), *rest]))
@@ -32,13 +32,13 @@ class Faults:
     """How a detector errs over time.
 
     Args:
-        errors: whole patterns; None: exact and sure.
-        hold: mean time that one pattern lasts, s.
-        jitter: white noise of each joint of a sure detector, torso lengths.
+        errors: whole patterns; None: the detector is exact and sure.
+        hold: how long one pattern lasts on average, s.
+        jitter: white noise of each joint when the detector is sure, torso lengths.
         swaps: share of the frames in which left and right are exchanged.
-        swap_length: mean time that this lasts, s.
+        swap_length: how long this lasts on average, s.
         gaps: share of the frames in which nobody is found.
-        gap_length: mean time that this lasts, s.
+        gap_length: how long this lasts on average, s.
     """
 
     errors: Errors | None
@@ -51,7 +51,7 @@ class Faults:
 
 
 def seen_by(faults: Faults, true: TrueFrames, fps: float, rng: np.random.Generator) -> TrueFrames:
-    """The clip as a detector with these faults sees it; the truth stays what it is."""
+    """The clip as a detector with these faults sees it; the truth is unchanged."""
     if faults.errors is None:
         return true
     frames, clean = len(true), true.keypoints
@@ -76,7 +76,8 @@ def seen_by(faults: Faults, true: TrueFrames, fps: float, rng: np.random.Generat
 def _held(
     errors: Errors, frames: int, hold: float, fade: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Offsets (T, 14, 2) and confidences (T, 14): patterns that last some frames and cross-fade."""
+    """Offsets (T, 14, 2) and confidences (T, 14): patterns that last for some frames and
+    cross-fade."""
     offsets, confidence = [], []
     now = int(rng.integers(len(errors)))
     fading = np.arange(1, round(fade) + 1) / (round(fade) + 1)
@@ -91,7 +92,7 @@ def _held(
 
 
 def _runs(frames: int, share: float, length: float, rng: np.random.Generator) -> Iterator[slice]:
-    """Runs of frames of a mean length that take a share of all of them, on average."""
+    """Runs of frames with a mean length, which make up a share of all frames on average."""
     mean = max(length, 1.0)
     chance = share / (mean * max(1 - share, 1e-9))
     frame = 0
@@ -106,7 +107,7 @@ def _runs(frames: int, share: float, length: float, rng: np.random.Generator) ->
 def _exchanged_sides(
     frames: int, faults: Faults, fps: float, rng: np.random.Generator
 ) -> Bool[np.ndarray, "T 25"]:
-    """Points whose left and right are exchanged: of the whole body, the legs or the arms."""
+    """Points whose left and right are exchanged: those of the whole body, the legs or the arms."""
     sides = np.zeros((frames, len(POINTS)), bool)
     for run in _runs(frames, faults.swaps, faults.swap_length * fps, rng):
         part = _SWAPPED[int(rng.choice(len(_SWAPPED), p=_SWAP_CHANCE))]

@@ -1,4 +1,4 @@
-"""The Leeds Sports Pose data set (Johnson and Everingham, BMVC 2010): images, and the truth."""
+"""The Leeds Sports Pose data set (Johnson and Everingham, BMVC 2010): images and the truth."""
 
 import os
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from pipeline.stages.stage import Job
 
 
 class Split(Enum):
-    """Part of LSP: images 1..1000 train, 1001..2000 test."""
+    """Part of LSP: train is images 1..1000, test is 1001..2000."""
 
     train = "train"
     test = "test"
@@ -34,14 +34,14 @@ _NUMBERS = {Split.train: range(1, 1001), Split.test: range(1001, 2001), Split.al
 
 @dataclass
 class Lsp:
-    """The data set, which each user has to have.
+    """The data set, of which users need a copy of their own.
 
     Args:
         root: folder with joints.mat and images/ or images/lsp/, or a zip of it.
         split, max_images: which images; the first n of the split.
-        people: who is fitted. What is measured is one person per image, the largest.
+        people: who is fitted. Only one person per image is measured, the largest.
         genders: file with the gender of each image (0 male, 1 female); null: fit.gender.
-        fit_scale: images are fitted as if enlarged so many times.
+        fit_scale: images are fitted as if enlarged by this factor.
         silhouettes: folder of masks, png by number; null: not measured.
         parts: folder of part labels, png by number; null: not measured.
         unpack_to: folder for a zip's contents.
@@ -71,13 +71,13 @@ class Lsp:
         return _NUMBERS[self.split][: self.max_images]
 
     def clips(self) -> Found:
-        """The images of the split, in order; the annotation is read, too.
+        """The images of the split, in order; the annotation is read too.
 
         Raises:
             NoClipsError: the data set, or a file that the options name, is missing or wrong.
         """
         paths = image_paths(self._folder(), self.numbers)
-        self._annotation()  # read now: what is wrong with it is said before any work
+        self._annotation()  # read now, so that an error in it shows before any work
         self._label_files()
         clips, skipped = open_files((path, None) for path in paths)
         genders = read_genders(Path(os.path.expanduser(self.genders))) if self.genders else None
@@ -91,7 +91,7 @@ class Lsp:
         ], skipped
 
     def evaluate(self, jobs: list[Job], config: Config) -> Evaluation:
-        """PCK of the detector and of the fit side by side, silhouettes where they are given."""
+        """PCK of the detector and of the fit side by side, and silhouettes if they are given."""
         rows = [number - 1 for number in self.numbers]
         truth = self._annotation()[rows]
         return evaluate_lsp(self.numbers, truth, jobs, self._label_files(), config)

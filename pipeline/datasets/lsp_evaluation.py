@@ -43,16 +43,16 @@ def evaluate_lsp(
     numbers: range, truth: Annotation, jobs: list[Job], labels: dict[str, dict[int, Path]],
     config: Config,
 ) -> Evaluation:  # fmt: skip
-    """PCK of the detector and of the reprojected fit, over all images, also those not fitted.
+    """PCK of the detector and of the reprojected fit, over all images, fitted or not.
 
     Args:
         numbers, truth: of the images.
-        jobs: as `KnowsTruth.evaluate` has them.
-        labels: silhouettes and parts, where they are given: png by number.
+        jobs: as `KnowsTruth.evaluate` gets them.
+        labels: silhouettes and parts, if they are given: png by number.
         config: of the run.
 
     Raises:
-        ConfigError: a png is no segmentation of its image.
+        ConfigError: a png is not a segmentation of its image.
     """
     found = {job.clip.name: job for job in jobs}
     cases = [_case(number, found.get(f"im{number:04d}")) for number in numbers]
@@ -89,15 +89,15 @@ def _case(number: int, job: Job | None) -> _Case:
 
 
 def _largest(job: Job) -> int:
-    """Row of the person with the largest box, where everybody was fitted."""
+    """Row of the person with the largest box, if everybody was fitted."""
     boxes = job.results["detect"].load().boxes
     return int(np.argmax((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])))
 
 
 def _detected(cases: list[_Case]) -> Guess:
-    """What the detector says of the largest person, in LSP's joints, at any confidence.
+    """What the detector says about the largest person, in LSP's joints, at any confidence.
 
-    remap.min_confidence is the fit's business: here a doubtful joint counts, right or wrong.
+    remap.min_confidence is for the fit. Here, a doubtful joint counts as right or wrong.
     """
     guess = Guess.nothing(len(cases))
     for row, case in enumerate(cases):
@@ -130,7 +130,8 @@ def _seconds(case: _Case) -> float:
 def _segmentation(
     option: str, cases: list[_Case], files: dict[int, Path], config: Config
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Accuracy of each image, and accuracy and F1 of all pixels; who was not fitted covers none."""
+    """Accuracy of each image, and accuracy and F1 of all pixels; people without a fit cover
+    none."""
     check_backend(config.render.backend)
     names = _LABELS[option]
     body_for = bodies_of(config.fit, config.models)

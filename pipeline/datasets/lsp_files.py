@@ -1,4 +1,4 @@
-"""The Leeds Sports Pose data set on a user's disk, in the layouts that people have."""
+"""The Leeds Sports Pose data set on a user's disk, in any layout that people have."""
 
 import logging
 import math
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 COUNT = 2000
 _IMAGE = re.compile(r"im\d{4}\.jpg")
-_IMAGE_FOLDERS = ("images", "lsp", "")  # the zip has the same names in visualized/, too
+_IMAGE_FOLDERS = ("images", "lsp", "")  # the zip has the same names in visualized/
 _JOINTS = "joints.mat"
 _MOST = 50_000_000  # bytes of one file in the zip; LSP's have 10 000, joints.mat 350 000
 _MOST_IN_ALL = 1_000_000_000  # LSP has 36 MB, in its original size 400 MB
@@ -27,7 +27,7 @@ _GENDERS = {"0": Gender.male, "1": Gender.female}
 WHERE = (
     "LSP may not be passed on with this project (research use only) and its original link "
     "http://sam.johnson.io/research/lsp.html is dead: find a copy of lsp_dataset.zip and give it, "
-    "or the folder it unpacks to, as data.root (docs/evaluation.md)"
+    "or the folder that it unpacks to, as data.root (docs/evaluation.md)"
 )
 
 
@@ -39,24 +39,24 @@ def lsp_root(root: Path, unpack_to: Path) -> Path:
         unpack_to: folder for unpacked zips.
 
     Raises:
-        NoClipsError: nothing is there, or it is no zip of LSP.
+        NoClipsError: nothing is there, or it is not a zip of LSP.
     """
     if root.is_dir():
         return root
     if not root.is_file():
-        raise NoClipsError(f"data.root: nothing is at {root}. {WHERE}")
+        raise NoClipsError(f"data.root: expected a folder or zip at {root}, found nothing. {WHERE}")
     try:
         with zipfile.ZipFile(root) as archive:
             return _unpacked(archive, unpack_to / digest(root)[:12])
-    except OSError:  # the disk's word, not the zip's
+    except OSError:  # the disk's error, not the zip's
         raise
     # A damaged zip can raise nearly anything: EOFError, zlib.error; RuntimeError for a password.
     except Exception as error:
-        raise NoClipsError(f"data.root: {root} is no zip that can be read ({error})") from error
+        raise NoClipsError(f"data.root: {root} is not a readable zip ({error})") from error
 
 
 def image_folder(root: Path) -> Path:
-    """Where im0001.jpg ... lie: images/lsp/, images/, or the folder itself."""
+    """The folder of im0001.jpg ...: images/lsp/, images/, or the folder itself."""
     for folder in (root / "images" / "lsp", root / "images", root):
         if any(folder.glob("im[0-9][0-9][0-9][0-9].jpg")):
             return folder
@@ -64,7 +64,7 @@ def image_folder(root: Path) -> Path:
 
 
 def image_paths(root: Path, numbers: range) -> list[Path]:
-    """The images of these numbers.
+    """The images with these numbers.
 
     Raises:
         NoClipsError: one is missing.
@@ -81,7 +81,7 @@ def image_paths(root: Path, numbers: range) -> list[Path]:
 
 
 def annotation_path(root: Path) -> Path:
-    """joints.mat, beside the folder images, in it, or beside the images.
+    """joints.mat, next to the folder images, in it, or next to the images.
 
     Raises:
         NoClipsError: it is in none of them.
@@ -90,21 +90,21 @@ def annotation_path(root: Path) -> Path:
     for place in (root, folder, folder.parent):
         if (place / _JOINTS).is_file():
             return place / _JOINTS
-    raise NoClipsError(f"data.root: no {_JOINTS} in {root}: it has the annotated joints. {WHERE}")
+    raise NoClipsError(f"data.root: no {_JOINTS} in {root}: expected the annotated joints. {WHERE}")
 
 
 def read_annotation(path: Path) -> Annotation:
     """All 2000 people; the array may have its three axes in any order.
 
     Raises:
-        NoClipsError: it is no such file; says what was expected and what came.
+        NoClipsError: it is not such a file; the message says what was expected and found.
     """
     from scipy.io import loadmat, whosmat
 
     try:
         claimed = {name: shape for name, shape, _ in whosmat(path)}.get("joints", ())
         if math.prod(claimed) > 3 * 14 * 10 * COUNT:
-            raise ValueError(f"it claims an array of shape {claimed}")
+            raise ValueError(f"it states an array of shape {claimed}")
         joints = loadmat(path, variable_names=["joints"]).get("joints")
     # A damaged file can raise nearly anything: MatReadError, zlib.error, NotImplementedError, ...
     except Exception as error:
@@ -113,20 +113,22 @@ def read_annotation(path: Path) -> Annotation:
     if joints is None or sorted(joints.shape) != [3, 14, COUNT]:
         raise NoClipsError(
             f"{path}: expected an array `joints` of shape (3, 14, {COUNT}) in any order, got "
-            f"{shape}; (14, 3, 10000) is the extended training set, which is another one"
+            f"{shape}; (14, 3, 10000) is the extended training set, a different data set"
         )
     order = [joints.shape.index(size) for size in (COUNT, 14, 3)]
     joints = joints.transpose(order).astype(np.float64)
     if not np.isfinite(joints).all() or not np.isin(joints[..., 2], (0, 1)).all():
-        raise NoClipsError(f"{path}: expected finite x, y and a flag of 0 or 1 for each joint")
-    return Annotation(joints[..., :2], joints[..., 2] == 0)  # the flag says that it is occluded
+        raise NoClipsError(
+            f"{path}: expected finite x, y and a flag of 0 or 1 for each joint, got others"
+        )
+    return Annotation(joints[..., :2], joints[..., 2] == 0)  # the flag means occluded
 
 
 def read_genders(path: Path) -> list[Gender]:
-    """lsp_gender.csv: a line for each of the 2000 images, 0 male, 1 female.
+    """lsp_gender.csv: one line for each of the 2000 images, 0 male, 1 female.
 
     Raises:
-        NoClipsError: it is no such file.
+        NoClipsError: it is not such a file.
     """
     try:
         lines = path.read_text().split()
@@ -159,7 +161,8 @@ def by_number(option: str, folder: Path, numbers: range) -> dict[int, Path]:
 
 
 def _unpacked(archive: zipfile.ZipFile, folder: Path) -> Path:
-    """Write the images and joints.mat, under names of ours: no path of the zip is followed."""
+    """Write the images and joints.mat, under names that we choose: no path of the zip is
+    followed."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
     total = 0
     for member in archive.infolist():

@@ -1,4 +1,4 @@
-"""People that never were: bodies of known pose, shape and camera, seen with a detector's errors."""
+"""Invented people: bodies of known pose, shape and camera, seen with a detector's errors."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from fitting.body.kinematics import Kinematics
 
 IMAGE_SIDE = 640  # px
-BLOCK = 64  # people drawn together; part of what a seed means
+BLOCK = 64  # people drawn together; another number means other people for a seed
 _LEFT_HIP, _RIGHT_SHOULDER = LSP_14.index("left_hip"), LSP_14.index("right_shoulder")
-_MIN_TORSO = 40  # px: shorter torsos point at the camera
+_MIN_TORSO = 40  # px; shorter torsos point at the camera
 _FILLED = 0.75  # share of the image that a person's longer side takes
-_EXTRA_NOISE = 0.03  # torso lengths: what a point of face or foot errs beside its neighbour
-_EXTRA_CONFIDENCE = 0.9  # of its neighbour's
+_EXTRA_NOISE = 0.03  # torso lengths that a point of face or foot is off its neighbour's error
+_EXTRA_CONFIDENCE = 0.9  # share of its neighbour's
 NEIGHBOUR = [
     LSP_14.index(
         "head_top" if name[-3:] in ("ose", "eye", "ear") else f"{name.split('_')[0]}_ankle"
@@ -53,12 +53,12 @@ class Cases(Rows):
 def load_errors(path: str | Path) -> Errors:
     """Read error patterns from an npz with offsets and confidence.
 
-    Of a file that numbers its images only those of odd number are taken: what learns from a
-    detector's errors (tools/train_lifter.py) learns from the others.
+    If the file numbers its images, only those of odd number are taken: tools/train_lifter.py
+    learns from the others.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no such npz, or an array has a wrong shape or range.
+        ValueError: it is not such an npz, or an array has a wrong shape or range.
     """
     data = read_npz(path, "detector's errors", ("offsets", "confidence"), optional=("image",))
     offsets, confidence = (data[n].astype(np.float64) for n in ("offsets", "confidence"))
@@ -67,11 +67,11 @@ def load_errors(path: str | Path) -> Errors:
         found = offsets.shape, confidence.shape
         raise ValueError(f"{path}: expected (M, 14, 2) and (M, 14), got {found[0]}, {found[1]}")
     if not (np.isfinite(offsets).all() and ((confidence >= 0) & (confidence <= 1)).all()):
-        raise ValueError(f"{path}: expected finite offsets and confidence 0..1")
+        raise ValueError(f"{path}: expected finite offsets and confidence 0..1, got others")
     errors = Errors(offsets, confidence)
     errors = errors[data["image"] % 2 == 1] if "image" in data else errors
     if not len(errors):
-        raise ValueError(f"{path}: expected error patterns, it has none to draw from")
+        raise ValueError(f"{path}: expected error patterns to draw from, got none")
     return errors
 
 
@@ -81,12 +81,12 @@ def draw_cases(
 ) -> Cases:  # fmt: skip
     """N people with betas ~ N(0, 0.8), any yaw, some pitch, f = 0.8..1.8 x the image width.
 
-    Torsos that point at the camera are drawn again. The first people are the same for any n, and
-    the same with any errors.
+    If a torso points at the camera, the person is drawn again. The first people are the same for
+    any n and any errors.
 
     Args:
         poses: body_pose to draw from, rad.
-        errors: added to the pixels; None leaves them clean and sure.
+        errors: added to the pixels; None leaves them exact and sure.
     """
     from fitting.body.kinematics import Kinematics
 
@@ -113,14 +113,14 @@ def draw_block(
 
 
 def torso_px(cases: Cases) -> Float[np.ndarray, " N"]:
-    """Right shoulder to left hip in the image, without errors."""
+    """Distance from right shoulder to left hip in the image, without errors."""
     ends = cases.joints[:, [_RIGHT_SHOULDER, _LEFT_HIP]]
     flat = cases.camera.focal_length[:, None, None] * ends[..., :2] / ends[..., 2:]
     return np.linalg.norm(flat[:, 0] - flat[:, 1], axis=1)
 
 
 def _people(rng: np.random.Generator, kinematics: "Kinematics", poses: np.ndarray) -> Cases:
-    """Up to BLOCK people, each filling three quarters of the image, seen as they are."""
+    """Up to BLOCK people, each of whom fills three quarters of the image, without errors."""
     import torch
     from scipy.spatial.transform import Rotation
 
@@ -147,8 +147,8 @@ def _people(rng: np.random.Generator, kinematics: "Kinematics", poses: np.ndarra
 def _with_errors(rng: np.random.Generator, cases: Cases, errors: Errors) -> Keypoints:
     """One whole error pattern added to each person's pixels.
 
-    LSP has no face and no feet to measure a detector's errors on: a point of those is given the
-    error of its neighbour, head top or ankle, and some of its own.
+    LSP has no face and no feet to measure a detector's errors on. So a point of face or foot gets
+    the error of its neighbour, head top or ankle, and some error of its own.
     """
     clean, n = cases.keypoints, len(cases)
     pattern = rng.integers(len(errors), size=n)
@@ -160,7 +160,7 @@ def _with_errors(rng: np.random.Generator, cases: Cases, errors: Errors) -> Keyp
 
 
 def _keypoints(pixels: np.ndarray, confidence: np.ndarray) -> Keypoints:
-    """One person a row, each alone in an image: pixels (N, 25, 2), confidence (N, 25)."""
+    """One person per row, each alone in an image: pixels (N, 25, 2), confidence (N, 25)."""
     pixels, confidence = pixels.astype(np.float32), confidence.astype(np.float32)
     return Keypoints(
         np.zeros(len(pixels), np.int32), np.zeros(len(pixels), np.int32),

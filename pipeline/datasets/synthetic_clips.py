@@ -1,4 +1,4 @@
-"""Clips that never were: a captured motion on a floor, a body and a camera, all of it known."""
+"""Invented clips: a captured motion on a floor, a body and a camera, all of them known."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from fitting.body.kinematics import Kinematics
 
 _LEFT_HIP, _RIGHT_SHOULDER = LSP_14.index("left_hip"), LSP_14.index("right_shoulder")
-_HALF_IMAGE = 0.46  # of its side: no joint comes closer to the edge
-_NEAREST = 1.0  # m that every joint stays in front of the camera
+_HALF_IMAGE = 0.46  # share of the side: no joint comes closer to the edge
+_NEAREST = 1.0  # m in front of the camera that every joint stays
 _MIN_TORSO = 35  # px, the clip's median
 _LOWEST_CAMERA = 0.3  # m above the floor
 _TRIES = 50
-_PAN_LAG = 1.0  # s by which a panning camera smooths what it follows
-_PAN_SHARE = 0.8  # of the way it goes
-_ROOT_LAG = 0.03  # s by which the walked path is smoothed
-_SUPPORT_HEIGHT = 0.02  # m above the lowest sole, at which one is taken for carrying unwillingly
-_SUPPORT_CHANGE = 0.3  # m/s by which the body changes its speed as unwillingly
-_CONTACT_HEIGHT, _CONTACT_SPEED = 0.03, 0.12  # m, m/s: below both a point of a foot stands
+_PAN_LAG = 1.0  # s over which a panning camera smooths the path that it follows
+_PAN_SHARE = 0.8  # share of the way that it follows
+_ROOT_LAG = 0.03  # s over which the walked path is smoothed
+_SUPPORT_HEIGHT = 0.02  # m above the lowest sole; scale of what carrying from there costs
+_SUPPORT_CHANGE = 0.3  # m/s; scale of what a change of the body's speed costs
+_CONTACT_HEIGHT, _CONTACT_SPEED = 0.03, 0.12  # m, m/s: a foot's point below both stands
 _SOLES = tuple(
     [POINTS.index(f"{side}_{part}") for part in parts]
     for side in ("left", "right")
@@ -41,7 +41,7 @@ _SOLES = tuple(
 
 
 class CameraMotion(Enum):
-    """A camera that stands still, or one that slowly pans after the person."""
+    """A camera that stands still, or one that pans slowly to follow the person."""
 
     static = "static"
     panning = "panning"
@@ -49,7 +49,8 @@ class CameraMotion(Enum):
 
 @dataclass(frozen=True)
 class Motions:
-    """Captured motions: poses (T, 24, 3) rad with the root's, y up, feet down; and their names."""
+    """Captured motions: poses (T, 24, 3) rad including the root's, y up, feet down; and their
+    names."""
 
     poses: tuple[Float[np.ndarray, "T 24 3"], ...]
     names: tuple[str, ...]
@@ -58,17 +59,17 @@ class Motions:
 
 @dataclass(frozen=True)
 class TrueFrames(Rows):
-    """The truth about one clip, a row a frame, in the camera's frame (m) where not said otherwise.
+    """The truth about one clip, one row per frame, in the camera's frame (m) unless stated.
 
     Args:
-        keypoints: what the detector gave; of frames in which it found nobody, what it would have.
+        keypoints: of the detector; in frames in which it found nobody, those it would have given.
         found: whether it found the person.
         exchanged: joints of LSP_14 whose left and right it exchanged.
         camera: the true one.
         params: the bodies.
         joints: LSP_14.
         soles: left toes, left heel, right toes, right heel.
-        contact: which of those stand on the floor, in this frame and the next.
+        contact: which of these stand on the floor, in this frame and the next.
         world_from_camera: rotation; in the world y is up and the floor at 0.
         camera_place: in the world, m.
     """
@@ -90,7 +91,7 @@ def load_motions(path: str | Path) -> Motions:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no such npz, or the arrays do not fit together.
+        ValueError: it is not such an npz, or the arrays do not fit together.
     """
     data = read_npz(path, "motions", ("pose", "frames", "trial_ids", "fps"))
     check_axes(str(path), data, {"pose": 3, "frames": 1, "trial_ids": 1, "fps": 0})
@@ -101,7 +102,7 @@ def load_motions(path: str | Path) -> Motions:
             f"got {pose.shape}, {frames.sum()} in {len(frames)} and {len(names)} names"
         )
     if not len(frames) or frames.min() < 3 or not np.isfinite(pose).all():
-        raise ValueError(f"{path}: expected finite motions of 3 frames or more each")
+        raise ValueError(f"{path}: expected finite motions of 3 frames or more each, got others")
     poses = tuple(np.split(pose, np.cumsum(frames)[:-1]))
     return Motions(poses, tuple(map(str, names)), float(data["fps"]))
 
@@ -109,7 +110,7 @@ def load_motions(path: str | Path) -> Motions:
 def draw_clip(
     index: int, kinematics: "Kinematics", motions: Motions, motion: CameraMotion, seed: int
 ) -> TrueFrames:
-    """Clip number `index`, seen as it is: the motions in turn, each time another body and camera.
+    """Clip number `index`, without errors: the motions in turn, each with a new body and camera.
 
     Args:
         kinematics: with the points EXTRA.
@@ -127,7 +128,7 @@ def draw_clip(
 
 
 def pixels_of(true: TrueFrames) -> Float[np.ndarray, "T 14 2"]:
-    """Where the joints are in the image."""
+    """The joints' positions in the image, px."""
     return _pixels(true.joints, true.camera)
 
 
@@ -160,7 +161,7 @@ class _Stage:
         self._world = points + (self._pelvis - pelvis)[:, None]
 
     def filmed(self, motion: CameraMotion) -> TrueFrames:
-        """As the next camera sees it, without errors."""
+        """The clip that the next camera sees, without errors."""
         rotation, place, focal_length = self._shot(motion)
         root = rotation * self._root
         points, pelvis = self._posed(root)
@@ -188,8 +189,8 @@ class _Stage:
         return posed.points.numpy(), posed.joints[:, 0].numpy()
 
     def _shot(self, motion: CameraMotion) -> tuple["Rotation", np.ndarray, float]:
-        """A camera from which the whole clip is in the picture: its rotation from the world (of
-        each frame), its place, its focal length in px."""
+        """A camera that has the whole clip in the picture: its rotation from the world (in each
+        frame), its place, and its focal length in px."""
         from scipy.spatial.transform import Rotation
 
         tilt = Rotation.from_euler("x", np.pi + self._rng.normal(0, 0.15))
@@ -209,7 +210,7 @@ class _Stage:
             distance *= 1.05
 
     def _pan(self, first: "Rotation", place: np.ndarray, motion: CameraMotion) -> np.ndarray:
-        """How far the camera is turned in each frame, rad about the world's y."""
+        """The camera's turn in each frame, rad about the world's y."""
         if motion is CameraMotion.static:
             return np.zeros(len(self._pelvis))
         from scipy.ndimage import gaussian_filter1d
@@ -222,8 +223,8 @@ class _Stage:
 
 
 def _walked(soles: Float[np.ndarray, "T 4 3"], fps: float) -> Float[np.ndarray, "T 3"]:
-    """Where the pelvis is, given the soles about it: the lowest point stands on the floor, and what
-    carries the body does not slide."""
+    """The pelvis's path, given the soles relative to it: the lowest point stands on the floor, and
+    the sole that carries the body does not slide."""
     from scipy.ndimage import gaussian_filter1d
 
     steps = -np.diff(soles, axis=0)
@@ -236,8 +237,8 @@ def _walked(soles: Float[np.ndarray, "T 4 3"], fps: float) -> Float[np.ndarray, 
 def _support(
     soles: Float[np.ndarray, "T 4 3"], steps: Float[np.ndarray, "T-1 4 3"], fps: float
 ) -> Int[np.ndarray, " T-1"]:
-    """The sole that carries the body from each frame to the next: low, and such that the body does
-    not change its speed at once (the path of least cost, by dynamic programming)."""
+    """The sole that carries the body from each frame to the next: a low one, chosen so that the
+    body's speed does not jump (the path of least cost, by dynamic programming)."""
     above = soles[..., 1] - soles[..., 1].min(1, keepdims=True)
     height = 0.5 * (np.maximum(above[1:], above[:-1]) / _SUPPORT_HEIGHT) ** 2
     speed = fps * steps[..., [0, 2]]
@@ -254,7 +255,7 @@ def _support(
 
 
 def _standing(soles: Float[np.ndarray, "T 4 3"], fps: float) -> Bool[np.ndarray, "T 4"]:
-    """Which soles stand in a frame and the next one; the last frame's none."""
+    """Which soles stand in a frame and the next one; none in the last frame."""
     speed = fps * np.linalg.norm(np.diff(soles, axis=0), axis=-1)
     height = np.maximum(soles[1:, :, 1], soles[:-1, :, 1])
     stands = (speed < _CONTACT_SPEED) & (height < _CONTACT_HEIGHT)
@@ -267,7 +268,7 @@ def torso_of(xy: Float[np.ndarray, "T 14 2"]) -> Float[np.ndarray, " T"]:
 
 
 def keypoints_of(pixels: np.ndarray, confidence: np.ndarray) -> Keypoints:
-    """One person, a row a frame."""
+    """One person, one row per frame."""
     frames = np.arange(len(pixels), dtype=np.int32)
     pixels, confidence = pixels.astype(np.float32), confidence.astype(np.float32)
     return Keypoints(

@@ -25,41 +25,42 @@ from pipeline.storage.cache import key_of
 if TYPE_CHECKING:
     from fitting.body.body_model import BodyModel
 
-_DRAWING = 2  # part of every key: raise it when a seed gives other people
+_DRAWING = 2  # part of every key; raise it when a seed gives other people
 _FAILED = 150  # mm of PA-MPJPE: nothing of the pose is right
 _WORST = 0.9  # quantile of PA-MPJPE above which a fit should be known as unreliable
 
 
 @dataclass(frozen=True)
 class SyntheticClip(Clip):
-    """One person alone in a plain grey square; `focal_length` (px), where the camera is known, is
-    asked only when a stage needs it: drawing takes torch."""
+    """One person alone in a plain grey square. `focal_length` (px), if the camera is known, is
+    called only when a stage needs it, because drawing takes torch."""
 
     focal_length: Callable[[], float] | None = None
 
     def facts(self) -> Facts:
-        """The size, and the focal length as EXIF gives it."""
+        """The size, and the focal length in the form that EXIF has."""
         size, exif = (IMAGE_SIDE, IMAGE_SIDE), None
         if self.focal_length:
             exif = self.focal_length() / focal_length_px("auto", size, 1.0)
         return Facts(image_size=size, exif_focal_35mm=exif)
 
     def frames(self) -> Iterator[Image]:
-        """The empty square: its person exists as keypoints only."""
+        """The empty square; its person exists as keypoints only."""
         yield np.full((IMAGE_SIDE, IMAGE_SIDE, 3), 128, np.uint8)
 
 
 @dataclass
 class Drawing:
-    """What people are drawn from.
+    """The settings that people are drawn from.
 
     Args:
-        seed: another one draws other people.
-        body: file of the body that all of them have; BODIES/GENDER.npz is the gender's body in
-            BODIES, a folder or file as models.bodies, whatever its name.
-        poses: npz of poses to draw from, as the pose library; not the one that fits start from.
+        seed: a different one draws different people.
+        body: file of the body that all of them have; BODIES/GENDER.npz means the gender's body in
+            BODIES, a folder or file like models.bodies, whatever its name.
+        poses: npz of poses to draw from, in the form of the pose library; not the one that fits
+            start from.
         errors: npz of a detector's errors (tools/collect_detector_errors.py); null: none.
-        extras: points of face and feet are given, too.
+        extras: whether points of face and feet are given too.
     """
 
     seed: int
@@ -92,7 +93,7 @@ class Drawing:
         return self._blocks[number][row : row + 1]
 
     def body_model(self) -> "BodyModel":
-        """The body they have."""
+        """The body that they have."""
         from fitting.body.body_model import load_body_model
 
         self._body = self._body or load_body_model(self.files()["body"])
@@ -117,7 +118,7 @@ class Drawing:
 
 @dataclass
 class SyntheticDetector(Drawing):
-    """Sees in clip `case0007` what was drawn as its person.
+    """Sees in clip `case0007` the person that was drawn for it.
 
     Args:
         confidence_sigma: as of any detector (detectors.base.Detector).
@@ -132,7 +133,7 @@ class SyntheticDetector(Drawing):
         torch.set_num_threads(resources.threads)
         digits = clip_name.removeprefix("case")
         if not digits.isdecimal():
-            raise ValueError(f"synthetic sees only data=synthetic, got {clip_name}")
+            raise ValueError(f"detector=synthetic works only with data=synthetic, got {clip_name}")
         seen = self.case(int(digits)).keypoints
         xy, scores, names = seen.xy, seen.confidence, LSP_14
         if self.extras:
@@ -149,11 +150,11 @@ class SyntheticDetector(Drawing):
 
 @dataclass
 class Synthetic(Drawing):
-    """`n` drawn people, each a clip of its own; the truth about all of them is known.
+    """`n` drawn people, each in a clip of their own; the truth about all of them is known.
 
     Args:
         n: people.
-        known_focal_length: the fit is given the true one, as EXIF would.
+        known_focal_length: whether the fit is told the true one, as EXIF would.
     """
 
     n: int
@@ -166,11 +167,13 @@ class Synthetic(Drawing):
             raise ValueError(f"data.n: expected 1 or more, got {self.n}")
 
     def clips(self) -> Found:
-        """All of them, not drawn yet; the detect stage's key has what they are drawn from."""
+        """All of them, not drawn yet; the detect stage's key has the settings they are drawn
+        from."""
         return [self._clip(index) for index in range(self.n)], []
 
     def evaluate(self, jobs: list[Job], config: Config) -> Evaluation:
-        """Errors of bodies and pixels of every person, as pipeline.evaluation.metrics has them."""
+        """Errors of bodies and pixels of every person, as defined in
+        pipeline.evaluation.metrics."""
         import torch
 
         torch.set_num_threads(config.runtime.threads)
@@ -223,8 +226,8 @@ def files_of(body: str, others: dict[str, str | None]) -> dict[str, Path]:
 
 
 def figures_of(columns: dict[str, np.ndarray]) -> dict[str, float]:
-    """How many fits failed, and how well the error they are expected to have tells the worst tenth
-    from the others (ROC's area, 0.5 is chance)."""
+    """How many fits failed, and how well their expected error tells the worst tenth from the others
+    (ROC's area, 0.5 is chance)."""
     aligned = columns["pa_mpjpe_mm"]
     figures: dict[str, float] = {f"worse_than_{_FAILED}_mm_pa": int((aligned > _FAILED).sum())}
     worst = aligned > np.quantile(aligned, _WORST) if len(aligned) else np.zeros(0, bool)

@@ -34,23 +34,23 @@ if TYPE_CHECKING:
     from fitting.body.kinematics import Kinematics
     from pipeline.inputs.clips import Found
 
-_DRAWING = 2  # part of every key: raise it when a seed gives other clips
+_DRAWING = 2  # part of every key; raise it when a seed gives other clips
 _PREFIX = "clip"
 
 
 @dataclass
 class Filming:
-    """What clips are drawn from.
+    """The settings that clips are drawn from.
 
     Args:
-        seed: another one draws other bodies, cameras and errors.
-        body: file of the body that everybody has, as `Drawing.body` of data=synthetic.
+        seed: a different one draws different bodies, cameras and errors.
+        body: file of the body that everybody has, like `Drawing.body` of data=synthetic.
         motions: npz of tools/select_test_clips.py.
         camera: static | panning.
-        errors: npz of a detector's errors (tools/collect_detector_errors.py); null: none, no swaps
-            and no gaps either.
-        extras: points of face and feet are given, too.
-        hold, jitter, swaps, swap_length, gaps, gap_length: how errors last (`Faults`).
+        errors: npz of a detector's errors (tools/collect_detector_errors.py); null: no errors, no
+            swaps and no gaps.
+        extras: whether points of face and feet are given too.
+        hold, jitter, swaps, swap_length, gaps, gap_length: how long errors last (`Faults`).
     """
 
     seed: int
@@ -90,7 +90,7 @@ class Filming:
         return files_of(self.body, {"motions": self.motions, "errors": self.errors})
 
     def true(self, index: int) -> TrueFrames:
-        """The truth about a clip and what the detector sees of it."""
+        """The truth about a clip, and what the detector sees."""
         if index not in self._drawn:
             try:
                 faults = self._faults()
@@ -103,7 +103,7 @@ class Filming:
         return self._drawn[index]
 
     def captured(self) -> Motions:
-        """The motions that are drawn."""
+        """The motions to draw."""
         self._motions = self._motions or load_motions(self.files()["motions"])
         return self._motions
 
@@ -115,7 +115,7 @@ class Filming:
         return self._body
 
     def kinematics(self) -> "Kinematics":
-        """Of that body, with the points EXTRA."""
+        """The kinematics of that body, with the points EXTRA."""
         from fitting.body.kinematics import Kinematics
 
         self._kinematics = self._kinematics or Kinematics(self.body_model(), extras=True)
@@ -132,13 +132,13 @@ class Filming:
 
 @dataclass(frozen=True)
 class DrawnVideo(Clip):
-    """One person who moves; `data` draws it when a stage needs it, or has it on film."""
+    """One person who moves; `data` draws them when a stage needs it, or has them on film."""
 
     data: "SyntheticVideo | None" = None
     index: int = 0
 
     def facts(self) -> Facts:
-        """Size, length, frame rate, and the focal length where the data tells it."""
+        """Size, length, frame rate, and the focal length if the data gives it."""
         assert self.data
         captured, size = self.data.captured(), (IMAGE_SIDE, IMAGE_SIDE)
         frames = len(captured.poses[self.index % len(captured.poses)])
@@ -149,7 +149,7 @@ class DrawnVideo(Clip):
         return Facts(size, frames, captured.fps, exif)
 
     def frames(self) -> Iterator[Image]:
-        """The film; or an empty square, whose person exists as keypoints only."""
+        """The film, or an empty square whose person exists as keypoints only."""
         assert self.data
         if self.data.films:
             yield from super().frames()
@@ -161,7 +161,7 @@ class DrawnVideo(Clip):
 
 @dataclass
 class SyntheticVideoDetector(Filming):
-    """Sees in clip `clip007` what was drawn as its person.
+    """Sees in clip `clip007` the person that was drawn for it.
 
     Args:
         confidence_sigma: as of any detector (detectors.base.Detector).
@@ -177,7 +177,9 @@ class SyntheticVideoDetector(Filming):
         torch.set_num_threads(resources.threads)
         digits = clip_name.removeprefix(_PREFIX)
         if not digits.isdecimal():
-            raise ValueError(f"synthetic_video sees only data=synthetic_video, got {clip_name}")
+            raise ValueError(
+                f"detector=synthetic_video works only with data=synthetic_video, got {clip_name}"
+            )
         true = self.true(int(digits))
         seen = true.keypoints[true.found & (np.arange(len(true)) < len(list(frames)))]
         xy, scores, names = seen.xy, seen.confidence, LSP_14
@@ -194,9 +196,9 @@ class SyntheticVideo(Filming):
     """`n` drawn clips; the truth about all of them is known.
 
     Args:
-        n: clips; the motions in turn.
-        known_focal_length: the fit is given the true one, as EXIF would.
-        films: folder of tools/film_test_clips.py, for detectors that look at pictures; null: grey.
+        n: how many clips, of the motions in turn.
+        known_focal_length: whether the fit is told the true one, as EXIF would.
+        films: folder of tools/film_test_clips.py, for real detectors; null: pictures are grey.
     """
 
     n: int
@@ -209,11 +211,12 @@ class SyntheticVideo(Filming):
         at_least_one("data.n", self.n)
 
     def clips(self) -> "Found":
-        """All of them, not drawn yet; the detect stage's key has what they are drawn from."""
+        """All of them, not drawn yet; the detect stage's key has the settings they are drawn
+        from."""
         return [self._clip(index) for index in range(self.n)], []
 
     def evaluate(self, jobs: list[Job], config: Config) -> Evaluation:
-        """Errors of every clip, as pipeline.datasets.video_errors has them."""
+        """Errors of every clip, as defined in pipeline.datasets.video_errors."""
         import torch
 
         torch.set_num_threads(config.runtime.threads)

@@ -1,4 +1,4 @@
-"""How far a fitted clip is from a drawn one."""
+"""How far a fitted clip is from the drawn one."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 _WHOLE = np.array([name not in ("neck", "head_top") for name in LSP_14])
 _LEGS = np.array([name.endswith(("hip", "knee", "ankle")) for name in LSP_14])
-_CLEARLY = 0.7  # of the distance to the joints as they are: keypoints that far are exchanged
+_CLEARLY = 0.7  # share of the distance without exchange; keypoints nearer than this are exchanged
 
 
 @dataclass(frozen=True)
 class Followed:
-    """What was found of a clip's person.
+    """What was found about a clip's person.
 
     Args:
-        result: fitted rows, one a frame, by frame.
-        soles: as TrueFrames.
-        keypoints: that were fitted, one row a frame, by frame.
-        seconds: that the fit took, all rows of the clip together.
+        result: fitted rows, one per frame, in order.
+        soles: as in TrueFrames.
+        keypoints: those that were fitted, one row per frame, in order.
+        seconds: how long the fit took, for all rows of the clip together.
     """
 
     result: FitResult
@@ -42,9 +42,9 @@ class Followed:
 
 
 def followed(job: Job, truth: TrueFrames, kinematics: "Kinematics") -> Followed:
-    """The person among everybody found: in each frame the keypoints that are nearest to the truth,
-    and their body as the last stage that fits has it; where there are none, the body of the track
-    that these have most often."""
+    """The person among everybody who was found: in each frame the keypoints nearest to the truth,
+    and their body from the last stage that fits. Where there are no keypoints, it is the body of
+    the track that these keypoints have most often."""
     import torch
     from scipy.spatial.transform import Rotation
 
@@ -63,8 +63,8 @@ def followed(job: Job, truth: TrueFrames, kinematics: "Kinematics") -> Followed:
 
 
 def as_detected(truth: TrueFrames, seen: Keypoints) -> TrueFrames:
-    """The truth with what a real detector made of it: the frames in which it found the person, and
-    those in which left and right of the body or the legs are exchanged."""
+    """The truth, with the frames in which a real detector found the person, and those in which it
+    exchanged left and right of the body or the legs."""
     found = np.zeros(len(truth), bool)
     found[seen.frame] = True
     exchanged = np.zeros((len(truth), 14), bool)
@@ -77,7 +77,7 @@ def as_detected(truth: TrueFrames, seen: Keypoints) -> TrueFrames:
 
 
 def _nearest(seen: Keypoints, pixels: Float[np.ndarray, "T 14 2"]) -> Keypoints:
-    """In each frame the row that is nearest to the true pixels."""
+    """The row nearest to the true pixels, in each frame."""
     sure = seen.confidence > 0
     apart = np.linalg.norm(seen.xy - pixels[seen.frame], axis=-1)
     off = (sure * apart).sum(1) / np.maximum(sure.sum(1), 1)
@@ -88,10 +88,10 @@ def _nearest(seen: Keypoints, pixels: Float[np.ndarray, "T 14 2"]) -> Keypoints:
 def clip_errors(
     found: Followed, truth: TrueFrames, fps: float, body: "BodyModel"
 ) -> dict[str, float]:
-    """Errors of a clip by name, which ends in the unit.
+    """Errors of a clip by name; names end in the unit.
 
-    Frames in which the detector found nobody count in `gap_mpjpe_mm` alone, so that a method that
-    fills them is not compared on harder frames than one that leaves them out.
+    Frames in which the detector found nobody only count in `gap_mpjpe_mm`. Otherwise a method that
+    fills them would be measured on harder frames than one that leaves them out.
     """
     result, frame = found.result, found.result.frame
     rows = np.flatnonzero(truth.found[frame])
@@ -123,12 +123,12 @@ def _sliding(found: Followed, truth: TrueFrames) -> float:
 
 
 def _turned(soles: np.ndarray, truth: TrueFrames) -> np.ndarray:
-    """In axes that do not turn with the camera."""
+    """The motion in axes that do not turn with the camera."""
     return np.einsum("tab,tnb->tna", truth.world_from_camera, soles)
 
 
 def _sides(joints: np.ndarray, truth: TrueFrames) -> dict[str, float]:
-    """Frames with exchanged keypoints whose body is right; all frames whose body is exchanged."""
+    """Frames with exchanged keypoints but a right body; and all frames with an exchanged body."""
     swapped = truth.exchanged.any(1)
     wrong = sides_exchanged(joints, truth.joints, truth.exchanged)
     turned = sides_exchanged(joints, truth.joints, np.tile(_WHOLE, (len(joints), 1)))

@@ -16,7 +16,7 @@ _TITLE, _TEXT = 17, 13  # px
 _ROW, _MARGIN, _GAP = 18, 10, 11  # px
 
 OFF = "off"
-"""A cell that is drawn dimmer than the figures beside it."""
+"""A cell that is drawn dimmer than the figures next to it."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Layout:
-    """Places that do not move while the figures change: wide enough for all of some tables."""
+    """Columns that do not move while the figures change: wide enough for all of some tables."""
 
     columns: tuple[int, ...]
     height: int
 
     @classmethod
     def of(cls, tables: Sequence[Table]) -> "Layout":
-        """The least that holds every one of the tables, which have as many rows each."""
+        """The smallest layout that holds every one of the tables, which have the same number of
+        rows."""
         font = ImageFont.load_default(_TEXT)
         lines = [line for table in tables for line in (table.head, *table.rows)]
         widths = [
@@ -65,7 +66,7 @@ def caption(title: str, table: Table, layout: Layout, width: int, *, dim: bool =
 
     Args:
         width: of the strip, at least the layout's, px.
-        dim: figures that are not those of what is shown.
+        dim: whether the figures are not those of the picture shown, and so are drawn in grey.
     """
     strip = Pillow.new("RGB", (width, layout.height), _GROUND)
     draw = ImageDraw.Draw(strip)
@@ -85,7 +86,7 @@ def _draw_row(
     draw: ImageDraw.ImageDraw, cells: Sequence[str], layout: Layout, y: int,
     colors: tuple[Color, Color],
 ) -> None:  # fmt: skip
-    """The first cell flush left in the first colour, the others flush right in the second."""
+    """Draw the first cell flush left in the first colour, the others flush right in the second."""
     font, x = ImageFont.load_default(_TEXT), _MARGIN
     for column, (text, wide) in enumerate(zip(cells, layout.columns, strict=True)):
         if column == 0:

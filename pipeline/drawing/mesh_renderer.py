@@ -1,4 +1,4 @@
-"""Draws bodies as the photo's camera sees them: lit colour, soft-edged coverage and depth."""
+"""Draws bodies as the photo's camera sees them: lit colour, coverage with soft edges, depth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ _SUPERSAMPLE = 2
 _MAX_SIDE = (
     3072  # samples along the longer side of what is drawn; beyond it the picture is enlarged
 )
-_BLOCK = 32  # drawn areas come in multiples of this, so that OpenGL seldom makes new buffers
+_BLOCK = 32  # drawn areas are multiples of this, so that OpenGL seldom makes new buffers
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Mesh:
         color: RGB of the whole surface, or of each vertex.
 
     Raises:
-        ValueError: a shape or value is wrong; says what was expected and what came.
+        ValueError: a shape or value is wrong; the message says what was expected and given.
     """
 
     vertices: Float[np.ndarray, "V 3"]
@@ -69,7 +69,7 @@ class Mesh:
             raise ValueError(f"Mesh.color: expected uint8 of shape (3,) or ({count}, 3), got {got}")
 
     def moved(self, vertices: Float[np.ndarray, "V 3"]) -> "Mesh":
-        """The same surface with its vertices elsewhere."""
+        """The same surface with other positions of its vertices."""
         return replace(self, vertices=vertices)
 
 
@@ -107,10 +107,10 @@ class Rendering:
     """What the camera sees of the meshes.
 
     Args:
-        color: RGB, black where nothing is.
+        color: RGB, black where there is nothing.
         alpha: how much of each pixel is covered, 0..1.
         depth: z of the nearest surface, mean over the covered part of the pixel, metres; 0 where
-            nothing is.
+            there is nothing.
     """
 
     color: UInt8[np.ndarray, "H W 3"]
@@ -119,13 +119,13 @@ class Rendering:
 
     @property
     def mask(self) -> np.ndarray:
-        """(H, W) bool: at least half of the pixel is covered."""
+        """(H, W) bool: whether at least half of the pixel is covered."""
         return self.alpha >= 0.5
 
 
 @dataclass(frozen=True)
 class _Window:
-    """The part of the image that is drawn: its place in px, `shrink` px (or 1/2) per sample."""
+    """The drawn part of the image: its place in px, with `shrink` px (or 1/2) per sample."""
 
     x: int
     y: int
@@ -141,7 +141,7 @@ class _Window:
 
 
 def track_color(track: int) -> UInt8[np.ndarray, "3"]:
-    """The colour a person keeps through a clip."""
+    """The colour that a person keeps through a clip."""
     return PALETTE[track % len(PALETTE)]
 
 
@@ -149,12 +149,12 @@ def render(meshes: Sequence[Mesh], view: View, backend: Backend = Backend.auto) 
     """Draw meshes in front of nothing.
 
     Only the part of the image that the meshes may cover is drawn, at twice its resolution for
-    smooth edges, or at a lower resolution where it is larger than 3072 px.
+    smooth edges, or at a lower resolution if it is larger than 3072 px.
 
     Args:
-        meshes: any number, also none; parts behind the camera or outside the image are left out.
+        meshes: any number, or none; parts behind the camera or outside the image are left out.
         view: the photo's camera.
-        backend: pyrender (OpenGL), raycast (Embree), or whichever works: the pictures agree.
+        backend: pyrender (OpenGL), raycast (Embree), or whichever works; the pictures agree.
     """
     width, height = view.size
     blank = Rendering(
@@ -211,7 +211,7 @@ def _window(vertices: Float32[np.ndarray, "V 3"], view: View) -> _Window | None:
     if not len(front):
         return None
     low, high = np.zeros(2), np.array(view.size, float)
-    # A surface that crosses the near plane projects beyond its own vertices: draw all of the image.
+    # A surface that crosses the near plane projects beyond its vertices, so draw the whole image.
     if len(front) == len(vertices):
         xy = view.focal_length * front[:, :2] / front[:, 2:] + np.array(view.center)
         low = np.maximum(low, np.floor(xy.min(axis=0)) - 1)
@@ -228,7 +228,7 @@ def _window(vertices: Float32[np.ndarray, "V 3"], view: View) -> _Window | None:
 
 
 def _resolve(samples: Samples, window: _Window) -> Rendering:
-    """Samples to pixels: covered samples of a pixel are averaged, or samples enlarged to pixels."""
+    """Turn samples into pixels: average a pixel's covered samples, or enlarge samples to pixels."""
     import cv2
 
     covered = (samples.depth > 0).astype(np.float32)
@@ -236,7 +236,7 @@ def _resolve(samples: Samples, window: _Window) -> Rendering:
     smooth = cv2.INTER_AREA if window.shrink < 1 else cv2.INTER_LINEAR
     alpha = cv2.resize(covered, size, interpolation=smooth)
     share = 1 / np.maximum(alpha, 1e-6)
-    # Samples that see nothing are black and at depth 0: they add nothing to the mean.
+    # Samples that see nothing are black and at depth 0, so they add nothing to the mean.
     color = cv2.resize(samples.color.astype(np.float32), size, interpolation=smooth)
     depth = cv2.resize(samples.depth, size, interpolation=smooth) * share
     color = np.rint((color * share[..., None]).clip(0, 255)).astype(np.uint8)
@@ -244,7 +244,7 @@ def _resolve(samples: Samples, window: _Window) -> Rendering:
 
 
 def _paste(drawn: Rendering, window: _Window, onto: Rendering) -> None:
-    """Put a drawn window, cut at the image's edge, in its place in the whole image."""
+    """Put a drawn window, cut at the image's edge, into its place in the whole image."""
     height, width = onto.alpha.shape
     rows = slice(window.y, min(window.y + window.height, height))
     columns = slice(window.x, min(window.x + window.width, width))

@@ -1,4 +1,4 @@
-"""Pictures for people: the fitted bodies over the photo, and beside it from another side."""
+"""Pictures for people: the fitted bodies over the photo, and next to it from another side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,16 +27,16 @@ _ROWS_AT_ONCE = 256
 _GAP = 0.008  # white between the panels, of their height
 _FILL = 0.92  # how much of its panel a side view may take
 _ABOUT_JOINTS = 0.15  # m that a body reaches beyond its joints
-_FRAMED = 98  # percentile of a clip's joints: a body that is far off in a frame or two may leave
+_FRAMED = 98  # percentile of a clip's joints: a body that is far off now and then may leave it
 
 
 @dataclass(frozen=True)
 class Framing:
-    """What a view from the side shows, m, in the photo's camera frame.
+    """The region that a view from the side shows, m, in the photo's camera frame.
 
     Args:
-        middle: comes to the middle of the picture.
-        half: how far to each side, up and down, and to and fro there is somebody, from the side.
+        middle: the point in the middle of the picture.
+        half: how far people reach from it: to each side, up and down, and in depth.
     """
 
     middle: Float[np.ndarray, "3"]
@@ -44,7 +44,7 @@ class Framing:
 
 
 def framing_of_clip(joints: Float[np.ndarray, "N 3"]) -> Framing | None:
-    """One framing for all frames, so that the camera stands still; None where nobody is."""
+    """One framing for all frames, so that the camera stands still; None if there is nobody."""
     if not len(joints):
         return None
     middle = np.median(joints, axis=0)
@@ -63,12 +63,12 @@ def compose(photo: Image, rendering: Rendering, opacity: float = 0.88) -> Image:
     if photo.shape != rendering.color.shape:
         expected, got = rendering.color.shape, photo.shape
         raise ValueError(
-            f"compose: expected a photo of the rendering's shape {expected}, got {got}"
+            f"compose: expected a photo of the same shape as the rendering, {expected}, got {got}"
         )
     if not 0 <= opacity <= 1:
         raise ValueError(f"compose: expected opacity within 0..1, got {opacity}")
     mixed = np.empty_like(photo)
-    for first in range(0, len(photo), _ROWS_AT_ONCE):  # in floats the whole takes gigabytes
+    for first in range(0, len(photo), _ROWS_AT_ONCE):  # the whole photo in floats takes gigabytes
         rows = slice(first, first + _ROWS_AT_ONCE)
         share = opacity * rendering.alpha[rows, :, None]
         mixed[rows] = np.rint(photo[rows] * (1 - share) + rendering.color[rows] * share)
@@ -106,9 +106,9 @@ def side_by_side(
         view: the photo's camera.
         keypoints: xy (px) and confidence (0..1) of LSP's 14 joints, drawn on the photo.
         opacity: of the bodies over the photo, 0..1.
-        max_side: a photo whose longer side is longer, in px, is made smaller.
+        max_side: px; a photo with a longer side is made smaller.
         backend: see `mesh_renderer.render`.
-        framing: of the view from the side; around the meshes if there is none.
+        framing: of the view from the side; None: around the meshes.
     """
     import cv2
 
@@ -130,11 +130,11 @@ def from_the_side(
     meshes: Sequence[Mesh], view: View, backend: Backend = Backend.auto,
     framing: Framing | None = None,
 ) -> Image:  # fmt: skip
-    """All bodies turned by 90 degrees about the vertical axis through their middle.
+    """Draw all bodies turned by 90 degrees about the vertical axis through their middle.
 
-    They keep the photo's scale at that axis, or are made smaller where they would not fit. The
-    camera steps far back along its axis with a longer lens: people who stood behind each other
-    stand side by side, none of them in the camera's face.
+    They keep the photo's scale at that axis, or are made smaller if they would not fit. The camera
+    steps far back along its axis with a longer lens, so that people who stood behind each other
+    stand side by side, and nobody is too close to the camera.
     """
     width, height = view.size
     backdrop = _backdrop(width, height)
@@ -153,7 +153,7 @@ def from_the_side(
 
 
 def _around(meshes: Sequence[Mesh]) -> Framing:
-    """What one picture's side view shows: all of everybody."""
+    """The framing of one picture's side view: all of everybody."""
     points = np.concatenate([mesh.vertices for mesh in meshes])
     middle = points.mean(axis=0)
     middle[1] = (points[:, 1].min() + points[:, 1].max()) / 2
@@ -166,12 +166,12 @@ def draw_keypoints(
 ) -> None:
     """Draw LSP's 14 joints and the limbs between them on an image, in place.
 
-    The person's left is orange, the right blue; joints of confidence 0 and their limbs are left
-    out, unsure ones are small.
+    The person's left is orange, the right blue. Joints of confidence 0 and their limbs are left
+    out; unsure ones are small.
     """
     import cv2
 
-    # OpenCV takes whole numbers with fractional bits: joints land between pixels, not on a grid.
+    # OpenCV takes whole numbers with fractional bits, so joints need not lie on the pixel grid.
     bits, size = 4, max(1.0, 0.004 * max(image.shape[:2]))
     place = {
         name: tuple(np.rint(point.clip(-1e5, 1e5) * 2**bits).astype(int).tolist())
@@ -194,8 +194,8 @@ def draw_residuals(
     image: Image, fitted: Float[np.ndarray, "n 2"], seen: Float[np.ndarray, "n 2"],
     confidence: Float[np.ndarray, " n"],
 ) -> None:  # fmt: skip
-    """Draw a ring where a joint was seen and a thin line from there to where it was fitted, in
-    place; joints of confidence 0 are left out."""
+    """Draw, in place, a ring where a joint was seen and a thin line from there to the fitted joint;
+    joints of confidence 0 are left out."""
     import cv2
 
     bits, size = 4, max(1.0, 0.004 * max(image.shape[:2]))
@@ -215,7 +215,8 @@ def _side_color(a: str, b: str) -> tuple[int, int, int]:
 
 
 def _quarter_turn(points: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 3"]:
-    """x right, z forward -> as seen by somebody at the right edge of the photo, looking left."""
+    """Turn points (x right, z forward) to the view of somebody at the photo's right edge, looking
+    left."""
     return np.stack([points[:, 2], points[:, 1], -points[:, 0]], axis=1)
 
 

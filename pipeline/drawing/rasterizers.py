@@ -1,7 +1,7 @@
 """Two ways to find which surface each pixel sees: OpenGL by pyrender, ray casting by Embree.
 
-Both only sample: colours arrive already lit (pipeline/drawing/mesh_renderer.py), so both give one
-picture.
+Both only sample: colours arrive already lit (pipeline/drawing/mesh_renderer.py), so both give the
+same picture.
 """
 
 import logging
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class Backend(Enum):
-    """How meshes are drawn; names are lower case because configuration files spell them so."""
+    """How meshes are drawn; names are lower case, as in configuration files."""
 
     auto = "auto"
     pyrender = "pyrender"
@@ -118,12 +118,12 @@ class PyrenderRasterizer:
         return Samples(color[..., :3], depth)
 
     def check(self) -> None:
-        """Draw one triangle and raise RuntimeError if it does not come out."""
+        """Draw one triangle, and raise RuntimeError if it comes out wrong."""
         corners = np.array([[-9, -9, 2], [9, -9, 2], [0, 9, 2]], np.float32)
         triangle = Surface(corners, np.array([[0, 1, 2]], np.int32), np.full((3, 3), 200, np.uint8))
         seen = self.sample(triangle, Pinhole(8, 4, 4, 8, 8))
         if abs(seen.depth[4, 4] - 2) > 1e-3 or abs(int(seen.color[4, 4, 0]) - 200) > 2:
-            raise RuntimeError("OpenGL drew a triangle wrongly")
+            raise RuntimeError("OpenGL drew a test triangle wrongly")
 
 
 def backend_for(backend: Backend, pictures: int) -> Backend:
@@ -134,9 +134,9 @@ def backend_for(backend: Backend, pictures: int) -> Backend:
 
 @cache
 def rasterizer(backend: Backend) -> Rasterizer:
-    """The rasterizer of a backend; `auto` is pyrender where a GL library works, else ray casting.
+    """The rasterizer of a backend; `auto` is pyrender if a GL library works, else ray casting.
 
-    One per process, for one thread: an OpenGL context belongs to the thread that made it.
+    There is one per process, for one thread: an OpenGL context belongs to its thread.
 
     Raises:
         RuntimeError: pyrender was asked for by name and no GL library works here.
@@ -158,10 +158,10 @@ def rasterizer(backend: Backend) -> Rasterizer:
 
 @cache
 def gl_platform() -> str | None:
-    """The first of egl, osmesa (or only what PYOPENGL_PLATFORM names) that draws, else None.
+    """The first of egl, osmesa (or just the one in PYOPENGL_PLATFORM) that draws, else None.
 
-    Each is tried in a process of its own: PyOpenGL chooses its platform for good when first
-    imported, and a broken GL driver can take its process down.
+    Each is tried in its own process, because PyOpenGL chooses its platform for good when it is
+    first imported, and a broken GL driver can crash its process.
     """
     named = os.environ.get("PYOPENGL_PLATFORM")
     for platform in [named] if named else ["egl", "osmesa"]:
@@ -181,7 +181,7 @@ def gl_platform() -> str | None:
 
 
 def _may_see(surface: Surface, camera: Pinhole) -> Bool[np.ndarray, "h w"]:
-    """False for pixels whose ray surely meets nothing: most rays need not be cast.
+    """False for pixels whose ray certainly meets nothing, so that most rays need not be cast.
 
     Each face marks the tiles under its bounding box; the boxes are added up by their corners and
     two running sums, so that faces of any size cost the same.

@@ -1,4 +1,4 @@
-"""Tables of an evaluation as pictures."""
+"""Draws tables of an evaluation as pictures."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ _DPI = 110
 
 
 def draw_chart(chart: Chart, table: Table, path: Path) -> None:
-    """Lines over numbered rows, or a group of bars per row; shares from 0 to 1, as png."""
-    # Figure, not pyplot: nothing is registered, no window system is asked for.
+    """Lines over numbered rows, or a group of bars per row, of shares from 0 to 1, as png."""
+    # Figure, not pyplot: it registers nothing and needs no window system.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.2, 4.6), dpi=_DPI, layout="constrained")

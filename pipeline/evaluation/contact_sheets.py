@@ -29,9 +29,9 @@ _INK, _PAPER = (40, 40, 40), (255, 255, 255)
 
 
 def rankings(evaluation: Evaluation, each: int = EACH) -> dict[str, list[tuple[str, float]]]:
-    """Names of the best, the middle and the worst cases with their value, best or worst first.
+    """Names of the best, middle and worst cases with their values, the extreme ones first.
 
-    Only fitted ones are ranked: the others have no picture.
+    Only fitted cases are ranked, because the others have no picture.
     """
     if evaluation.ranking is None:
         return {}
@@ -53,10 +53,10 @@ def rankings(evaluation: Evaluation, each: int = EACH) -> dict[str, list[tuple[s
 def write_contact_sheets(
     evaluation: Evaluation, jobs: list[Job], config: Config, summary: dict[str, Any]
 ) -> dict[str, Path]:
-    """Draw a sheet of each ranking; overlays come from the cache or are drawn into it.
+    """Draw a sheet for each ranking; overlays come from the cache or are drawn into it.
 
     Args:
-        summary: of the run, to which errors are added that nobody foresaw.
+        summary: of the run; unexpected errors are added to it.
 
     Returns:
         best, median, worst -> jpg.
@@ -87,7 +87,7 @@ def write_contact_sheets(
 
 
 def _tile(job: Job, caption: str) -> Pillow.Image:
-    """The photo with the keypoints that were fitted, and the body over it, above a caption."""
+    """The photo with the fitted keypoints, and the body over it, above a caption."""
     keypoints = job.results["remap"].load()
     (photo,) = job.clip.frames()
     content = job.results["render"].load().content.tobytes()
@@ -100,7 +100,7 @@ def _tile(job: Job, caption: str) -> Pillow.Image:
 
 
 def _fitted_in(photo: Image, keypoints: Keypoints, overlay: Pillow.Image) -> Pillow.Image:
-    """Both next to each other, as large as a tile allows."""
+    """Both pictures next to each other, as large as the tile allows."""
     height, width = photo.shape[:2]
     room = ((_TILE[0] - 3 * _GAP) / 2, _TILE[1] - _CAPTION - _GAP)
     factor = min(room[0] / width, room[1] / height)

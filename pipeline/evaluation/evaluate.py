@@ -1,4 +1,4 @@
-"""The door for data that knows the truth: how good the fits are, per case and as a whole."""
+"""The interface for data that knows the truth: how good fits are, per case and as a whole."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ class Chart:
         table: its title.
         columns: drawn in one picture, by the name in the legend.
         title, x_label, y_label: written on it.
-        lines: the rows are numbers on the x axis; else a group of bars each.
+        lines: whether rows are numbers on the x axis; otherwise each is a group of bars.
     """
 
     table: str
@@ -48,10 +48,10 @@ class Evaluation:
     Args:
         cases: their names.
         fitted: whether a body was found.
-        columns: name, ending in its unit -> value of each case. NaN leaves the case out of the
-            mean: a metric that can count a case without a body has a number for it.
-        figures: name -> number about all cases that is no mean of a column.
-        tables: title -> row -> column -> number, where one number each is not enough.
+        columns: name, with the unit at its end -> value of each case. NaN leaves a case out of the
+            mean; a metric that can count a case without a body has a number for it.
+        figures: name -> number about all cases that is not the mean of a column.
+        tables: title -> row -> column -> number, if one number each is not enough.
         charts: file name -> picture of a table, for people.
         ranking: the column that tells good cases (low) from bad ones.
     """
@@ -79,16 +79,16 @@ class KnowsTruth(Protocol):
         """Compare what was found with the truth.
 
         Args:
-            jobs: of every clip, with the results of the stages that it came through: one without
-                a result of the fit failed, as did clips of this source that are not among them.
+            jobs: of every clip, with the results of the stages that it came through. One without
+                a result of the fit failed, and so did clips of this source that are missing here.
             config: of the run.
         """
         ...
 
 
 def metrics_of(evaluation: Evaluation) -> dict[str, Any]:
-    """The evaluation in numbers: means with 95 % bootstrap intervals, medians, counts; None where
-    no case has a value."""
+    """The evaluation in numbers: means with 95 % bootstrap intervals, medians, counts; None if no
+    case has a value."""
     fitted = int(evaluation.fitted.sum())
     tables = {
         title: {row: {c: _finite(v) for c, v in cells.items()} for row, cells in table.items()}

@@ -1,4 +1,4 @@
-"""How far fits are from the truth. Errors in mm are the field's MPJPE, PA-MPJPE and PVE."""
+"""How far fits are from the truth. The errors in mm are the usual MPJPE, PA-MPJPE and PVE."""
 
 from typing import TYPE_CHECKING
 
@@ -20,12 +20,12 @@ def body_errors(
     found: "FitResult", params: "BodyParams", joints: Float[np.ndarray, "N 14 3"],
     body: "BodyModel",
 ) -> dict[str, Float[np.ndarray, " N"]]:  # fmt: skip
-    """Every 3-D error of fitted rows by its name, which ends in its unit.
+    """Every 3-D error of fitted rows, by names that end in the unit.
 
     Args:
-        found: rows that were all fitted.
+        found: rows, all of which were fitted.
         params, joints: the truth of the same rows, camera frame.
-        body: that was fitted and that is the truth.
+        body: the model of both the fit and the truth.
     """
     bending = knee_flexion(found.joints) - knee_flexion(joints)
     return {
@@ -91,7 +91,7 @@ def area_under_curve(score: Float[np.ndarray, " N"], positive: np.ndarray) -> fl
     """Chance that a positive row scores above another one (ROC's area); ties count half.
 
     Returns:
-        0..1, or NaN where all rows are alike.
+        0..1, or NaN if all rows are of one kind.
     """
     yes, no = score[positive], np.sort(score[~positive])
     if not (len(yes) and len(no)):
@@ -101,9 +101,9 @@ def area_under_curve(score: Float[np.ndarray, " N"], positive: np.ndarray) -> fl
 
 
 def bootstrap_interval(values: Float[np.ndarray, " N"]) -> tuple[float, float]:
-    """95 % interval of the mean: its percentiles over resamples of the rows, always the same.
+    """95 % interval of the mean, from resamples of the rows that are always the same.
 
-    NaN where there are no rows.
+    It is NaN if there are no rows.
     """
     if not len(values):
         return float("nan"), float("nan")

@@ -1,7 +1,7 @@
 """How far a fitted motion is from the true one: what single frames do not show.
 
-Frames are told apart by number; of frames without a body, and of differences that need one, there
-is no value. Accelerations are second differences.
+Frames are matched by number. There is no value for frames without a body, nor for differences that
+need one. Accelerations are second differences.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ def motion_errors(
     found: Float[np.ndarray, "N 14 3"], truth: Float[np.ndarray, "N 14 3"],
     frame: Int[np.ndarray, " N"], fps: float,
 ) -> dict[str, float]:  # fmt: skip
-    """Errors of a clip by name, which ends in the unit.
+    """Errors of a clip by name; names end in the unit.
 
     Args:
         found, truth: the same frames, in the camera's axes, m.
@@ -46,7 +46,7 @@ def motion_errors(
 
 
 def consecutive(frame: Int[np.ndarray, " N"]) -> Int[np.ndarray, " M"]:
-    """Rows whose frame is in the middle of three that all are there."""
+    """Rows whose frame is the middle one of three that all exist."""
     steps = np.diff(frame)
     return np.flatnonzero((steps[1:] == 1) & (steps[:-1] == 1)) + 1
 
@@ -54,16 +54,16 @@ def consecutive(frame: Int[np.ndarray, " N"]) -> Int[np.ndarray, " M"]:
 def accelerations(
     points: Float[np.ndarray, "N n 3"], inner: Int[np.ndarray, " M"]
 ) -> Float[np.ndarray, "M n 3"]:
-    """Second differences about the rows `inner` (`consecutive`), m per frame^2."""
+    """Second differences around the rows `inner` (`consecutive`), m per frame^2."""
     return points[inner + 1] - 2 * points[inner] + points[inner - 1]
 
 
 def foot_sliding(soles: Float[np.ndarray, "T 4 3"], contact: Bool[np.ndarray, "T 4"]) -> float:
-    """Mean distance, mm, that soles move from one frame to the next while they truly stand.
+    """Mean distance, mm, that soles move from one frame to the next while they really stand.
 
     Args:
         soles: in axes that do not turn, m; NaN where there is no body.
-        contact: which stand in that frame and the next.
+        contact: which of them stand in that frame and the next.
     """
     steps = np.linalg.norm(np.diff(soles, axis=0), axis=-1)[contact[:-1]]
     return _mean(1000 * steps[np.isfinite(steps)])
@@ -73,10 +73,10 @@ def sides_exchanged(
     found: Float[np.ndarray, "N 14 d"], truth: Float[np.ndarray, "N 14 d"],
     joints: Bool[np.ndarray, "N 14"], clearly: float = 1.0,
 ) -> Bool[np.ndarray, " N"]:  # fmt: skip
-    """Whether these joints, about the hips, are nearer to the truth with left and right exchanged.
+    """Whether these joints, relative to the hips, are nearer to the truth with sides exchanged.
 
     Args:
-        clearly: nearer than this share of their distance as they are.
+        clearly: they must be nearer than this share of their distance without exchange.
     """
     found, truth = found - _middle(found), truth - _middle(truth)
     plain, other = (

@@ -22,7 +22,7 @@ ALL_JOINTS = "all joints"
 
 @dataclass(frozen=True)
 class Annotation(Rows):
-    """Annotated people: xy of LSP's 14 joints, px, person-centric; whether each can be seen."""
+    """Annotated people: xy of LSP's 14 joints, px, person-centric, and whether each is visible."""
 
     xy: Float[np.ndarray, "N 14 2"]
     visible: Bool[np.ndarray, "N 14"]
@@ -40,20 +40,20 @@ class Annotation(Rows):
 
 @dataclass(frozen=True)
 class Guess(Rows):
-    """Joints that somebody says of the same people: xy, px; `given` is False where nothing was."""
+    """A guess of the same people's joints: xy, px; `given` is False where there is no guess."""
 
     xy: Float[np.ndarray, "N 14 2"]
     given: Bool[np.ndarray, "N 14"]
 
     @classmethod
     def nothing(cls, n: int) -> "Guess":
-        """N people of whom nothing is said."""
+        """N people without any guess."""
         return cls(np.zeros((n, 14, 2)), np.zeros((n, 14), bool))
 
 
 def pck_columns(truth: Annotation, guess: Guess) -> dict[str, Float[np.ndarray, " N"]]:
-    """Every measure of one guess, of each person: shares of the 14 joints and the area under the
-    curve 0..1; mean distance of the joints that are given, torso lengths, NaN where none is."""
+    """Every measure of one guess, for each person: shares of the 14 joints and the area under the
+    curve, 0..1; mean distance of the given joints, torso lengths, NaN if none is given."""
     apart = distances(truth, guess)
     columns = {name: right(truth, apart, name).mean(1) for name in _THRESHOLDS}
     columns["auc_to_05_torso"] = area(truth, apart).mean(1)
@@ -65,31 +65,32 @@ def pck_columns(truth: Annotation, guess: Guess) -> dict[str, Float[np.ndarray, 
 
 
 def distances(truth: Annotation, guess: Guess) -> Float[np.ndarray, "N 14"]:
-    """Of each joint from its annotation, px; infinite where it is not given."""
+    """Distance of each joint from its annotation, px; infinite where it is not given."""
     apart = np.linalg.norm(guess.xy - truth.xy, axis=-1)
     return np.where(guess.given, apart, np.inf)
 
 
 def right(truth: Annotation, apart: Float[np.ndarray, "N 14"], name: str) -> np.ndarray:
-    """Whether each joint (N, 14) is near enough; at the limit it is."""
+    """Whether each joint (N, 14) is near enough, the limit included."""
     length, share = _THRESHOLDS[name]
     return apart <= share * getattr(truth, length)[:, None]
 
 
 def area(truth: Annotation, apart: Float[np.ndarray, "N 14"]) -> np.ndarray:
-    """What each joint (N, 14) adds to the area under the PCK curve from 0 to CURVE_END, 0..1.
+    """How much each joint (N, 14) adds to the area under the PCK curve from 0 to CURVE_END, 0..1.
 
-    A joint is right from its own distance on, so that the area is exact, not of sampled points.
+    A joint is right from its own distance on, so the area is exact and not made of samples.
     """
     return (1 - apart / (CURVE_END * truth.torso[:, None])).clip(0)
 
 
 def pck_tables(truth: Annotation, guesses: dict[str, Guess]) -> dict[str, dict]:
-    """PCK per joint and of all joints, of each guess; all annotated joints and the visible ones.
+    """PCK of each guess, per joint and over all joints; of all annotated joints and of visible
+    ones.
 
     Returns:
-        Measure -> joint -> name of the guess, and the same with "_visible" -> share 0..1, NaN
-        where there is no such joint; `pck_curve_torso`: threshold -> name of the guess -> share.
+        Measure -> joint -> name of the guess, and that name with "_visible" -> share 0..1, NaN if
+        there is no such joint; `pck_curve_torso`: threshold -> name of the guess -> share.
     """
     apart = {name: distances(truth, guess) for name, guess in guesses.items()}
     tables: dict[str, dict] = {}

@@ -1,4 +1,4 @@
-"""One page about an evaluated run, to be kept and sent: report.html needs no other file."""
+"""One page about an evaluated run, to keep and to send: report.html needs no other file."""
 
 import base64
 import time
@@ -31,14 +31,14 @@ def write_report(
     evaluation: Evaluation, jobs: list[Job], config: Config, summary: dict[str, Any],
     seconds: float,
 ) -> Path:  # fmt: skip
-    """Draw the charts and contact sheets into the output folder and put all of it on one page.
+    """Draw the charts and contact sheets into the output folder, and put them all on one page.
 
     Args:
         evaluation: what was measured.
         jobs: that came through all stages.
         config: of the run.
         summary: as in summary.json.
-        seconds: that the run has taken so far.
+        seconds: how long the run has taken so far.
     """
     folder = Path(config.runtime.output_dir)
     pictures: dict[str, Path] = {}
@@ -68,7 +68,7 @@ def _title(config: Config) -> str:
 
 
 def _page(title: str, body: str) -> str:
-    # The policy lets the page load nothing, so that it is what it was when it was written.
+    # The policy lets the page load nothing, so that it stays as it was written.
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -90,7 +90,7 @@ def _counts(evaluation: Evaluation) -> str:
 
 
 def _link_to_page(config: Config) -> str:
-    """To the gallery with every image in 3-D, where the run writes one."""
+    """A link to the gallery with every image in 3-D, if the run writes one."""
     return '<p><a href="index.html">Every image in 3-D</a></p>' if "page" in config.export else ""
 
 
@@ -108,14 +108,14 @@ def _sheets(evaluation: Evaluation, sheets: dict[str, Path]) -> list[str]:
     return [
         _section(
             f"The {len(ranked[kind])} {kind} fits by {evaluation.ranking}",
-            "<p>The keypoints that were fitted, and the body.</p>" + _image(path, f"{kind} fits"),
+            "<p>The fitted keypoints, and the body.</p>" + _image(path, f"{kind} fits"),
         )
         for kind, path in sheets.items()
     ]
 
 
 def _tables(evaluation: Evaluation) -> list[str]:
-    """All tables but those of lines, which are long."""
+    """All tables except those of lines, which are long."""
     lines = {chart.table for chart in evaluation.charts.values() if chart.lines}
     sections = []
     for title, table in evaluation.tables.items():
@@ -141,7 +141,7 @@ def _not_fitted(evaluation: Evaluation, summary: dict[str, Any]) -> str:
 
 
 def _times(summary: dict[str, Any], jobs: list[Job], seconds: float) -> str:
-    """Of this run, and what computing everything took whenever that was."""
+    """Times of this run, and how long everything took when it was computed."""
     totals: dict[str, float] = {}
     for job in jobs:
         for stage, artefact in job.results.items():

@@ -28,8 +28,8 @@ _STEP = 40  # grey levels between labels, so that a rounded colour is still the 
 
 @dataclass(frozen=True)
 class Overlap:
-    """Pixels of one image, by label: in both, in the fit alone, in the annotation alone; and the
-    share of all pixels that are alike."""
+    """Numbers of pixels of one image, by label: in both, only in the fit, only in the annotation;
+    and the share of all pixels that agree."""
 
     both: Int[np.ndarray, " L"]
     fit_only: Int[np.ndarray, " L"]
@@ -41,15 +41,15 @@ class Overlap:
 def part_labels(
     fit: "FitResult", body: "BodyModel", image_size: tuple[int, int], backend: Backend
 ) -> UInt8[np.ndarray, "H W"]:
-    """The part that each pixel of the image sees of one body; a row of one person, or none.
+    """The part of one body that each pixel of the image sees; `result` has one row or none.
 
     A triangle belongs to the part of the joint that moves its first corner most.
     """
     if not len(fit):
         return np.zeros(image_size[::-1], np.uint8)
     (vertices,) = body.vertices(fit.params)
-    corners = vertices[body.faces].reshape(-1, 3).astype(np.float32)  # no corner is shared:
-    labels = _parts_of(body)[body.faces[:, 0]].repeat(3)  # colours do not run into each other
+    corners = vertices[body.faces].reshape(-1, 3).astype(np.float32)  # corners are not shared, so
+    labels = _parts_of(body)[body.faces[:, 0]].repeat(3)  # colours do not blend
     grey = np.repeat(labels[:, None] * _STEP, 3, axis=1).astype(np.uint8)
     triangles = np.arange(len(corners), dtype=np.int32).reshape(-1, 3)
     (cx, cy), (width, height) = fit.camera.center[0].tolist(), image_size
@@ -60,10 +60,10 @@ def part_labels(
 
 
 def read_labels(path: Path, image_size: tuple[int, int], masks: bool) -> UInt8[np.ndarray, "H W"]:
-    """A png as labels: of a mask, everything that is not black is 1.
+    """A png as labels; in a mask, everything that is not black is 1.
 
     Raises:
-        ValueError: it is no picture of the image's size, or has labels that no part has.
+        ValueError: it is not a picture of the image's size, or has labels that no part has.
     """
     try:
         with Pillow.open(path, formats=("PNG",)) as picture:
@@ -73,9 +73,9 @@ def read_labels(path: Path, image_size: tuple[int, int], masks: bool) -> UInt8[n
                 labels = np.asarray(picture if palette else picture.convert("RGB"))
     # A damaged file can raise nearly anything from inside a decoder.
     except Exception as error:
-        if is_short(error):  # no fault of the file's
+        if is_short(error):  # not the file's fault
             raise
-        raise ValueError(f"{path}: no png that can be read ({error})") from error
+        raise ValueError(f"{path}: expected a readable png ({error})") from error
     if labels is None:
         width, height = image_size
         raise ValueError(f"{path}: expected the image's {width} x {height} px, got {size}")
@@ -90,7 +90,7 @@ def read_labels(path: Path, image_size: tuple[int, int], masks: bool) -> UInt8[n
 
 
 def overlap(fit: UInt8[np.ndarray, "H W"], truth: UInt8[np.ndarray, "H W"], labels: int) -> Overlap:
-    """Compare the pixels that the annotation says something of."""
+    """Compare the pixels that the annotation labels."""
     told = truth != IGNORED
     fit, truth = fit[told], truth[told]
     both = np.bincount(fit[fit == truth], minlength=labels)
@@ -102,7 +102,7 @@ def overlap(fit: UInt8[np.ndarray, "H W"], truth: UInt8[np.ndarray, "H W"], labe
 
 
 def accuracy_and_f1(images: list[Overlap]) -> tuple[float, Float[np.ndarray, " L"]]:
-    """Share of the pixels of all images that are alike, and F1 of each label over all of them."""
+    """Share of the pixels of all images that agree, and F1 of each label over all of them."""
     both, fit_only, truth_only = (
         np.sum([getattr(image, name) for image in images], axis=0)
         for name in ("both", "fit_only", "truth_only")

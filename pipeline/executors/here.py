@@ -8,7 +8,7 @@ from pipeline.stages.stage import Job, Stage, Track
 
 @dataclass
 class Here:
-    """Computes nothing ahead: the run itself does, stage after stage."""
+    """Computes nothing in advance; the run does it all itself, stage after stage."""
 
     def fill(self, stages: list[Stage], jobs: list[Job], config: Config, track: Track) -> None:
-        """Nothing."""
+        """Do nothing."""

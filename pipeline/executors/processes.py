@@ -1,6 +1,6 @@
 """`executor=processes`: worker processes fill the cache, parcel by parcel; the run reads from it.
 
-A worker that is lost costs time only: what it had not finished is computed by the run itself.
+A lost worker only costs time: the run itself computes what the worker had not finished.
 """
 
 import logging
@@ -29,8 +29,8 @@ class Processes:
     """Brings inputs through all stages in several processes at once.
 
     Args:
-        workers: how many; `auto`: one per core, as far as memory goes.
-        least: inputs without results that make it worth while to start them.
+        workers: how many; `auto`: one per core, if memory allows.
+        least: with fewer inputs to compute, it is not worth while to start workers.
     """
 
     workers: str
@@ -43,11 +43,11 @@ class Processes:
             raise ValueError(f"executor.least: expected 1 or more, got {self.least}")
 
     def fill(self, stages: list[Stage], jobs: list[Job], config: Config, track: Track) -> None:
-        """Compute what is missing of every job, so that the run finds it in the cache.
+        """Compute each job's missing results, so that the run finds them in the cache.
 
         Raises:
-            Exception: what ended a worker's work for reasons that are not an input's own, as a
-                wrong setting or a full disk.
+            Exception: an error of a worker that is not about one input, such as a wrong setting
+                or a full disk.
         """
         missing = unfinished(stages, jobs, config.runtime.cache_dir)
         parcels = [list(own) for _, own in groupby(missing, key=lambda job: job.parcel)]
@@ -64,7 +64,7 @@ class Processes:
 
 
 def _free_memory() -> int:
-    """Bytes that new processes can have; a lot where the system does not say."""
+    """Bytes that new processes can have; a lot if the system does not say."""
     try:
         with open("/proc/meminfo") as file:
             fields = dict(line.split(":", 1) for line in file)
@@ -75,8 +75,7 @@ def _free_memory() -> int:
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Whoever is started in the block does not get the terminal's Ctrl-C; this process does, after
-    it."""
+    """Processes started in the block do not get the terminal's Ctrl-C; this one does, after it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -88,7 +87,7 @@ class _Crew:
     """The workers of a run, each with a pipe to it. Leaving the context ends all of them."""
 
     def __init__(self, count: int, config: Config) -> None:
-        # Not forked: libraries that have threads, as cv2, may already be there.
+        # Not forked: libraries with threads, such as cv2, may already be loaded.
         context = multiprocessing.get_context("spawn")
         resource_tracker.ensure_running()  # starting it would unblock signals in the loop
         self._bars: dict[str, Tick] = {}
@@ -114,7 +113,8 @@ class _Crew:
                 worker.join()
 
     def do(self, parcels: list[list[Job]], track: Track) -> None:
-        """Hand out parcels until none is left; workers are given the next when one is done."""
+        """Hand out parcels until none is left; a worker gets the next one when it has finished
+        one."""
         left = iter(parcels)
         busy = {pipe for pipe in self._workers if self._give(pipe, left)}
         while busy:
@@ -134,12 +134,12 @@ class _Crew:
         if parcel is not None:
             try:
                 pipe.send(parcel)
-            except OSError:  # gone already: the run computes this parcel itself
+            except OSError:  # the worker is gone: the run computes this parcel itself
                 return True
         return parcel is not None
 
     def _heard(self, message: Message, track: Track) -> bool:
-        """Whether the worker goes on with its parcel."""
+        """Handle a message; returns whether the worker goes on with its parcel."""
         kind, value = message
         if kind == "error":
             raise value
@@ -153,4 +153,4 @@ class _Crew:
         worker.join(_PATIENCE)
         code = worker.exitcode or 0
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        _log.warning("a worker (process %s) %s: its inputs are computed here", worker.pid, how)
+        _log.warning("a worker (process %s) %s: this process computes its inputs", worker.pid, how)

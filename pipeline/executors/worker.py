@@ -1,4 +1,4 @@
-"""What a worker process does: bring parcels of inputs through the stages, into the cache."""
+"""What a worker process does: it brings parcels of inputs through the stages, into the cache."""
 
 import multiprocessing
 import os
@@ -20,19 +20,19 @@ Message = tuple[str, Any]
 
 def work(pipe: Connection, config: Config) -> None:
     """Receive parcels and compute them until the process is ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's, which ends its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which ends its workers
     interrupts.catch(quietly=True)
     _die_with_parent()
     try:
         _compute(pipe, config)
-    except KeyboardInterrupt:  # by SIGTERM; what was being written is put down
+    except KeyboardInterrupt:  # from SIGTERM; unfinished files have been put away
         sys.exit(interrupts.code())
 
 
 def _compute(pipe: Connection, config: Config) -> NoReturn:
     from pipeline.pipeline import stages_of
 
-    stages = stages_of(config)  # once: they keep their models
+    stages = stages_of(config)  # once, because they keep their models
     cache = Cache(Path(config.runtime.cache_dir))
 
     def track(title: str, total: int | None) -> Tick:
@@ -43,27 +43,27 @@ def _compute(pipe: Connection, config: Config) -> NoReturn:
         jobs: list[Job] = pipe.recv()
         try:
             for stage in stages:
-                jobs, _ = run_stage(stage, jobs, cache, track)  # why others stay, the run finds out
+                jobs, _ = run_stage(stage, jobs, cache, track)  # the run learns why others failed
             pipe.send(("done", None))
         except Exception as error:
             pipe.send(("error", sendable(error)))
 
 
 def sendable(error: Exception) -> Exception:
-    """The error, or one with its text where it cannot be sent to another process."""
+    """The error, or one with its text if it cannot be sent to another process."""
     import pickle
 
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:  # of any kind: it is somebody else's __reduce__ or __init__
+    except Exception:  # of any kind, from somebody else's __reduce__ or __init__
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
 
 
 def _die_with_parent() -> None:
-    """End this process when the run is gone, however it went."""
+    """End this process when the run is gone, for whatever reason."""
     parent = multiprocessing.parent_process()
-    assert parent, "a worker is started by the run"
+    assert parent, "only a run starts workers"
 
     def watch() -> None:
         wait([parent.sentinel])

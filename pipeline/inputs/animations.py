@@ -1,4 +1,4 @@
-"""GIF, WebP and PNG files of several pictures, read as clips."""
+"""GIF, WebP and PNG files with several pictures, read as clips."""
 
 import logging
 from collections.abc import Iterator
@@ -26,15 +26,15 @@ from pipeline.inputs.images import (
 _log = logging.getLogger(__name__)
 
 _FORMATS = ("GIF", "WEBP", "PNG")
-_LEAST = 0.02  # s; shorter means that the encoder did not care, ...
-_USUAL = 0.1  # ... and browsers show such a picture for this long
+_LEAST = 0.02  # s; a shorter time means that the encoder did not care, ...
+_USUAL = 0.1  # ... and browsers show such pictures for this long
 
 
 @dataclass(frozen=True)
 class AnimationReader:
     """Which pictures of an animation are read: every `stride`-th, at most `max_frames`.
 
-    `fps`, where it is given, counts in place of the times in the file.
+    If `fps` is given, it replaces the times in the file.
     """
 
     stride: int = 1
@@ -93,13 +93,14 @@ def is_animation(path: Path) -> bool:
     try:
         with _animation(path) as (_, numbers):
             return len(numbers) > 1
-    except ClipError:  # what is wrong with it is said when it is decoded
+    except ClipError:  # decoding it will say what is wrong
         return False
 
 
 @contextmanager
 def _animation(path: Path) -> Iterator[tuple[Pillow.Image, range]]:
-    """An opened file and the numbers of its pictures; Pillow's settings end before the block."""
+    """An opened file and the numbers of its pictures; Pillow's settings are undone before the
+    block."""
     check_readable(path)
     with decoding(path):
         image = Pillow.open(path, formats=_FORMATS)
@@ -107,11 +108,11 @@ def _animation(path: Path) -> Iterator[tuple[Pillow.Image, range]]:
         check_size(path, *image.size)
         with decoding(path):
             count = getattr(image, "n_frames", 1)
-        # A PNG may begin with a picture for programs that know no animation.
+        # A PNG may begin with a picture for programs that cannot show animations.
         yield image, range(int(image.info.get("default_image", False)), count)
 
 
-@lru_cache(maxsize=16)  # a WebP has to be decoded for them
+@lru_cache(maxsize=16)  # a WebP must be decoded to know them
 def _times(path: Path, stamp: Stamp) -> tuple[tuple[int, int], tuple[float, ...]]:
     """Width and height, and how long each picture is shown, s."""
     shown = []

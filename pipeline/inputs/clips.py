@@ -16,17 +16,17 @@ from fitting.fit_config import Gender
 from pipeline.inputs.images import ClipError, Facts, Stamp, check_readable, photo_facts, read_photo
 from pipeline.inputs.intrinsics import Intrinsics
 
-_DECODING = 1  # part of every key: raise it when the same bytes give different pixels
+_DECODING = 1  # part of every key; raise it when the same bytes give different pixels
 
 
 class NoClipsError(Exception):
-    """The data option names nothing to work on; its text says what and what to do."""
+    """A data option names nothing to work on; the text says which, and what to do."""
 
 
 class PeopleChoice(Enum):
-    """Who is fitted: everybody found, or who has the largest boxes, summed over the clip."""
+    """Who is fitted: everybody, or the person with the largest boxes, summed over the clip."""
 
-    # Lower case because OmegaConf reads enums by name, and these are what the YAML says.
+    # Lower case, because OmegaConf reads enums by name, and the YAML has these names.
     all = "all"
     largest = "largest"
 
@@ -58,13 +58,13 @@ class Clip:
     Args:
         name: readable, safe as a file name, unique in the run.
         path: the file, or the folder of its frames.
-        key: sha256 (hex) of the bytes and the options they are decoded with.
+        key: sha256 (hex) of the bytes and the options that decode them.
         video: how its frames are read; None for a photo.
-        gender: of the person in it, where the data says so; else fit.gender.
-        fit_scale: it is fitted as if it had been enlarged so many times.
-        stamps: of the files that the key is of.
-        alone: it is the only input of the run.
-        intrinsics: what the user knows of its camera; None: nothing.
+        gender: of the person in it, if the data says so; None: fit.gender.
+        fit_scale: it is fitted as if enlarged by this factor.
+        stamps: of the files that the key was made from.
+        alone: whether it is the only input of the run.
+        intrinsics: what the user knows about its camera; None: nothing.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Clip:
                 yield from self.video.frames(self.path)
             else:
                 yield read_photo(self.path)
-        except ClipError:  # being written when it was read, it may be whole in the next run
+        except ClipError:  # it was still being written; it may be whole in the next run
             self._check_unchanged()
             raise
         self._check_unchanged()
@@ -111,9 +111,9 @@ class Clip:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that was found and not taken; `reason` is one sentence that names it.
+    """A file that was found but not taken; `reason` is one sentence that names it.
 
-    `lasting` is False where the reason is not in its contents, so that it is tried again.
+    `lasting` is False if the reason is not in its contents; then the next run tries again.
     """
 
     path: Path
@@ -126,7 +126,7 @@ _Choice = TypeVar("_Choice", bound=Enum)
 
 
 def choice(option: str, kind: type[_Choice], value: _Choice | str) -> _Choice:
-    """The member that a value names; ValueError names the option and all members."""
+    """The member that a value names; a ValueError names the option and all members."""
     try:
         return kind(value)
     except ValueError:
@@ -135,7 +135,7 @@ def choice(option: str, kind: type[_Choice], value: _Choice | str) -> _Choice:
 
 
 def at_least_one(option: str, value: int | None) -> None:
-    """Raise ValueError, naming the option, where a number is given and below 1."""
+    """Raise a ValueError that names the option, if a number is given and below 1."""
     if value is not None and value < 1:
         raise ValueError(f"{option}: expected 1 or more, got {value}")
 
@@ -143,8 +143,8 @@ def at_least_one(option: str, value: int | None) -> None:
 def open_files(
     files: Iterable[tuple[Path, Reader | None]], skipped: Iterable[Skipped] = ()
 ) -> Found:
-    """Hash and name inputs, each with how its frames are read; one that cannot be read is passed
-    over with the others."""
+    """Hash and name inputs, each with how its frames are read; those that cannot be read join the
+    skipped ones."""
     readers, keys, stamps, skipped = dict(files), {}, {}, list(skipped)
     for path, reader in readers.items():
         try:
@@ -179,11 +179,11 @@ def _key(files: list[Path], reader: Reader | None) -> str:
 
 
 def _names(keys: dict[Path, str]) -> dict[Path, str]:
-    """The stem of each file made safe; where two would be the same, with a piece of the key."""
+    """The stem of each file, made safe; if two would be the same, with a piece of the key."""
     plain = {
         path: re.sub(r"[^\w.-]+", "_", _stem(path)).strip("._-")[:60] or "clip" for path in keys
     }
-    # Folded, because a.jpg and A.jpg would overwrite each other's results on some file systems.
+    # Folded, because on some file systems a.jpg and A.jpg would overwrite each other's results.
     wanted = Counter(name.casefold() for name in plain.values())
     names, used = {}, set()
     for path, name in plain.items():
@@ -195,7 +195,7 @@ def _names(keys: dict[Path, str]) -> dict[Path, str]:
 
 
 def _stem(path: Path) -> str:
-    """Of a file; the name of a folder; of `walk/cam1_%06d.png` cam1, of `walk/%06d.png` walk."""
+    """A file's stem; a folder's name; cam1 for `walk/cam1_%06d.png`, walk for `walk/%06d.png`."""
     if path.is_dir():
         return path.name
     if path.exists():

@@ -1,4 +1,4 @@
-"""What a photo's EXIF block says about its camera, as far as that can be."""
+"""What a photo's EXIF block says about its camera, as far as it is plausible."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ _ORIENTATION, _EXIF_IFD, _FOCAL_35MM = 0x0112, 0x8769, 0xA405  # EXIF 2.32, tabl
 
 @dataclass(frozen=True)
 class Exif:
-    """Tags that are there and make sense.
+    """The tags that exist and make sense.
 
     Args:
-        orientation: how the picture has to be turned, 1..8; 1: it is upright.
-        focal_35mm: FocalLengthIn35mmFilm, mm; None where absent.
-        doubts: what it says and is not believed, a sentence each.
+        orientation: how the picture must be turned, 1..8; 1: it is upright.
+        focal_35mm: FocalLengthIn35mmFilm, mm; None if absent.
+        doubts: what it says but we do not believe, a sentence each.
     """
 
     orientation: int = 1
@@ -26,7 +26,7 @@ class Exif:
 
 def read_exif(image: Pillow.Image) -> Exif:
     """The EXIF block of an opened picture; a damaged tag counts as absent."""
-    # The picture is worth more than its notes: whatever a broken EXIF block raises is forgiven.
+    # The picture is worth more than its notes, so whatever a broken EXIF block raises is ignored.
     try:
         exif = image.getexif()
         orientation = int(exif.get(_ORIENTATION, 1))
@@ -38,7 +38,7 @@ def read_exif(image: Pillow.Image) -> Exif:
         focal = 0.0
     doubts = []
     if orientation not in range(9):  # 0: unknown
-        doubts.append(f"EXIF orientation {orientation} is none of 1..8: taken as upright")
+        doubts.append(f"EXIF orientation {orientation}, expected 1..8: taken as upright")
         orientation = 1
     if focal and not in_35mm(focal):  # 0: unknown
         doubts.append(

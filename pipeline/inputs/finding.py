@@ -1,4 +1,4 @@
-"""The files that a path, a folder or a pattern names, and what of them is taken."""
+"""The files that a path, a folder or a pattern names, and which of them are taken."""
 
 import logging
 import os
@@ -22,11 +22,11 @@ from pipeline.inputs.numbered import (
 
 _log = logging.getLogger(__name__)
 _MEDIA = PHOTO_SUFFIXES | VIDEO_SUFFIXES | UNREAD_SUFFIXES
-_FRAMES = re.compile(r"(frame|frm|f)?[-_ ]?\d+", re.IGNORECASE)  # names that cameras do not give
-_MANY = 24  # pictures called so are more likely a clip than photos
+_FRAMES = re.compile(r"(frame|frm|f)?[-_ ]?\d+", re.IGNORECASE)  # names that cameras do not use
+_MANY = 24  # this many pictures with such names are more likely a clip than photos
 
 Taken = tuple[dict[Path, Reader | None], list[Skipped]]
-"""Files with how their frames are read (None: a photo), and what looks like media and is not
+"""Files with how their frames are read (None: a photo), and files that look like media but are not
 taken."""
 
 
@@ -56,7 +56,7 @@ def media_of(path: str, medium: Medium) -> Taken:
     taken: dict[Path, Reader | None] = {}
     skipped = []
     for entry in _entries(path):
-        # In a folder only the suffix tells; who names a file or a pattern may have left it off.
+        # In a folder only suffixes count; a file or pattern that the user names may have none.
         if (in_folder or entry.is_dir()) and entry.suffix.lower() not in _MEDIA:
             continue
         verdict = _verdict(entry, medium)
@@ -87,10 +87,10 @@ def frames_of(path: str, reader: Callable[[Numbered], Reader]) -> Taken:
         else:
             for folder, pictures in _by_folder(path).items():
                 clips[folder], strays = in_order(pictures)
-                why = "has no number, so it is no frame of the clip"
+                why = "has no number in its name, so it is not a frame of the clip"
                 skipped += [Skipped(stray, f"{stray}: {why}") for stray in strays]
     except NumberingError as error:
-        raise NoClipsError(f"the pictures in {path} give no order: {error}") from None
+        raise NoClipsError(f"the names of the pictures in {path} give no order: {error}") from None
     clips = {folder: pictures for folder, pictures in clips.items() if pictures}
     if not clips:
         raise NoClipsError(
@@ -99,17 +99,17 @@ def frames_of(path: str, reader: Callable[[Numbered], Reader]) -> Taken:
         )
     for folder, pictures in clips.items():
         if gaps := missing(pictures):
-            _log.warning("%s: of its frames %s: a gap in time", folder, told(gaps))
+            _log.warning("%s: of its frames %s, which makes gaps in time", folder, told(gaps))
     return {folder: reader(pictures) for folder, pictures in clips.items()}, skipped
 
 
 def place_of(path: str) -> Path:
-    """Where a path leads: `~` is somebody's home unless a file is called so."""
+    """Where a path leads: `~` is a home folder unless a file has this name."""
     return Path(path if os.path.lexists(path) else os.path.expanduser(path))
 
 
 def _entries(path: str) -> list[Path]:
-    """A file itself, what is in a folder, what fits a pattern; in natural order."""
+    """The file itself, the files of a folder, or those that match a pattern; in natural order."""
     place = place_of(path)
     if not path:
         return []
@@ -131,7 +131,7 @@ def _verdict(path: Path, medium: Medium) -> Reader | str | None:
     """How a file is read, or why it is not taken."""
     kind = kind_of(path)
     if kind is Kind.folder:
-        return "a folder, expected a file: name it itself"
+        return "a folder, expected a file: give the folder's own path"
     if kind is Kind.unread:
         named = path.suffix.lower() in UNREAD_SUFFIXES
         what = f"{path.suffix.lower()} files are" if named else "its contents (HEIC or AVIF) are"
@@ -141,10 +141,10 @@ def _verdict(path: Path, medium: Medium) -> Reader | str | None:
 
 def _nothing(path: str, medium: Medium, skipped: list[Skipped]) -> str:
     if skipped:
-        return f"no {medium.name} to work on; {skipped[0].reason}"
+        return f"found no {medium.name} to work on; {skipped[0].reason}"
     if path and place_of(path).is_dir():
         kinds = ", ".join(sorted(medium.suffixes))
-        return f"no {medium.name} in the folder {path}, expected files ending in {kinds}"
+        return f"found no {medium.name} in the folder {path}, expected files ending in {kinds}"
     where = path or "the empty name"
     return f"nothing is at {where}, expected a file, a folder or a pattern that matches"
 
@@ -160,7 +160,7 @@ def _hint(folder: Path, taken: dict[Path, Reader | None]) -> None:
 
 
 def _by_folder(path: str) -> dict[Path, list[Path]]:
-    """Pictures that are frames, by the folder they are in."""
+    """Pictures that are frames, by folder."""
     folders: dict[Path, list[Path]] = {}
     place = place_of(path)
     for entry in [place] if place.is_dir() else _entries(path):

@@ -1,4 +1,5 @@
-"""Decode photos as people send them: any mode, any orientation, broken files refused by reason."""
+"""Decodes photos as people send them: any mode, any orientation; refuses broken ones with a
+reason."""
 
 import stat
 import threading
@@ -17,11 +18,11 @@ from detectors.base import Image
 from pipeline.inputs.exif import read_exif
 from pipeline.memory import is_short
 
-USUAL_FPS = 25.0  # of clips that do not say
+USUAL_FPS = 25.0  # for clips that do not say
 MAX_PIXELS = 200_000_000  # 600 MB as RGB; the largest phone sensor is just below
-MAX_SIDE = 65_500  # px: JPEG ends there, and pictures of the bodies are JPEG
+MAX_SIDE = 65_500  # px; JPEG's limit, and pictures of the bodies are JPEG
 
-# By name, because Pillow would also try EPS, which runs Ghostscript on the file. JPEG covers MPO.
+# Named, because Pillow would also try EPS, which runs Ghostscript on the file. JPEG covers MPO.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
 _ROWS_AT_ONCE = 256
@@ -44,7 +45,7 @@ class ClipError(Exception):
 
 
 class UnreachableError(ClipError):
-    """A file that cannot be reached now, or has changed since the run began: that says nothing
+    """A file that cannot be reached now, or has changed since the run began. That says nothing
     about its contents, so it is not remembered."""
 
 
@@ -54,14 +55,14 @@ class Facts:
 
     Args:
         image_size: width, height of the upright frames, px.
-        n_frames: how many frames to expect; None where the file does not say. Only decoding
+        n_frames: how many frames to expect; None if the file does not say. Only decoding
             tells for certain.
-        fps: frames per second after the stride; None for a photo or where the file does not say.
-        exif_focal_35mm: EXIF FocalLengthIn35mmFilm, mm; None where absent.
-        stride: of the frames of the source, every how many-th is read.
-        numbers: of each frame read in its source; None: 0, stride, 2 stride, ...
+        fps: frames per second after the stride; None for a photo or if the file does not say.
+        exif_focal_35mm: EXIF FocalLengthIn35mmFilm, mm; None if absent.
+        stride: every `stride`-th frame of the source is read.
+        numbers: each read frame's number in the source; None: 0, stride, 2 stride, ...
         ticks: when each frame is shown, in units of 1 / fps from the first; None: 0, 1, 2, ...
-        doubts: what the file says and is not believed, a sentence each.
+        doubts: what the file says but we do not believe, a sentence each.
     """
 
     image_size: tuple[int, int]
@@ -74,15 +75,15 @@ class Facts:
     doubts: tuple[str, ...] = ()
 
     def numbers_of(self, frame: Int[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
-        """Of frames in their source: what the file of a numbered frame is called."""
+        """Frames' numbers in their source; for numbered files, the numbers in their names."""
         if self.numbers is None:
             return frame.astype(np.int64) * self.stride
         return np.array(self.numbers, np.int64)[frame]
 
     def seconds_of(self, frame: Int[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
-        """When frames are shown, s from the first; by USUAL_FPS where the file does not say.
+        """When frames are shown, s from the first; by USUAL_FPS if the file does not say.
 
-        Frames behind those that the file speaks of follow each other at its frame rate.
+        Frames after those that the file knows of follow each other at its frame rate.
         """
         ticks: np.ndarray = frame
         if self.ticks is not None:
@@ -118,7 +119,7 @@ def read_photo(path: Path) -> Image:
         pixels = to_rgb(image)
         if orientation in _UPRIGHT:
             turned = Pillow.fromarray(pixels).transpose(_UPRIGHT[orientation])
-            pixels = np.array(turned)  # a copy: Pillow's own buffer is read-only, torch minds
+            pixels = np.array(turned)  # a copy: Pillow's own buffer is read-only, which torch minds
     return pixels
 
 
@@ -146,7 +147,7 @@ def decoding(path: Path) -> Iterator[None]:
         ) from error
     # A damaged file can raise nearly anything from inside a decoder: struct.error, EOFError, ...
     except Exception as error:
-        if is_short(error):  # no fault of the file's
+        if is_short(error):  # not the file's fault
             raise
         why = str(error) or type(error).__name__
         raise ClipError(
@@ -156,7 +157,7 @@ def decoding(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _pillow_settings() -> Iterator[None]:
-    """Our own size limit, no patience with truncated files, no warnings on the user's terminal.
+    """Our own size limit, no tolerance of truncated files, no warnings on the user's terminal.
 
     All three are globals of the process, so one photo is decoded at a time.
     """
@@ -171,7 +172,7 @@ def _pillow_settings() -> Iterator[None]:
 
 
 def check_size(path: Path, width: int, height: int) -> None:
-    """Raise ClipError where a picture would take more memory than a run should."""
+    """Raise ClipError if a picture would take more memory than a run should."""
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
         raise ClipError(
             f"{path}: {width} x {height} px is too large, expected at most "
@@ -183,20 +184,20 @@ Stamp = tuple[int, int, int]
 
 
 def check_readable(path: Path, stamp: Stamp | None = None) -> Stamp:
-    """Raise ClipError unless the path is a file with something in it that may be read.
+    """Raise ClipError unless the path is a readable file that is not empty.
 
     Args:
         path: the file.
-        stamp: of an earlier call, where it must still be the same file.
+        stamp: from an earlier call, if it must still be the same file.
 
     Returns:
-        Number, size and time of change (ns), which differ once it is written to.
+        Number, size and time of change (ns); they change when somebody writes to the file.
     """
     try:
         facts = path.stat()
-        # Before it is opened: a pipe would wait for its other end, a device may never end.
+        # Checked before it is opened: a pipe would wait for its other end, a device may never end.
         if not (stat.S_ISREG(facts.st_mode) or stat.S_ISDIR(facts.st_mode)):
-            raise ClipError(f"{path}: a pipe or device, expected a file: copy it into one")
+            raise ClipError(f"{path}: a pipe or device, expected a file: copy it into a file")
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:
@@ -229,7 +230,7 @@ def to_rgb(image: Pillow.Image) -> Image:
 
 
 def _on_white(image: Pillow.Image) -> Pillow.Image:
-    """As RGB, because a person cut out of a background is meant to be seen on paper."""
+    """RGB on white, because a person who is cut out is meant to be seen on paper."""
     if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Pillow.alpha_composite(Pillow.new("RGBA", image.size, "white"), image)
@@ -239,7 +240,7 @@ def _on_white(image: Pillow.Image) -> Pillow.Image:
 def _eight_bits(grey: np.ndarray) -> np.ndarray:
     """Scale deep grey to 0..255 by the fewest usual bits that hold its largest value.
 
-    A file does not say that its 16 bits hold a 12-bit scan; divided by 257 that would be black.
+    A file does not say that its 16 bits hold a 12-bit scan; divided by 257, that would be black.
     """
     fractions = (1,) if grey.dtype.kind == "f" else ()
     values = np.nan_to_num(grey.astype(np.float32), nan=0, posinf=0, neginf=0)

@@ -1,4 +1,4 @@
-"""What kind of input a file is: by its first bytes, else by its suffix."""
+"""What kind of input a file is, told by its first bytes, or else by its suffix."""
 
 import os
 import stat
@@ -24,8 +24,8 @@ _UNREAD_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1", b"avif",
 
 
 class Kind(Enum):
-    """photo: a picture. animation: a GIF, WebP or PNG of several pictures. video: what FFmpeg
-    reads. unread: a picture in a format that is not read. folder, other: neither."""
+    """photo: a picture. animation: a GIF, WebP or PNG with several pictures. video: what FFmpeg
+    reads. unread: a picture in a format that cannot be read. folder, other: neither."""
 
     photo = "photo"
     animation = "animation"
@@ -36,14 +36,14 @@ class Kind(Enum):
 
 
 def kind_of(path: Path) -> Kind:
-    """The kind of a file; no pixel is decoded. What cannot be read goes by its suffix."""
+    """The kind of a file; no pixel is decoded. For an unreadable file, the suffix decides."""
     if path.is_dir():
         return Kind.folder
     suffix = path.suffix.lower()
     if suffix in UNREAD_SUFFIXES:
         return Kind.unread
     kind = _by_content(_head(path))
-    if kind is Kind.animation:  # pages of a TIFF, or the two eyes of an MPO, are none
+    if kind is Kind.animation:  # pages of a TIFF or the two eyes of an MPO are not one
         return kind if is_animation(path) else Kind.photo
     if kind:
         return kind
@@ -54,7 +54,7 @@ def kind_of(path: Path) -> Kind:
 
 def _head(path: Path) -> bytes:
     try:
-        # Before it is opened: a pipe would wait for its other end.
+        # Checked before it is opened: a pipe would wait for its other end.
         if not stat.S_ISREG(os.stat(path).st_mode):
             return b""
         with path.open("rb") as file:
@@ -64,7 +64,7 @@ def _head(path: Path) -> bytes:
 
 
 def _by_content(head: bytes) -> Kind | None:
-    """`animation` stands for what may be one."""
+    """The kind that a suffix means; `animation` for files that may be one."""
     if head.startswith(_STILL) or (head[:2] == b"BM" and head[6:10] == bytes(4)):
         return Kind.photo
     if head.startswith(_MAY_MOVE) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):

@@ -19,7 +19,7 @@ Numbered = tuple[tuple[int, Path], ...]
 
 
 class NumberingError(Exception):
-    """Names of pictures give no order; the text says why."""
+    """The names of pictures give no order; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class FrameReader:
     """Numbered pictures as the frames of a clip.
 
     Args:
-        pictures: there are; those of missing numbers leave a gap in time.
-        fps: pictures per second where none is missing; None where unknown.
-        stride: every how many-th of the pictures is read.
-        max_frames: at most so many of them.
+        pictures: that exist; missing numbers leave gaps in time.
+        fps: pictures per second where none is missing; None if unknown.
+        stride: every `stride`-th picture is read.
+        max_frames: how many of them at most.
     """
 
     pictures: Numbered
@@ -81,19 +81,19 @@ class FrameReader:
             if frame.shape != shape:
                 here, first = (f"{width} x {height}" for height, width, _ in (frame.shape, shape))
                 raise ClipError(
-                    f"{path}: {picture.name} has {here} px, the first frame {first}: the frames of "
-                    "a clip have one size, move the others elsewhere"
+                    f"{path}: {picture.name} has {here} px, expected {first} like the first "
+                    "frame: move pictures of another size elsewhere"
                 )
             yield frame
 
 
 def is_pattern(path: str) -> bool:
-    """Whether a path names numbered files as FFmpeg does: `frames/%06d.png`."""
+    """Whether a path names numbered files in FFmpeg's way: `frames/%06d.png`."""
     return len(_PATTERN.findall(Path(path).name)) == 1
 
 
 def matching(path: str) -> Numbered:
-    """The files of such a pattern; its width is the least, as in C.
+    """The files of such a pattern; its width is the smallest number of digits, as in C.
 
     Raises:
         NumberingError: two of them have the same number.
@@ -111,13 +111,13 @@ def matching(path: str) -> Numbered:
 def in_order(pictures: Iterable[Path]) -> tuple[Numbered, list[Path]]:
     """Number the pictures of a folder.
 
-    Their names are alike but for one number: the last of those that differ.
+    Their names are the same except for one number, the last of those that differ.
 
     Returns:
         Those with a number, and those without any.
 
     Raises:
-        NumberingError: they are of several clips, two have one number, or none has any.
+        NumberingError: they belong to several clips, two share a number, or none has one.
     """
     alike: dict[tuple[str, ...], list[tuple[list[int], Path]]] = {}
     for picture in pictures:
@@ -138,7 +138,7 @@ def in_order(pictures: Iterable[Path]) -> tuple[Numbered, list[Path]]:
 def _series(
     text: tuple[str, ...], group: list[tuple[list[int], Path]]
 ) -> list[tuple[str, list[tuple[int, Path]]]]:
-    """Clips among pictures whose names are alike but for numbers: a pattern and its pictures."""
+    """Clips among pictures whose names only differ in numbers: a pattern and its pictures."""
     columns = list(zip(*(numbers for numbers, _ in group), strict=True))
     place = max((i for i, column in enumerate(columns) if len(set(column)) > 1), default=-1)
     clips: dict[str, list[tuple[int, Path]]] = {}
@@ -161,13 +161,13 @@ def _ascending(found: Iterable[tuple[int, Path]]) -> Numbered:
 
 
 def step(pictures: Numbered) -> int:
-    """What numbers usually go up by: 1, or more where not every frame was kept."""
+    """The usual step from one number to the next: 1, or more if not every frame was kept."""
     apart = sorted(b - a for (a, _), (b, _) in pairwise(pictures))
     return apart[(len(apart) - 1) // 2] if apart else 1
 
 
 def missing(pictures: Numbered) -> list[range]:
-    """The numbers that are left out between the first picture and the last."""
+    """The numbers that are missing between the first picture and the last."""
     usual = step(pictures)
     return [
         range(a + usual, b, usual)

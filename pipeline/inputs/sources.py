@@ -1,7 +1,7 @@
 """What `data` can be on disk: photos, videos, numbered frames, or files of any kind.
 
-`path` is a file, a folder, a pattern, or a list of these. Where a file has the very name, that is
-what is meant, whatever characters are in it.
+`path` is a file, a folder, a pattern, or a list of these. If a file has exactly this name, it is
+meant, whatever characters the name has.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ class OnDisk:
     Args:
         path: a file, a folder, a pattern, or a list of these.
         people: who is fitted.
-        focal_length, center, intrinsics: what is known of the camera (KnownCamera).
+        focal_length, center, intrinsics: what is known about the camera (KnownCamera).
     """
 
     path: Any
@@ -57,8 +57,8 @@ class OnDisk:
         """The clips of every path, in the order of the paths.
 
         Args:
-            medium: what is looked for.
-            take: the files that a path names.
+            medium: what to look for, for messages.
+            take: returns the files that a path names.
         """
         paths = self.path if isinstance(self.path, list) else [self.path]
         files: dict[Path, Reader | None] = {}
@@ -73,11 +73,12 @@ class OnDisk:
             files |= {path: reader for path, reader in taken.items() if path not in files}
             skipped += refused
         if not files:
-            raise NoClipsError(f"data.path: no {medium} to work on; {skipped[0].reason}")
+            raise NoClipsError(f"data.path: found no {medium} to work on; {skipped[0].reason}")
         return self._with_cameras(*open_files(files.items(), skipped))
 
     def _with_cameras(self, clips: list[Clip], skipped: list[Skipped]) -> Found:
-        """The clips with what is known of their cameras; one whose file is unusable is skipped."""
+        """The clips with what is known about their cameras; those with an unusable file are
+        skipped."""
         known: list[Clip] = []
         for clip in clips:
             try:
@@ -89,12 +90,12 @@ class OnDisk:
 
 @dataclass
 class Moving(OnDisk):
-    """What has several frames.
+    """Inputs that have several frames.
 
     Args:
-        stride: every how many-th frame is read.
-        max_frames: at most so many of them; None: all.
-        fps: frames per second of the source, where the files do not say, or say it wrong.
+        stride: every `stride`-th frame is read.
+        max_frames: how many of them at most; None: all.
+        fps: frames per second of the source, if the files do not say or are wrong.
     """
 
     stride: int = 1
@@ -118,10 +119,10 @@ class Moving(OnDisk):
 
 @dataclass
 class Photos(OnDisk):
-    """Photos only; of an animation the first picture."""
+    """Photos only; an animation counts as its first picture."""
 
     def clips(self) -> Found:
-        """The photos in natural order (2 before 10), and what was passed over.
+        """The photos in natural order (2 before 10), and the files that were skipped.
 
         Raises:
             NoClipsError: nothing is there.
@@ -139,7 +140,7 @@ class Video(Moving):
     """Videos and animations only."""
 
     def clips(self) -> Found:
-        """The videos in natural order, and what was passed over.
+        """The videos in natural order, and the files that were skipped.
 
         Raises:
             NoClipsError: nothing is there.
@@ -157,7 +158,7 @@ class Frames(Moving):
     """Folders of numbered pictures, each a clip; or patterns such as `frames/%06d.png`."""
 
     def clips(self) -> Found:
-        """A clip for each folder or pattern, and what was passed over.
+        """A clip for each folder or pattern, and the files that were skipped.
 
         Raises:
             NoClipsError: nothing is there.
@@ -170,8 +171,8 @@ class Files(Moving):
     """Photos, videos and animations in one run; a pattern such as `frames/%06d.png` is a clip."""
 
     def clips(self) -> Found:
-        """The inputs in the order they are given, those of a folder or pattern in natural order
-        (2 before 10), and what was passed over.
+        """The inputs in the order given, those of a folder or pattern in natural order (2 before
+        10), and the files that were skipped.
 
         Raises:
             NoClipsError: nothing is there.
@@ -179,7 +180,7 @@ class Files(Moving):
 
         def verdict(kind: Kind) -> Reader | str | None:
             if kind is Kind.other:
-                return "neither a picture nor a video, expected e.g. a JPEG or an mp4"
+                return "is neither a picture nor a video, expected e.g. a JPEG or an mp4"
             return None if kind is Kind.photo else self._reader(kind)
 
         medium = Medium("photo or video", PHOTO_SUFFIXES | VIDEO_SUFFIXES, verdict)

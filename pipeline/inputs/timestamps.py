@@ -1,4 +1,4 @@
-"""When the frames of a video are shown, as its container says: phones film at uneven rates."""
+"""When the frames of a video are shown, from its container: phones film at uneven rates."""
 
 import re
 import subprocess
@@ -10,15 +10,15 @@ import numpy as np
 
 from pipeline.inputs.images import Stamp
 
-_READING = 60  # s that FFmpeg may take: nothing is decoded, but the whole file is read
-_UNEVEN = 0.25  # of the usual interval: less is how a container rounds
+_READING = 60  # s that FFmpeg may take; it decodes nothing but reads the whole file
+_UNEVEN = 0.25  # of the usual interval; smaller differences come from rounding in the container
 _PACKET = re.compile(rb"^0,\s*-?\d+,\s*(-?\d+),", re.MULTILINE)  # stream, decoded at, shown at
 _UNIT = re.compile(rb"^#tb 0: (\d+)/(\d+)", re.MULTILINE)
 
 
-@lru_cache(maxsize=64)  # facts are asked for by every stage
+@lru_cache(maxsize=64)  # every stage asks for a clip's facts
 def uneven_times(path: Path, stamp: Stamp) -> tuple[float, ...] | None:
-    """When each frame is shown, s from the first; None where they follow each other evenly, or
+    """When each frame is shown, s from the first; None if they follow each other evenly, or if
     FFmpeg cannot tell.
 
     Args:

@@ -1,4 +1,4 @@
-"""Read the frames of a video one at a time, and write frames as an H.264 mp4."""
+"""Reads the frames of a video one at a time, and writes frames as an H.264 mp4."""
 
 import errno
 import logging
@@ -32,14 +32,14 @@ _AV_LOG_QUIET = "-8"
 _LISTENING = 10  # s that FFmpeg may take to list the streams of a file
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 _ROOM = 65536  # bytes
-MAX_FPS = 1000  # above it, what the container gives is its clock (90000), not a frame rate
+MAX_FPS = 1000  # a larger number in the container is its clock (90000), not a frame rate
 
 
 @dataclass(frozen=True)
 class VideoReader:
     """Which frames of a video are read: every `stride`-th from the first, at most `max_frames`.
 
-    `fps`, where it is given, counts in place of what the container says.
+    If `fps` is given, it replaces the container's.
     """
 
     stride: int = 1
@@ -56,10 +56,10 @@ class VideoReader:
         return {"stride": self.stride, "max_frames": self.max_frames, **own}
 
     def facts(self, path: Path) -> Facts:
-        """Size, length and frame rate as the container claims them; no frame is decoded.
+        """Size, length and frame rate according to the container; no frame is decoded.
 
         Raises:
-            ClipError: it is no video, or cannot be read.
+            ClipError: it is not a video, or cannot be read.
         """
         import cv2
 
@@ -89,7 +89,7 @@ class VideoReader:
         """Yield RGB frames, turned upright by the container's rotation; one is held at a time.
 
         Raises:
-            ClipError: it is no video, or not one frame of it can be decoded.
+            ClipError: it is not a video, or none of its frames can be decoded.
         """
         import cv2
 
@@ -116,10 +116,10 @@ class VideoReader:
 
 @contextmanager
 def _opened(path: Path) -> Iterator["cv2.VideoCapture"]:
-    """A cv2.VideoCapture by its FFmpeg backend (others take numbered photos for a video)."""
+    """A cv2.VideoCapture with its FFmpeg backend (others take numbered photos for a video)."""
     check_readable(path)
-    # FFmpeg and cv2 write to stderr by themselves; our ClipError says it better. The variable is
-    # read when cv2 opens its first video.
+    # FFmpeg and cv2 write to stderr; our ClipError says it better. cv2 reads this variable when it
+    # opens its first video.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _AV_LOG_QUIET)
     import cv2
 
@@ -140,8 +140,8 @@ def _opened(path: Path) -> Iterator["cv2.VideoCapture"]:
         yield capture
     except ClipError:
         raise
-    except Exception as error:  # cv2.error has no kinds, and a decoder may raise others
-        if is_short(error):  # no fault of the file's
+    except Exception as error:  # cv2.error has no subclasses, and decoders may raise others
+        if is_short(error):  # not the file's fault
             raise
         why = str(error) or type(error).__name__
         raise ClipError(
@@ -152,7 +152,7 @@ def _opened(path: Path) -> Iterator["cv2.VideoCapture"]:
 
 
 def has_sound(path: Path) -> bool:
-    """Whether a file has a stream of audio; False also where FFmpeg cannot tell."""
+    """Whether a file has an audio stream; also False if FFmpeg cannot tell."""
     from imageio_ffmpeg import get_ffmpeg_exe
 
     # Absolute, so that no file name can be taken for an option or a protocol.
@@ -167,8 +167,8 @@ def has_sound(path: Path) -> bool:
 
 
 def write_video(path: Path, frames: Iterable[Image], fps: float) -> None:
-    """Write RGB frames as an mp4; whole file or none. Arguments and errors are those of `encode`,
-    but that what is at `path` is replaced."""
+    """Write RGB frames as an mp4, the whole file or none. Arguments and errors are those of
+    `encode`, except that a file at `path` is replaced."""
     with replacing(path) as temporary:
         encode(temporary, frames, fps)
 
@@ -179,7 +179,7 @@ def encode(path: Path, frames: Iterable[Image], fps: float) -> None:
     An odd width or height gets one black column or row, because yuv420p halves the colours.
 
     Args:
-        path: the .mp4 to write; what it holds if this fails is no video.
+        path: the .mp4 to write; if this fails, it does not hold a video.
         frames: all of one size; read one at a time.
         fps: frames per second.
 
@@ -207,21 +207,21 @@ def encode(path: Path, frames: Iterable[Image], fps: float) -> None:
 def _encoder(path: Path, shape: tuple[int, ...], fps: float) -> Iterator[Callable[[Image], object]]:
     """A function that appends a frame; the file is finished when the context ends.
 
-    imageio_ffmpeg brings the program, but its own writer takes no notice when that fails.
+    imageio_ffmpeg brings the program, but its own writer does not notice if that fails.
     """
     from imageio_ffmpeg import get_ffmpeg_exe
 
     frames = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{shape[1]}x{shape[0]}", "-r", str(fps)]
     quality = ["-vcodec", "libx264", "-crf", "20", "-preset", "veryfast", "-threads", "1"]
     shown = ["-pix_fmt", "yuv420p", "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"]
-    early = ["-movflags", "+faststart"]  # plays before it is all there
+    early = ["-movflags", "+faststart"]  # can play before it has arrived completely
     command = [
         get_ffmpeg_exe(), "-y", "-v", "error", *frames, "-i", "-", *quality, *shown, *early,
         str(path.absolute()),
     ]  # fmt: skip
     with tempfile.TemporaryFile() as said, ExitStack() as stack:
-        with held():  # a signal in between would leave a child that nobody ends
-            # A group of its own: Ctrl-C is for us.
+        with held():  # a signal in between would leave a child process behind
+            # Its own process group, because Ctrl-C is for us.
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said,
                 process_group=0,
@@ -233,7 +233,7 @@ def _encoder(path: Path, shape: tuple[int, ...], fps: float) -> Iterator[Callabl
             process.stdin.close()
             if process.wait():
                 raise BrokenPipeError
-        except BrokenPipeError as error:  # it has given up and said why
+        except BrokenPipeError as error:  # ffmpeg has given up and said why
             process.wait()
             said.seek(0)
             raise _failure(path, said.read().decode(errors="replace")) from error
@@ -244,15 +244,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.kill()
         process.wait()
         if process.stdin:
-            with suppress(BrokenPipeError):  # what was not sent yet, to a process that is gone
+            with suppress(BrokenPipeError):  # unsent data for a process that is gone
                 process.stdin.close()
 
 
 def _failure(path: Path, said: str) -> OSError:
-    """Of what ffmpeg said; with the number of the system's error where it names one."""
+    """The error that ffmpeg reported, with the system's error number if it names one."""
     lines = said.strip().split("\n")
     if lines == [""] and disk_usage(path.parent).free < _ROOM:
-        lines = [os.strerror(errno.ENOSPC)]  # there was no room for its words, either
+        lines = [os.strerror(errno.ENOSPC)]  # there was no room for its message either
     for line, number in product(reversed(lines), _OF_THE_DISK):
         if os.strerror(number) in line:
             error = OSError(f"a video cannot be written: {line}")

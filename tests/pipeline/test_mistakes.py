@@ -44,7 +44,7 @@ MISTAKES = {
     "export=gbl": "export: no such choice 'gbl', did you mean glb?",
     "export=[npz,pictures]": "export: no such choice 'pictures', did you mean picture?",
     "+export=releas": "export: no such choice 'releas', did you mean release?",
-    "export=npz,picture": "export: several formats are a list, did you mean export=[npz,picture]?",
+    "export=npz,picture": "expected a list for several formats, did you mean export=[npz,picture]?",
     "rendr=none": "rendr: no such key, did you mean render?",
     "runtime.devise=cuda": "runtime.devise: no such key, did you mean runtime.device?",
     "device=cuda": "device: no such key, did you mean runtime.device?",
@@ -52,7 +52,7 @@ MISTAKES = {
     "output_dir=x": "output_dir: no such key, did you mean runtime.output_dir?",
     "model.bodies=x": "model.bodies: no such key, did you mean models.bodies?",
     "experiment=dmo": "experiment: no such choice 'dmo', did you mean demo?",
-    "runtime.threads.n=2": "runtime.threads.n: runtime.threads is a value and has no keys",
+    "runtime.threads.n=2": "runtime.threads.n: no such key, runtime.threads is a value and has no keys",
     "remap.confidence=0.3": "remap.confidence: no such key, did you mean remap.min_confidence?",
 }
 

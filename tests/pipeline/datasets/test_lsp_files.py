@@ -46,7 +46,7 @@ def test_absent_lsp_says_where_it_was_and_that_the_user_must_have_it(tmp_path: P
     with pytest.raises(NoClipsError, match=r"991 of 1000 .*research use.*lsp\.html is dead"):
         Lsp(str(tmp_path)).clips()
     with pytest.raises(
-        NoClipsError, match=r"data\.root: nothing is at .*nowhere.*lsp_dataset\.zip"
+        NoClipsError, match=r"data\.root: expected a folder or zip at .*nowhere.*lsp_dataset\.zip"
     ):
         Lsp(str(tmp_path / "nowhere")).clips()
     with pytest.raises(NoClipsError, match=r"no joints\.mat in .*dead"):
@@ -131,7 +131,7 @@ def test_a_zip_writes_nowhere_else(tmp_path: Path, zipped: Path) -> None:
 
 def test_what_is_no_zip(tmp_path: Path) -> None:
     (tmp_path / "lsp.zip").write_bytes(b"PK\x03\x04 cut short")
-    with pytest.raises(NoClipsError, match=r"lsp\.zip is no zip that can be read"):
+    with pytest.raises(NoClipsError, match=r"lsp\.zip is not a readable zip"):
         Lsp(str(tmp_path / "lsp.zip"), unpack_to=str(tmp_path / "c")).clips()
 
 

@@ -96,7 +96,10 @@ def test_keypoints_carry_whole_error_patterns(
     [
         ({"offsets": np.zeros((2, 14, 2))}, "lacks confidence"),
         ({"offsets": np.zeros((2, 13, 2)), "confidence": np.zeros((2, 14))}, "expected .M, 14, 2."),
-        ({"offsets": np.zeros((0, 14, 2)), "confidence": np.zeros((0, 14))}, "it has none"),
+        (
+            {"offsets": np.zeros((0, 14, 2)), "confidence": np.zeros((0, 14))},
+            "to draw from, got none",
+        ),
         ({"offsets": np.zeros((2, 14, 2)), "confidence": np.full((2, 14), 2)}, "confidence 0..1"),
     ],
     ids=["lacks one", "other shape", "empty", "out of range"],
@@ -129,7 +132,7 @@ def test_the_detector_sees_the_case_that_the_clip_is_named_for(
         np.testing.assert_array_equal(found.keypoints[:, :14], expected.xy)
         np.testing.assert_array_equal(found.scores[:, :14], expected.confidence)
     np.testing.assert_array_equal(found.scores[:, 14:], expected.extra_confidence)
-    with pytest.raises(ValueError, match=r"sees only data=synthetic, got im0001\.jpg"):
+    with pytest.raises(ValueError, match=r"works only with data=synthetic, got im0001\.jpg"):
         detector.detect(frames, Resources(), "im0001.jpg")
 
 

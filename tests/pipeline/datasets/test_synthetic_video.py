@@ -171,7 +171,7 @@ def test_the_detector_sees_the_frames_in_which_somebody_is_found() -> None:
         assert 20 < len(found) < 96
         np.testing.assert_array_equal(found.frame, np.flatnonzero(true.found))
         np.testing.assert_array_equal(found.keypoints[:, :14], true.keypoints.xy[true.found])
-    with pytest.raises(ValueError, match=r"sees only data=synthetic_video, got walk\.mp4"):
+    with pytest.raises(ValueError, match=r"works only with data=synthetic_video, got walk\.mp4"):
         detector.detect(frames, Resources(), "walk.mp4")
 
 

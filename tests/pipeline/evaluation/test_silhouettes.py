@@ -91,5 +91,5 @@ def test_what_is_no_segmentation(tmp_path: Path) -> None:
         read_labels(tmp_path / "a.png", (2, 3), masks=True)
     with pytest.raises(ValueError, match=r"a\.png: expected labels 0\.\.6 or 255, got \{9\}"):
         read_labels(tmp_path / "a.png", (3, 2), masks=False)
-    with pytest.raises(ValueError, match=r"b\.png: no png that can be read"):
+    with pytest.raises(ValueError, match=r"b\.png: expected a readable png"):
         read_labels(tmp_path / "b.png", (3, 2), masks=True)

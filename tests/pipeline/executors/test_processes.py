@@ -75,7 +75,7 @@ def test_a_killed_worker_is_named_and_costs_no_input(
     with caplog.at_level(logging.WARNING):
         summary = pipeline.run(prepared(tmp_path, *TWO, detector=Murdered(path="x")))
     assert summary["fitted"] == len(NAMES)
-    assert "was ended by signal 9: its inputs are computed here" in caplog.text
+    assert "was ended by signal 9: this process computes its inputs" in caplog.text
     assert not multiprocessing.active_children()
 
 

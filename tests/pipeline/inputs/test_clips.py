@@ -60,7 +60,7 @@ def test_what_looks_like_media_and_is_not_taken_is_named(tmp_path):
     assert reasons == {
         "b.mp4": "is a video: use data=video",
         "c.HEIC": ".heic files are not read: convert it to JPEG",
-        "d.jpg": "a folder, expected a file: name it itself",
+        "d.jpg": "a folder, expected a file: give the folder's own path",
         "e.jpg": "no such file: check the path",
         "f.jpg": "the file is empty, 0 bytes: copy or export it again",
     }

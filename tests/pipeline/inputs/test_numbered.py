@@ -43,7 +43,9 @@ def test_missing_numbers_are_said_and_are_gaps_in_time(
     folder = frames(tmp_path / "walk", [f"{number:06d}.png" for number in numbers])
     with caplog.at_level(logging.WARNING):
         [clip], _ = Frames(str(folder), fps=10).clips()
-    assert caplog.messages == [f"{folder}: of its frames 4 are missing (4-6, 9): a gap in time"]
+    assert caplog.messages == [
+        f"{folder}: of its frames 4 are missing (4-6, 9), which makes gaps in time"
+    ]
     facts = clip.facts()
     np.testing.assert_allclose(facts.seconds_of(np.arange(6)), [0, 0.1, 0.2, 0.6, 0.7, 0.9])
     assert facts.numbers_of(np.arange(6)).tolist() == numbers
@@ -106,7 +108,10 @@ def test_pictures_without_a_number_stay_behind(tmp_path: Path) -> None:
     folder = frames(tmp_path / "walk", ["0001.png", "0002.png", "cover.png"])
     [clip], [skip] = Frames(str(folder)).clips()
     assert places(clip) == [0, 1]
-    assert skip.reason == f"{folder}/cover.png: has no number, so it is no frame of the clip"
+    assert (
+        skip.reason
+        == f"{folder}/cover.png: has no number in its name, so it is not a frame of the clip"
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,7 +143,9 @@ def test_frames_of_different_sizes_are_refused(tmp_path: Path) -> None:
     folder = frames(tmp_path / "walk", ["1.png", "2.png"])
     Pillow.new("RGB", (9, 6)).save(folder / "3.png")
     [clip], _ = Frames(str(folder)).clips()
-    with pytest.raises(ClipError, match=r"walk: 3\.png has 9 x 6 px, the first frame 8 x 6: "):
+    with pytest.raises(
+        ClipError, match=r"walk: 3\.png has 9 x 6 px, expected 8 x 6 like the first frame: "
+    ):
         list(clip.frames())
 
 
