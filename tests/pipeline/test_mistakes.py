@@ -52,7 +52,7 @@ MISTAKES = {
     "output_dir=x": "output_dir: no such key, did you mean runtime.output_dir?",
     "model.bodies=x": "model.bodies: no such key, did you mean models.bodies?",
     "experiment=dmo": "experiment: no such choice 'dmo', did you mean demo?",
-    "runtime.threads.n=2": "runtime.threads.n: no such key, runtime.threads is a value and has no keys",
+    "runtime.threads.n=2": "no such key, runtime.threads is a value and has no keys",
     "remap.confidence=0.3": "remap.confidence: no such key, did you mean remap.min_confidence?",
 }
 
