@@ -82,7 +82,13 @@ def minimize_chain(
         return ChainSolution(x, linear.cost, 0, Status.NONFINITE)
     system, growth = _System(linear, problem), 2.0
     for iteration in range(1, max_iterations + 1):
-        step, predicted = system.step(damping)
+        try:
+            step, predicted = system.step(damping)
+        except torch.linalg.LinAlgError:  # rounding: all but singular, which damping helps against
+            damping, growth = max(damping, _TINY) * growth, growth * 2
+            if damping > _DAMPING_LIMIT:
+                return ChainSolution(x, linear.cost, iteration, Status.STALLED)
+            continue
         trial_x = problem.retract(x, step)
         trial = problem.linearize(trial_x)  # most are accepted: its cost alone would save little
         decrease = linear.cost - trial.cost
@@ -169,8 +175,15 @@ class _System:
         return step, predicted
 
     def schur(self) -> Tensor:
-        """Without damping."""
-        return self._solved(0.0)[2]
+        """With as little damping as the precision asks for."""
+        damping = 0.0
+        while True:
+            try:
+                return self._solved(damping)[2]
+            except torch.linalg.LinAlgError:
+                if damping > 1:
+                    raise
+                damping = max(10 * damping, 1e-6)
 
 
 class BandFactor:

@@ -149,6 +149,26 @@ def test_a_curved_problem_only_goes_down() -> None:
     assert costs[-1] < 0.5 * problem.linearize(start).cost
 
 
+class Indefinite(Quadratic):
+    """With a Hessian that rounding has made indefinite."""
+
+    def linearize(self, x):
+        linear = super().linearize(x)
+        linear.diagonal[3] -= 1.02 * torch.diag(linear.diagonal[3].diagonal())
+        return linear
+
+
+def test_an_indefinite_hessian_is_damped_until_it_is_none() -> None:
+    plain, start = quadratic(), random(8, SIZE, seed=5)
+    start[:, OWN:] = start[0, OWN:]
+    problem = Indefinite(plain.jacobians, plain.target, plain.held)
+    with pytest.raises(torch.linalg.LinAlgError):
+        BandFactor(*(getattr(problem.linearize(start), n) for n in ("diagonal", "next", "after")))
+    found = minimize_chain(problem, start, 60, 1e-6)
+    assert found.cost <= plain.linearize(start).cost
+    assert found.status != Status.NONFINITE
+
+
 def test_a_problem_that_is_not_finite_is_returned_as_it_came() -> None:
     problem, start = quadratic(), torch.zeros(8, SIZE, dtype=torch.float64)
     problem.target[0] = float("nan")
