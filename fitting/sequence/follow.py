@@ -67,7 +67,8 @@ def _as_read(
     keypoints: Keypoints, result: FitResult, labels: np.ndarray, assets: Assets, config: FitConfig,
     device: str,
 ) -> tuple[Keypoints, FitResult]:  # fmt: skip
-    """The keypoints with left and right where they belong, and the fits of those frames anew."""
+    """The keypoints with left and right where they belong, and the fits of those frames anew; what
+    fits to nothing is not there (skipped), so that it is filled as a gap is."""
     rows = np.flatnonzero(labels)
     if not len(rows):
         return keypoints, result

@@ -21,7 +21,8 @@ class Motion(Rows):
         keypoints: as the bodies were fitted to them.
         result: the bodies.
         reading: how the keypoints differ from what the detector said (fitting.sequence.sides): 0
-            not at all; left and right exchanged 1 of the body, 2 of the legs, 3 of the arms.
+            not at all; left and right exchanged 1 of the body, 2 of the legs, 3 of the arms; -1: it
+            fits to nothing before and after, and is left out.
 
     Raises:
         ValueError: the rows of the parts do not belong together.

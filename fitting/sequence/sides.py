@@ -1,11 +1,13 @@
-"""Frames in which a detector took left for right, told by where the joints were before and after.
+"""Frames in which a detector took left for right, or saw something else than this person, told by
+where the joints were before and after.
 
 A detector that exchanges left and right for some frames moves every joint of one side to the other
-and back, at once. Of all ways to read a track - the joints as they are, or with the sides of the
-body, the legs or the arms exchanged, in every frame - the one is taken whose joints move least:
-the path of least cost through the frames, by dynamic programming (Viterbi),
+and back, at once. Of all ways to read a track - the joints as they are, with the sides of the body,
+the legs or the arms exchanged, or not this person at all, in every frame - the one is taken whose
+joints move least: the path of least cost through the frames, by dynamic programming (Viterbi),
 
     sum over frames  e(label) dt + [change] s + sum over joints  w c^2 / 2 log(1 + d^2 / (c r)^2)
+    + p for every frame that is passed over
 
 d: way of a joint since the frame before, r: what joints usually move and jitter in that time, w:
 how sure the less sure of both is, dt: time between them.
@@ -36,11 +38,16 @@ _CHANGE = 2.0  # s: cost of another reading than the frame before
 _JITTER = 0.02  # of the person's size
 _DRIFT = 0.3  # of the person's size in 1 s
 _KERNEL = 3.0  # c
+_PASSED_OVER = 30.0  # p: cost of a frame that is left out
+_LONGEST = 16  # frames on the way from one that is not left out to the next
+
+LEFT_OUT = -1
+"""In place of a reading: what was seen fits to nothing before and after."""
 
 
 def readings(keypoints: Keypoints, times: Float[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
     """How each frame of a person is best read: 0 as it is, 1 with the sides of the body exchanged,
-    2 of the legs, 3 of the arms.
+    2 of the legs, 3 of the arms, LEFT_OUT: not at all.
 
     Args:
         keypoints: of one person, frames ascending. A row without any joint is passed over.
@@ -49,13 +56,13 @@ def readings(keypoints: Keypoints, times: Float[np.ndarray, " N"]) -> Int[np.nda
     labels = np.zeros(len(keypoints), int)
     rows = np.flatnonzero((keypoints.confidence > 0).any(1))
     if len(rows) > 1:
-        labels[rows] = _least(_steps(keypoints[rows], times[rows]), np.diff(times[rows]))
+        labels[rows] = _least(keypoints[rows], times[rows])
     return labels
 
 
 def exchanged(keypoints: Keypoints, labels: Int[np.ndarray, " N"]) -> Keypoints:
-    """The keypoints as they are read."""
-    order = _READINGS[labels]
+    """The keypoints as they are read; those of frames that are left out are missing."""
+    order, seen = _READINGS[np.maximum(labels, 0)], (labels != LEFT_OUT)[:, None]
     joints, extra = order[:, : len(LSP_14)], order[:, len(LSP_14) :] - len(LSP_14)
 
     def taken(values: np.ndarray, by: np.ndarray) -> np.ndarray:
@@ -64,24 +71,58 @@ def exchanged(keypoints: Keypoints, labels: Int[np.ndarray, " N"]) -> Keypoints:
     return replace(
         keypoints,
         xy=taken(keypoints.xy, joints),
-        confidence=taken(keypoints.confidence, joints),
+        confidence=seen * taken(keypoints.confidence, joints),
         extra_xy=taken(keypoints.extra_xy, extra),
-        extra_confidence=taken(keypoints.extra_confidence, extra),
+        extra_confidence=seen * taken(keypoints.extra_confidence, extra),
         points_3d=taken(keypoints.points_3d, order),
     )
 
 
-def _steps(keypoints: Keypoints, times: np.ndarray) -> Float[np.ndarray, "N-1 4 4"]:
-    """What the joints' ways from each frame (its readings: rows) to the next (columns) cost."""
+def _least(keypoints: Keypoints, times: np.ndarray) -> Int[np.ndarray, " N"]:
+    """The readings of least cost in sum; LEFT_OUT where a frame is passed over."""
+    cost = np.zeros((len(times), len(_RARE)))
+    before = np.full((*cost.shape, 2), -1)
+    ways = [_ways(keypoints, times, lag) for lag in range(1, min(_LONGEST, len(times) - 1) + 1)]
+    for row in range(len(times)):
+        cost[row] = row * _PASSED_OVER  # all before it are
+        lags = range(1, min(row, len(ways)) + 1)
+        if not lags:
+            continue
+        total = [cost[row - lag, :, None] + ways[lag - 1][row - lag] for lag in lags]
+        total = np.concatenate(total)  # (lags and labels, labels)
+        best = total.argmin(0)
+        better = total.min(0) < cost[row]
+        cost[row] = np.minimum(cost[row], total.min(0))
+        lag, label = np.divmod(best, len(_RARE))
+        before[row, better] = np.stack([row - 1 - lag, label], 1)[better]
+    return _path(cost, before)
+
+
+def _path(cost: np.ndarray, before: np.ndarray) -> Int[np.ndarray, " N"]:
+    """Back from where the cost, that of passing over the rest included, is least."""
+    labels = np.full(len(cost), LEFT_OUT)
+    whole = cost + _PASSED_OVER * np.arange(len(cost))[::-1, None]
+    row, label = divmod(int(whole.argmin()), cost.shape[1])
+    while row >= 0:
+        labels[row] = label
+        row, label = before[row, label]
+    return labels
+
+
+def _ways(keypoints: Keypoints, times: np.ndarray, lag: int) -> Float[np.ndarray, "N-lag 4 4"]:
+    """What it costs to go from each frame (its readings: rows) to the one `lag` rows later (its
+    readings: columns) and to pass over those in between."""
     order = _READINGS[:, : len(LSP_14)]
     xy, sure = keypoints.xy[:, order].astype(float), keypoints.confidence[:, order].astype(float)
     xy = np.where(sure[..., None] > 0, xy, 0)
-    size = _sizes(keypoints)
-    usual = (_JITTER + _DRIFT * np.diff(times)) * np.maximum(size[1:], size[:-1])
-    way = ((xy[:-1, :, None] - xy[1:, None]) ** 2).sum(-1)
-    weight = np.minimum(sure[:-1, :, None], sure[1:, None])
+    size, passed = _sizes(keypoints), times[lag:] - times[:-lag]
+    usual = (_JITTER + _DRIFT * passed) * np.maximum(size[lag:], size[:-lag])
+    way = ((xy[:-lag, :, None] - xy[lag:, None]) ** 2).sum(-1)
+    weight = np.minimum(sure[:-lag, :, None], sure[lag:, None])
     scaled = way / (_KERNEL * usual[:, None, None, None]) ** 2
-    return 0.5 * _KERNEL**2 * (weight * np.log1p(scaled)).sum(-1)
+    moved = 0.5 * _KERNEL**2 * (weight * np.log1p(scaled)).sum(-1)
+    change = _CHANGE * (1 - np.eye(len(_RARE)))
+    return moved + change + _RARE * passed[:, None, None] + _PASSED_OVER * (lag - 1)
 
 
 def _sizes(keypoints: Keypoints) -> Float[np.ndarray, " N"]:
@@ -90,17 +131,3 @@ def _sizes(keypoints: Keypoints) -> Float[np.ndarray, " N"]:
     high = np.where(known, keypoints.xy, -np.inf).max(1)
     low = np.where(known, keypoints.xy, np.inf).min(1)
     return np.maximum((high - low).max(1), 1.0)
-
-
-def _least(steps: Float[np.ndarray, "N-1 4 4"], passed: np.ndarray) -> Int[np.ndarray, " N"]:
-    """The readings of least cost in sum."""
-    change = _CHANGE * (1 - np.eye(len(_RARE)))
-    cost, before = _RARE * passed[0], []
-    for step, time in zip(steps, passed, strict=True):
-        total = cost[:, None] + change + step
-        before.append(total.argmin(0))
-        cost = total.min(0) + _RARE * time
-    path = [int(cost.argmin())]
-    for choice in reversed(before):
-        path.append(int(choice[path[-1]]))
-    return np.array(path[::-1])

@@ -62,9 +62,11 @@ def sequence_stage(
 
 def _report(job: Job, motion: Motion) -> None:
     """Say what was changed in what the detector saw."""
-    exchanged = int((motion.reading > 0).sum())
+    exchanged, left_out = int((motion.reading > 0).sum()), int((motion.reading < 0).sum())
     if exchanged:
         _log.info("%s: left and right were exchanged in %d detections", job.clip.path, exchanged)
+    if left_out:
+        _log.info("%s: %d detections fit to nothing around them, left out", job.clip.path, left_out)
 
 
 def last_of(job: Job) -> Artefact:

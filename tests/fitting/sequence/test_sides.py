@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fitting.joints import EXTRA, LSP_14, Keypoints
-from fitting.sequence.sides import exchanged, readings
+from fitting.sequence.sides import LEFT_OUT, exchanged, readings
 
 FRAMES, FPS = 60, 25.0
 TIMES = np.arange(FRAMES) / FPS
@@ -92,3 +92,23 @@ def test_few_rows() -> None:
     assert readings(some[:0], TIMES[:0]).tolist() == []
     nothing = replace(some, confidence=np.zeros_like(some.confidence))
     assert not readings(nothing, TIMES).any()
+
+
+@pytest.mark.parametrize("wrong", [slice(20, 21), slice(30, 38), slice(0, 5), slice(55, FRAMES)])
+def test_what_fits_to_nothing_around_it_is_left_out(wrong: slice) -> None:
+    """For some frames the detector puts its skeleton on a chair, or lies across two people."""
+    seen = walker()
+    xy = seen.xy.copy()
+    xy[wrong] = (xy[wrong] - 200)[..., ::-1] + (350, 250)
+    labels = np.zeros(FRAMES, int)
+    labels[wrong] = LEFT_OUT
+    found = readings(replace(seen, xy=xy), TIMES)
+    np.testing.assert_array_equal(found, labels)
+    left = exchanged(replace(seen, xy=xy), found)
+    assert not left.confidence[wrong].any()
+    assert (left.confidence[labels == 0] > 0).all()
+
+
+def test_who_runs_at_few_frames_a_second_is_not_left_out() -> None:
+    seen = walker()[::5]
+    assert not readings(seen, TIMES[::5]).any()
