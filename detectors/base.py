@@ -101,6 +101,20 @@ class Detections:
             keypoints_3d=_stack(lifted, (0, k, 3)) if lifted else np.zeros((n, 0, 3), np.float32),
         )
 
+    @classmethod
+    def joined(cls, parts: dict[int, "Detections"]) -> "Detections":
+        """Those of consecutive pieces of a clip, by the number of each piece's first frame."""
+        some = [part for _, part in sorted(parts.items()) if len(part)]
+        if not some:
+            return next(iter(parts.values()))
+        values = {
+            f.name: np.concatenate([getattr(part, f.name) for part in some])
+            for f in fields(cls)
+            if f.name not in ("frame", "joint_names")
+        }
+        frames = [(part.frame + first).astype(np.int32) for first, part in sorted(parts.items())]
+        return cls(frame=np.concatenate(frames), joint_names=some[0].joint_names, **values)
+
 
 @dataclass(frozen=True)
 class People:
@@ -163,6 +177,16 @@ class FindsByName(Protocol):
     def when_alone(self) -> "Detector | None":
         """The same detector for a clip that is the run's only input; None if that makes no
         difference."""
+        ...
+
+
+@runtime_checkable
+class FrameByFrame(Protocol):
+    """A detector that can tell whether it sees each frame by itself: then the frames of a video may
+    go to several processes."""
+
+    def frame_by_frame(self) -> bool:
+        """Whether what it finds in a frame depends on no other frame, to the last bit."""
         ...
 
 

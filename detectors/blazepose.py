@@ -73,6 +73,10 @@ class BlazePose:
         """No files: the weights are part of the pinned mediapipe."""
         return {}
 
+    def frame_by_frame(self) -> bool:
+        """Yes: it follows nobody from frame to frame."""
+        return True
+
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
         """Find the people of each frame, the most clearly visible first."""
         with without_chatter():

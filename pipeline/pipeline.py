@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 def stages_of(config: Config) -> list[Stage]:
     """The stages in order, and after them those that the formats of `export` ask for."""
     stages = [
-        detect_stage(config.detector, config.runtime),
+        detect_stage(config.detector, config.runtime, config.executor.detecting),
         remap_stage(config.remap, config.data.people, config.tracking),
         fit_stage(config.fit, config.models, config.runtime),
         sequence_stage(config.sequence, config.fit, config.models, config.runtime),

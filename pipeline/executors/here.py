@@ -1,8 +1,11 @@
 """`executor=here`: one process does everything."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from detectors.base import Detector, Resources
 from pipeline.config import Config
+from pipeline.stages.detect import Detect, directly
 from pipeline.stages.stage import Job, Stage, Track
 
 
@@ -12,3 +15,9 @@ class Here:
 
     def fill(self, stages: list[Stage], jobs: list[Job], config: Config, track: Track) -> None:
         """Do nothing."""
+
+    def detecting(
+        self, detector: Detector, resources: Resources, frames: int
+    ) -> AbstractContextManager[Detect]:
+        """The detector itself."""
+        return directly(detector, resources, frames)

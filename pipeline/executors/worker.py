@@ -5,12 +5,15 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline import interrupts
 from pipeline.config import Config
+from pipeline.executors.here import Here
 from pipeline.stages.stage import Job, Tick, run_stage
 from pipeline.storage.cache import Cache
 
@@ -20,11 +23,16 @@ Message = tuple[str, Any]
 
 def work(pipe: Connection, config: Config) -> None:
     """Receive parcels and compute them until the process is ended."""
+    serving(lambda: _compute(pipe, config))
+
+
+def serving(serve: Callable[[], None]) -> None:
+    """Do what a worker is for, until the run ends it or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which ends its workers
     interrupts.catch(quietly=True)
     _die_with_parent()
     try:
-        _compute(pipe, config)
+        serve()
     except KeyboardInterrupt:  # from SIGTERM; unfinished files have been put away
         sys.exit(interrupts.code())
 
@@ -32,7 +40,7 @@ def work(pipe: Connection, config: Config) -> None:
 def _compute(pipe: Connection, config: Config) -> NoReturn:
     from pipeline.pipeline import stages_of
 
-    stages = stages_of(config)  # once, because they keep their models
+    stages = stages_of(replace(config, executor=Here()))  # once, as they keep their models
     cache = Cache(Path(config.runtime.cache_dir))
 
     def track(title: str, total: int | None) -> Tick:
@@ -50,20 +58,20 @@ def _compute(pipe: Connection, config: Config) -> NoReturn:
 
 
 def sendable(error: Exception) -> Exception:
-    """The error, or one with its text if it cannot be sent to another process."""
+    """The error, or one with its text where it cannot be sent to another process."""
     import pickle
 
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:  # of any kind, from somebody else's __reduce__ or __init__
+    except Exception:  # of any kind: it is somebody else's __reduce__ or __init__
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
 
 
 def _die_with_parent() -> None:
-    """End this process when the run is gone, for whatever reason."""
+    """End this process when the run is gone, however it went."""
     parent = multiprocessing.parent_process()
-    assert parent, "only a run starts workers"
+    assert parent, "a worker is started by the run"
 
     def watch() -> None:
         wait([parent.sentinel])

@@ -1,7 +1,8 @@
 """Stage 1: the frames of a clip -> the detector's own joints."""
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from detectors.base import (
     Detector,
     DetectorError,
     FindsByName,
+    Image,
     Resources,
     UnknownClipError,
 )
@@ -21,7 +23,7 @@ from pipeline.config import ConfigError, RuntimeConfig, existing
 from pipeline.inputs.images import ClipError
 from pipeline.memory import is_short
 from pipeline.stages.shots import Shots
-from pipeline.stages.stage import Done, Job, Stage, Tick, timed
+from pipeline.stages.stage import Done, Job, Stage, Tick, frames_of, timed
 from pipeline.storage.cache import plain
 
 
@@ -32,7 +34,20 @@ class Detected(Detections):
     shot: Int32[np.ndarray, " N"] = field(kw_only=True)
 
 
-def detect_stage(detector: Detector, runtime: RuntimeConfig) -> Stage:
+Detect = Callable[[Iterable[Image], str], Detections]
+"""Finds the people of a clip's frames; the clip's name."""
+
+Spread = Callable[[Detector, Resources, int], AbstractContextManager[Detect]]
+"""How a detector is put to work on about so many frames of videos."""
+
+
+@contextmanager
+def directly(detector: Detector, resources: Resources, frames: int) -> Iterator[Detect]:
+    """The detector itself, however many frames there are."""
+    yield lambda images, clip_name: detector.detect(images, resources, clip_name)
+
+
+def detect_stage(detector: Detector, runtime: RuntimeConfig, spread: Spread = directly) -> Stage:
     """The stage of a detector; its network is loaded by the first clip that is not cached.
 
     A detector that finds clips by their names is told of one that is the run's only input.
@@ -40,15 +55,15 @@ def detect_stage(detector: Detector, runtime: RuntimeConfig) -> Stage:
     Raises:
         ConfigError: a file that the detector's options name does not exist.
     """
-    stage = _stage_of(detector, runtime)
+    stage = _stage_of(detector, runtime, spread)
     other = detector.when_alone() if isinstance(detector, FindsByName) else None
     if other is None:
         return stage
-    alone = _stage_of(other, runtime)
+    alone = _stage_of(other, runtime, spread)
     return replace(stage, of=lambda clip: alone if clip.alone else None)
 
 
-def _stage_of(detector: Detector, runtime: RuntimeConfig) -> Stage:
+def _stage_of(detector: Detector, runtime: RuntimeConfig, spread: Spread) -> Stage:
     try:
         files = {
             option: path if path.is_dir() else existing(f"detector.{option}", path)
@@ -69,7 +84,9 @@ def _stage_of(detector: Detector, runtime: RuntimeConfig) -> Stage:
     )
 
     def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
-        return timed(jobs, lambda job: _detect(detector, resources, job, tick))
+        frames = sum(frames_of(job) or 0 for job in jobs if job.clip.video)
+        with spread(detector, resources, frames) as detect:
+            yield from timed(jobs, lambda job: _detect(detect, job, tick))
 
     return Stage(
         name="detect",
@@ -83,7 +100,7 @@ def _stage_of(detector: Detector, runtime: RuntimeConfig) -> Stage:
     )
 
 
-def _detect(detector: Detector, resources: Resources, job: Job, tick: Tick) -> Detected:
+def _detect(detect: Detect, job: Job, tick: Tick) -> Detected:
     shots, begun = Shots(), False
 
     def frames() -> Iterator[Any]:
@@ -96,7 +113,7 @@ def _detect(detector: Detector, resources: Resources, job: Job, tick: Tick) -> D
             tick()
 
     try:
-        found = detector.detect(frames(), resources, job.clip.path.name)
+        found = detect(frames(), job.clip.path.name)
     except UnknownClipError as error:
         raise ClipError(f"nobody is known in it: {error}") from error
     # Weights that are absent, damaged or would run code.

@@ -90,7 +90,7 @@ def test_no_process_is_started_where_nothing_or_little_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = []
-    monkeypatch.setattr(processes, "_Crew", lambda *_: started.append(1))
+    monkeypatch.setattr(processes, "Crew", lambda *_: started.append(1))
     pipeline.run(prepared(tmp_path, "executor=processes"))
     pipeline.run(prepared(tmp_path, *TWO))
     assert not started

@@ -1,0 +1,72 @@
+"""Worker processes of a run: started, listened to, named when they are lost, ended."""
+
+import logging
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any, Self
+
+_PATIENCE = 10.0  # s for a worker to put down what it was writing
+_log = logging.getLogger(__name__)
+
+
+class Crew:
+    """The workers of a run, each with a pipe to it. Leaving the context ends all of them.
+
+    Args:
+        count: how many.
+        work: what each does; called with its pipe and `arguments`.
+    """
+
+    def __init__(self, count: int, work: Callable[..., None], *arguments: Any) -> None:
+        # Not forked: libraries that have threads, as cv2, may already be there.
+        context = multiprocessing.get_context("spawn")
+        resource_tracker.ensure_running()  # starting it would unblock signals in the loop
+        self._workers: dict[Connection, BaseProcess] = {}
+        for _ in range(count):
+            ours, theirs = context.Pipe()
+            worker = context.Process(target=work, args=(theirs, *arguments), daemon=True)
+            with _deaf_to_ctrl_c():
+                worker.start()
+            theirs.close()
+            self._workers[ours] = worker  # pyright: ignore[reportArgumentType]
+
+    @property
+    def pipes(self) -> list[Connection]:
+        """To those who are there."""
+        return list(self._workers)
+
+    def lost(self, pipe: Connection) -> None:
+        """Name a worker that answers no more, and strike it off."""
+        worker = self._workers.pop(pipe)
+        worker.join(_PATIENCE)
+        code = worker.exitcode or 0
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        _log.warning("a worker (process %s) %s: its inputs are computed here", worker.pid, how)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers.values():
+            worker.terminate()
+        for worker in self._workers.values():
+            worker.join(_PATIENCE)
+            if worker.is_alive():
+                worker.kill()
+                worker.join()
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Whoever is started in the block does not get the terminal's Ctrl-C; this process does, after
+    it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
