@@ -26,13 +26,13 @@ from pipeline.storage.cache import Cache
 from pipeline.storage.whole_files import sweep
 
 PARCEL = 64
-"""Inputs that are computed together, by one process."""
-_REPORTS = ("evaluation", "*-stage", "export-*")  # in outputs/errors, beside those of inputs
+"""How many inputs one process computes together."""
+_REPORTS = ("evaluation", "*-stage", "export-*")  # in outputs/errors, next to those of inputs
 _log = logging.getLogger(__name__)
 
 
 def stages_of(config: Config) -> list[Stage]:
-    """The stages in order, and after them those that the formats of `export` ask for."""
+    """The stages in order, followed by those that the formats of `export` ask for."""
     stages = [
         detect_stage(config.detector, config.runtime, config.executor.detecting),
         remap_stage(config.remap, config.data.people, config.tracking),
@@ -49,8 +49,8 @@ def run(config: Config) -> dict[str, Any]:
     """Bring every input through every stage and write the outputs.
 
     Returns:
-        The summary, as in outputs/summary.json; and, where the data knows the truth, `metrics`,
-        as in outputs/metrics.json.
+        The summary, as in outputs/summary.json; and, if the data knows the truth, `metrics`, as in
+        outputs/metrics.json.
 
     Raises:
         NoClipsError: data names nothing to work on.
@@ -58,7 +58,7 @@ def run(config: Config) -> dict[str, Any]:
     """
     begin = time.perf_counter()
     check_device(config.runtime.device)
-    stages = stages_of(config)  # before anything is read: they check what their settings name
+    stages = stages_of(config)  # first, because they check the files that settings name
     folder = Path(config.runtime.output_dir)
     found, left_out = config.data.clips()
     clips, skipped = _apart(found, left_out, folder)
@@ -84,7 +84,7 @@ def run(config: Config) -> dict[str, Any]:
 def _measure(
     jobs: list[Job], stopped: list[Job], config: Config, summary: dict[str, Any], begin: float
 ) -> None:
-    """Compare with the truth, where the data knows it; adds `metrics` to the summary."""
+    """Compare with the truth, if the data knows it, and add `metrics` to the summary."""
     if not isinstance(config.data, KnowsTruth):
         return
     evaluation = config.data.evaluate(jobs + stopped, config)
@@ -97,15 +97,15 @@ def _measure(
 def through(
     stages: list[Stage], clips: list[Clip], config: Config
 ) -> tuple[list[Job], list[Job], list[Skipped]]:
-    """Bring the clips through the stages, from the cache where they have been before.
+    """Bring the clips through the stages; earlier results come from the cache.
 
     Returns:
         The jobs that came through all of them; those that did not, with the results that they
-        have; and why they did not. What nobody foresaw has a report in the output folder.
+        have; and the reasons. Unexpected errors have a report in the output folder.
     """
     jobs, stopped, skipped = [Job(clip, parcel=n // PARCEL) for n, clip in enumerate(clips)], [], []
     for stage in stages:
-        by_settings(stage, jobs)  # checks what settings of single clips name, too
+        by_settings(stage, jobs)  # also checks the files that single clips' settings name
     cache = Cache(Path(config.runtime.cache_dir))
     with progress_bars() as track:
         config.executor.fill(stages, jobs, config, track)
@@ -121,26 +121,26 @@ def through(
 
 
 def _apart(clips: list[Clip], skipped: list[Skipped], folder: Path) -> Found:
-    """The inputs without those in the folder that results go to, which are results themselves.
+    """The inputs without those in the output folder, which are results themselves.
 
     Raises:
         ConfigError: all of them are there.
     """
-    # Unlike resolve(), realpath() has no objection to links that lead in a circle.
+    # Unlike resolve(), realpath() accepts circular links.
     place = os.path.realpath(folder)
     inside = [clip for clip in clips if os.path.realpath(clip.path.parent) == place]
     if inside and len(inside) == len(clips):
         raise ConfigError(
-            f"runtime.output_dir: {folder} holds the inputs, and pictures of the same names would "
+            f"runtime.output_dir: {folder} holds the inputs, and pictures with their names would "
             "replace them: name another folder"
         )
-    why = "is in the folder of the results, runtime.output_dir: to use it, name another folder"
+    why = "is in the output folder: to use it, set runtime.output_dir to another folder"
     results = [Skipped(clip.path, f"{clip.path}: {why}") for clip in inside]
     return [clip for clip in clips if clip not in inside], skipped + results
 
 
 def _sweep(runtime: RuntimeConfig) -> None:
-    """Remove what earlier runs that were killed left half written."""
+    """Remove the unfinished files of earlier runs that were killed."""
     sweep(Path(runtime.cache_dir), deep=True)
     outputs = Path(runtime.output_dir)
     for place in (outputs, outputs / FOLDER, Path(tempfile.gettempdir())):

@@ -67,7 +67,7 @@ def updated(page: str) -> str:
     head, begin, rest = page.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not end:
-        raise ValueError(f"the page: expected the lines {BEGIN!r} and {END!r}, found not both")
+        raise ValueError(f"expected the lines {BEGIN!r} and {END!r} in the page, found not both")
     return head + begin + page_part() + end + tail
 
 

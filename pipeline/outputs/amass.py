@@ -1,4 +1,4 @@
-"""`export=[amass]`: <name>-person0.npz as the AMASS data set has motions, for its many tools."""
+"""`export=[amass]`: <name>-person0-amass.npz, motions in the form of AMASS, for its many tools."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -19,7 +19,7 @@ _N_BETAS = 16
 
 
 class Betas(Enum):
-    """Whether betas are written: those of another body than the official one mean nothing there."""
+    """Whether betas are written; only those of official bodies mean anything to other programs."""
 
     auto = "auto"
     write = "write"
@@ -46,8 +46,8 @@ class Amass(SceneFormat):
 def amass_arrays(motion: Motion, scene: Scene, betas: Betas = Betas.auto) -> dict[str, np.ndarray]:
     """A person under the keys of AMASS, every frame from the first to the last.
 
-    z is up. The hands of SMPL-H are straight; SMPL's two hand joints have no place in it. Keys of
-    ours beside those: see docs/exports.md.
+    z is up. SMPL-H's hands are straight, and it has no place for SMPL's two hand joints.
+    docs/exports.md has the keys that we add.
     """
     from scipy.spatial.transform import Rotation
 
@@ -76,9 +76,9 @@ def amass_arrays(motion: Motion, scene: Scene, betas: Betas = Betas.auto) -> dic
 
 
 def written_shape(motion: Motion, scene: Scene, betas: Betas) -> tuple[np.ndarray, np.ndarray]:
-    """The betas to write, and where the pelvis rests (3,) in a body of that shape, m.
+    """The betas to write, and the resting place (3,) of the pelvis in a body of that shape, m.
 
-    A reader places the body so that its own pelvis, at rest, plus trans is where the pelvis is.
+    A reader places the pelvis at its own pelvis at rest plus trans.
     """
     if betas is Betas.write or (betas is Betas.auto and scene.official):
         return motion.betas, motion.rest[0]

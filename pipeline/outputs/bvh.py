@@ -1,6 +1,6 @@
 """`export=[bvh]`: <name>-person0.bvh, a skeleton and its motion, for Blender, MotionBuilder, Unity.
 
-No package that writes BVH is well kept; the format is a page of text.
+No package that writes BVH is well kept, and the format is a page of text.
 """
 
 import io
@@ -17,7 +17,7 @@ from pipeline.outputs.motion import Motion
 from pipeline.outputs.scene import JOINT_NAMES, Scene
 from pipeline.outputs.scene_format import SceneFormat, ending_of
 
-_CM = 100.0  # per m: what the tools that read BVH expect
+_CM = 100.0  # per m; tools that read BVH expect cm
 _ORDER = "ZXY"  # R = Rz Rx Ry, as the channels are listed
 
 
@@ -49,10 +49,10 @@ def bvh_text(motion: Motion, scene: Scene) -> str:
 
 
 def _lines(motion: Motion, body: BodyModel, joint: int, depth: int, order: list[int]) -> list[str]:
-    """A joint and all below it; `order` grows by them, as the columns of the motion go."""
+    """A joint and all below it; `order` gets them in the order of the motion's columns."""
     order.append(joint)
     indent, inner = "\t" * depth, "\t" * (depth + 1)
-    # The place of the root is in its channels: readers differ on whether an offset adds to it.
+    # Only channels place the root, because readers differ on whether they add an offset.
     bone = motion.rest[joint] - motion.rest[body.parents[joint]] if joint else np.zeros(3)
     turns = " ".join(f"{axis}rotation" for axis in _ORDER)
     places = "Xposition Yposition Zposition "
@@ -81,7 +81,7 @@ def _end(motion: Motion, body: BodyModel, joint: int) -> Float[np.ndarray, "3"]:
     toe = name.replace("foot", "big_toe")
     if toe in EXTRA:
         return vertices[body.landmarks[EXTRA.index(toe)]] - motion.rest[joint]
-    return motion.rest[joint] - motion.rest[body.parents[joint]]  # as long as the palm
+    return motion.rest[joint] - motion.rest[body.parents[joint]]  # of the palm's length
 
 
 def _angles(motion: Motion) -> Float[np.ndarray, "T 24 3"]:
@@ -89,7 +89,7 @@ def _angles(motion: Motion) -> Float[np.ndarray, "T 24 3"]:
     from scipy.spatial.transform import Rotation
 
     turns = Rotation.from_rotvec(motion.pose.reshape(-1, 3))
-    with warnings.catch_warnings():  # at a quarter turn about x any of many angles will do
+    with warnings.catch_warnings():  # at a quarter turn about x, many angles are right
         warnings.filterwarnings("ignore", "Gimbal lock detected")
         angles = turns.as_euler(_ORDER, degrees=True)
     return np.unwrap(angles.reshape(motion.pose.shape), axis=0, period=360)

@@ -1,4 +1,4 @@
-"""What people want, from the cache to the output folder, in the formats that `export` lists."""
+"""Writes results from the cache to the output folder, in the formats that `export` lists."""
 
 import logging
 from pathlib import Path
@@ -36,7 +36,7 @@ def export(jobs: list[Job], skipped: list[Skipped], config: Config) -> dict[str,
         try:
             files, faults = _written(job, run)
             entry = fitted_entry(job, files)
-        except ClipError as error:  # gone since it was fitted
+        except ClipError as error:  # the input has gone since it was fitted
             skipped.append(Skipped(job.clip.path, str(error)))
         else:
             entries.append(failed_entry(entry, faults[0]) if faults else entry)
@@ -47,7 +47,7 @@ def export(jobs: list[Job], skipped: list[Skipped], config: Config) -> dict[str,
 
 
 def _written(job: Job, run: Run) -> tuple[Files, list[Fault]]:
-    """The job in every format; where one fails, the others are written all the same."""
+    """Write the job in every format; if one fails, the others are still written."""
     files: Files = {}
     faults = []
     for name, writer in run.config.export.items():
@@ -61,7 +61,7 @@ def _written(job: Job, run: Run) -> tuple[Files, list[Fault]]:
 
 
 def _close(run: Run, summary: dict[str, Any]) -> None:
-    """What is about the run as a whole; where one format fails, the others are still written."""
+    """Write what is about the run as a whole; if one format fails, the others are still written."""
     for name, writer in run.config.export.items():
         try:
             writer.close(run, summary)

@@ -16,12 +16,12 @@ _OPENCV_TO_GLTF = np.diag([1.0, -1.0, -1.0, 1.0])  # a glTF camera looks along -
 
 @dataclass
 class Glb(SceneFormat):
-    """One skinned, animated body per person, and the camera that sees them as the picture does."""
+    """One skinned, animated body per person, and the camera that sees what the picture shows."""
 
     name: ClassVar[str] = "glb"
 
     def files(self, scene: Scene) -> dict[str, bytes]:
-        """One file."""
+        """The one file."""
         return {".glb": glb_bytes(scene)}
 
 
@@ -45,8 +45,8 @@ def glb_bytes(scene: Scene) -> bytes:
 
 
 def _camera(gltf: Document, scene: Scene) -> int:
-    """The node of the fitted camera. glTF knows no principal point but the middle of the image:
-    that of a cropped photo is in `extras` only."""
+    """The node of the fitted camera. In glTF the principal point is the middle of the image; that
+    of a cropped photo is in `extras` only."""
     from scipy.spatial.transform import Rotation
 
     width, height = scene.image_size

@@ -1,7 +1,7 @@
 """A glTF 2.0 document that grows piece by piece, and its binary form (GLB).
 
-Section numbers are of the Khronos specification, glTF 2.0. Written here because it is the JSON that
-has to be right, whichever library packs it: the container itself is fifteen lines.
+Section numbers refer to the Khronos specification, glTF 2.0. We write it ourselves because the JSON
+must be right whichever library packs it, and the container itself takes fifteen lines.
 """
 
 import json
@@ -20,14 +20,14 @@ VERTICES, INDICES = 34962, 34963  # bufferView.target
 
 @dataclass
 class Document:
-    """Lists of glTF's objects; what is added is referred to by its place in its list."""
+    """Lists of glTF's objects, which refer to each other by their places in these lists."""
 
     objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     _blob: list[bytes] = field(default_factory=list)
     _size: int = 0
 
     def add(self, kind: str, **item: Any) -> int:
-        """Append to `nodes`, `meshes`, ...; the item's place there."""
+        """Append to `nodes`, `meshes`, ...; returns the item's place there."""
         items = self.objects.setdefault(kind, [])
         items.append(item)
         return len(items) - 1
@@ -37,7 +37,7 @@ class Document:
 
         Args:
             target: VERTICES or INDICES for the arrays of a mesh.
-            bounds: with least and largest values, which positions and key times must have.
+            bounds: whether to give smallest and largest values, as positions and key times must.
         """
         data = np.ascontiguousarray(array)
         view = {"buffer": 0, "byteOffset": self._size, "byteLength": data.nbytes}
@@ -54,9 +54,7 @@ class Document:
                 "min": np.atleast_1d(data.min(0)).tolist(),
                 "max": np.atleast_1d(data.max(0)).tolist(),
             }
-        padding = bytes(
-            -data.nbytes % 4
-        )  # the start of every accessor is a multiple of 4 (3.6.2.4)
+        padding = bytes(-data.nbytes % 4)  # every accessor starts at a multiple of 4 (3.6.2.4)
         self._blob += [data.tobytes(), padding]
         self._size += data.nbytes + len(padding)
         return self.add("accessors", **accessor)
@@ -65,7 +63,7 @@ class Document:
         """The binary file (4.4).
 
         Args:
-            top: what is not a list, `asset` at least.
+            top: entries that are not lists, `asset` at least.
         """
         document = {**top, **self.objects}
         if self._size:

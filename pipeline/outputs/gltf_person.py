@@ -27,16 +27,16 @@ class Person:
 
 
 class Mesher:
-    """Adds bodies to a document; what all of them share, faces and skin weights, is added once.
+    """Adds bodies to a document; faces and skin weights, which all of them share, are added once.
 
-    Pose blend shapes, which only official bodies have, cannot be written: glTF's skins bend by
-    linear blending alone. Joints are not touched by them.
+    Pose blend shapes, which only official bodies have, cannot be written, because glTF's skins only
+    bend by linear blending. They do not affect joints.
     """
 
     def __init__(self, gltf: Document, body: BodyModel) -> None:
         self._gltf, self.body = gltf, body
         self._shared: dict[str, Any] = {}
-        self.left_out = 0.0  # of a vertex's skin weights, where it has more than four
+        self.left_out = 0.0  # largest skin weight left out, of vertices that have more than four
 
     def add(self, motion: Motion, name: str) -> int:
         """The mesh of a person in the rest pose, with the shape baked in."""
@@ -85,19 +85,19 @@ def add_person(gltf: Document, mesher: Mesher, motion: Motion) -> Person:
     joints = _joints(gltf, mesher.body, motion)
     node = gltf.add("nodes", name=name, children=[joints[0]], extras=_facts(motion))
     bind = np.tile(np.eye(4, dtype=np.float32), (N_JOINTS, 1, 1))
-    bind[:, 3, :3] = -motion.rest  # column by column, as glTF stores matrices
+    bind[:, 3, :3] = -motion.rest  # glTF stores matrices column by column
     skin = gltf.add(
         "skins", name=f"{name}_skeleton", joints=list(joints), inverseBindMatrices=gltf.array(bind)
     )
-    # The node of a skinned mesh belongs to the root: its own transform is ignored (3.7.3.3).
+    # The node of a skinned mesh belongs at the root; its own transform is ignored (3.7.3.3).
     body = f"{name}_body"
     mesh = gltf.add("nodes", name=body, mesh=mesher.add(motion, body), skin=skin)
     return Person(motion, node, mesh, joints)
 
 
 def add_animation(gltf: Document, scene: Scene, people: list[Person]) -> None:
-    """Add the motion of everybody: keys in the frames in which they were found, rotations of all
-    joints and the place of the pelvis. Who is not there is shrunk to nothing."""
+    """Add everybody's motion: rotations of all joints and the place of the pelvis, with keys in the
+    frames in which they were found. People who are not there are shrunk to nothing."""
     samplers: list[dict[str, Any]] = []
     channels: list[dict[str, Any]] = []
 
@@ -137,7 +137,7 @@ def _joints(gltf: Document, body: BodyModel, motion: Motion) -> tuple[int, ...]:
 
 
 def _facts(motion: Motion) -> dict[str, Any]:
-    """What the node of a person says about them."""
+    """The facts about a person in the `extras` of their node."""
     return {
         "track": motion.track,
         "betas": motion.betas.tolist(),
@@ -161,7 +161,7 @@ def _presence(motion: Motion, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _quaternions(motion: Motion) -> Float32[np.ndarray, "T 24 4"]:
-    """x, y, z, w; neighbours in time on the same side, so that any reader takes the short way."""
+    """x, y, z, w; neighbours in time have the same sign, so that any reader takes the short way."""
     from scipy.spatial.transform import Rotation
 
     shape = (*motion.pose.shape[:2], 4)

@@ -1,7 +1,7 @@
 """`export=[obj, ply]`: the surface of every person in every frame, for any 3-D program.
 
-A clip gives many files, too many to keep twice: they are no stage of the cache. A record beside
-them says which fit they are of.
+A clip gives many files, too many to keep twice, so no stage keeps them in the cache. A record next
+to them says which fit they come from.
 """
 
 import json
@@ -32,10 +32,10 @@ _AT_ONCE = 16  # bodies that are posed together: about 20 MB
 
 @dataclass
 class Meshes(Writer):
-    """<name>-<format>/person0.<format>, in a clip person0-000012.<format>.
+    """<name>-<format>/person0.<format>, or for a clip person0-000012.<format>.
 
     Args:
-        every: of a clip, every n-th frame.
+        every: write every n-th frame of a clip.
     """
 
     name: ClassVar[str]
@@ -49,7 +49,7 @@ class Meshes(Writer):
         raise NotImplementedError
 
     def write(self, job: Job, run: Run) -> Files:
-        """Write the meshes, unless all of this very fit are there."""
+        """Write the meshes, unless all those of this very fit exist."""
         folder = run.folder / f"{job.clip.name}-{self.name}"
         key = key_of(self.name, _VERSION, self.every, last_of(job).key)
         record = _record(folder)
@@ -107,7 +107,7 @@ class Ply(Meshes):
 
 
 def _posed(motion: Motion, scene: Scene, every: int) -> Iterator[tuple[int, "Trimesh"]]:
-    """Frame and mesh in the world, of every n-th frame of a clip."""
+    """Frame and mesh in the world, for every n-th frame of a clip."""
     from trimesh import Trimesh
 
     rows = np.flatnonzero(motion.frames % every == 0)
@@ -120,7 +120,7 @@ def _posed(motion: Motion, scene: Scene, every: int) -> Iterator[tuple[int, "Tri
 
 
 def _record(folder: Path) -> dict:
-    """What was written there before; empty where nothing was, or the record is damaged."""
+    """The record of earlier files; empty if there is none or it is damaged."""
     try:
         record = json.loads((folder / _RECORD).read_bytes())
         return {"key": str(record["key"]), "files": dict(record["files"])}

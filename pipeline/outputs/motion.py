@@ -1,4 +1,4 @@
-"""One person through a clip as other programs want them: upright, of one shape, joint by joint."""
+"""One person through a clip, in the form that other programs need: upright, with one shape."""
 
 from dataclasses import dataclass, replace
 
@@ -23,9 +23,9 @@ class Motion:
         rest: SMPL's 24 joints of that shape in the rest pose, m.
         pose: axis-angle of the 24 joints, rad: the pelvis in the world, the others relative to
             their parents.
-        pelvis: where the pelvis joint is in the world, m.
-        expected_error: mean over the frames, m; 0 where it is not known.
-        deviation: how far a joint is at most from where the fit of its frame had it, m. It is 0
+        pelvis: position of the pelvis joint in the world, m.
+        expected_error: mean over the frames, m; 0 if it is not known.
+        deviation: how far a joint is at most from its place in the fit of its frame, m. It is 0
             unless the frames were fitted with shapes of their own.
     """
 
@@ -48,7 +48,8 @@ class Motion:
 
     @property
     def transl(self) -> Float64[np.ndarray, "T 3"]:
-        """What smplx adds to the posed body: it turns the body about its pelvis at rest."""
+        """The translation that smplx adds to the posed body, which it turns about the resting
+        pelvis."""
         return self.pelvis - self.rest[0]
 
     def params(self) -> BodyParams:
@@ -58,8 +59,9 @@ class Motion:
         return BodyParams(betas, pose[:, :3], pose[:, 3:], self.transl)
 
     def filled(self) -> "Motion":
-        """The same with a row for every frame from the first to the last: formats with a constant
-        frame rate have no gaps. Joints take the shortest turn, the pelvis a straight line."""
+        """The same with a row for every frame from the first to the last, because formats with a
+        constant frame rate have no gaps. Joints take the shortest turn, the pelvis a straight
+        line."""
         if self.last - self.first + 1 == len(self.frames):
             return self
         from scipy.spatial.transform import Rotation, Slerp
@@ -78,12 +80,12 @@ class Motion:
 def motion_of(rows: FitResult, body: BodyModel, world_from_camera: Matrix4) -> Motion:
     """The motion of one person.
 
-    Where the frames have shapes of their own, the person gets the mean shape, and is moved in each
-    frame so that the joints are seen where they were (`_shift`): a taller person fits the same
+    If the frames have shapes of their own, the person gets the mean shape. In each frame they are
+    moved so that the joints appear where they were (`_shift`): a taller person fits the same
     picture from farther away.
 
     Args:
-        rows: of one track, all fitted, one at least.
+        rows: of one track, at least one, all of them fitted.
     """
     from scipy.spatial.transform import Rotation
 
@@ -118,10 +120,10 @@ def posed_joints(
     rest: Float[np.ndarray, "N 24 3"], parents: Int[np.ndarray, "24"],
     pose: Float[np.ndarray, "T 24 3"], pelvis: Float[np.ndarray, "T 3"],
 ) -> Float64[np.ndarray, "T 24 3"]:  # fmt: skip
-    """Where the joints are, m.
+    """Positions of the joints, m.
 
     Args:
-        rest: of each row, or one for all.
+        rest: for each row, or one for all.
     """
     from scipy.spatial.transform import Rotation
 
@@ -140,7 +142,7 @@ def _moved(
     rest: Float[np.ndarray, "1 24 3"], rests: Float[np.ndarray, "T 24 3"], body: BodyModel,
     pose: Float[np.ndarray, "T 24 3"], transl: Float[np.ndarray, "T 3"],
 ) -> tuple[Float64[np.ndarray, "T 3"], float]:  # fmt: skip
-    """Where the pelvis of the shared shape goes (T, 3), and how far any joint is then off, m."""
+    """The path (T, 3) of the shared shape's pelvis, and how far any joint is then off, m."""
     pelvis = rests[:, 0] + transl
     own = posed_joints(rests, body.parents, pose, pelvis)
     shared = posed_joints(rest, body.parents, pose, pelvis)
@@ -154,8 +156,8 @@ def _shift(
 ) -> Float[np.ndarray, "T 3"]:
     """The shift that brings joints nearest to where others are seen, by least squares.
 
-    A joint X + d is seen where Y is if (X_x + d_x) Y_z = Y_x (X_z + d_z), and likewise for y; each
-    equation is divided by Y_z^2, so that it counts by what it moves in the picture.
+    A joint X + d appears at Y's place if (X_x + d_x) Y_z = Y_x (X_z + d_z), and likewise for y.
+    Each equation is divided by Y_z^2, so that it counts by how far the joint moves in the picture.
     """
     depth = own[..., 2:]
     seen = own[..., :2] / depth

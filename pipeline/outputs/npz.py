@@ -1,4 +1,4 @@
-"""`export=[npz]`: every field of the fit, and what is needed to use it without this project."""
+"""`export=[npz]`: every field of the fit, and all that one needs to use it without this project."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +27,10 @@ class Npz(Writer):
     """<name>.npz: one row per person per frame, under smplx's names (docs/conventions.md)."""
 
     def write(self, job: Job, run: Run) -> Files:
-        """Write the parameters, unless those of this very fit are there."""
+        """Write the parameters, unless those of this very fit exist."""
         path = run.folder / f"{job.clip.name}.npz"
         identity = {"fit_key": last_of(job).key, "source": str(job.clip.path)}
-        if not _is_from(path, identity):  # also spares opening a video, which imports cv2
+        if not _is_from(path, identity):  # this also saves opening a video, which imports cv2
             content = npz_bytes(_arrays(job) | {k: np.array(text) for k, text in identity.items()})
             with replacing(path) as temporary:
                 temporary.write_bytes(content)
@@ -38,7 +38,7 @@ class Npz(Writer):
 
 
 def steps_of(job: Job) -> tuple[str, ...]:
-    """Names of the steps of the fit, as it was set when it was computed."""
+    """Names of the steps of the fit, from the settings that it was computed with."""
     config = job.results["fit"].provenance["config"]
     stages = [stage["name"] for stage in (*config["stages"], *config["refine"])]
     return step_names([*stages, "track"] if SEQUENCE in job.results else stages)
@@ -65,13 +65,13 @@ def _arrays(job: Job) -> dict[str, np.ndarray]:
 
 
 def _is_from(path: Path, identity: dict[str, str]) -> bool:
-    """Whether the parameters of this very fit are already there, undamaged."""
+    """Whether the parameters of this very fit already exist, undamaged."""
     if not path.is_file():
         return False
     try:
         with opened(path) as archive:
             check(archive)
             arrays = {name: archive[name] for name in identity if name in archive}
-    except Exception:  # as in Cache.find: damage can raise nearly anything
+    except Exception:  # damage can raise nearly anything, as in Cache.find
         return False
     return all(name in arrays and str(arrays[name]) == text for name, text in identity.items())

@@ -13,7 +13,7 @@ from pipeline.stages.progress import progress_stage
 from pipeline.stages.render import render_stage
 from pipeline.stages.stage import Job, Stage
 
-_LISTENED_TO = 10  # videos: asking takes a tenth of a second each
+_LISTENED_TO = 10  # videos; asking takes a tenth of a second each
 _log = logging.getLogger(__name__)
 
 
@@ -22,7 +22,7 @@ class Pictures(Writer):
     """<name>.jpg or <name>.mp4: the bodies over the input, as the group `render` says."""
 
     def stages(self, config: Config) -> list[Stage]:
-        """The render stage, unless it is told to draw nothing."""
+        """The render stage, unless the settings say to draw nothing."""
         if config.render.picture is Picture.none:
             return []
         return [render_stage(config.render, config.fit, config.models, config.runtime)]
@@ -34,11 +34,11 @@ class Pictures(Writer):
         return {"picture": _copied(job, "render", "", run.folder)}
 
     def close(self, run: Run, summary: dict[str, Any]) -> None:
-        """Say, once, that the pictures of videos are silent."""
+        """Tell the user once that the pictures of videos are silent."""
         drawn = (job.clip for job in run.jobs if job.clip.video and "render" in job.results)
         for clip in islice(drawn, _LISTENED_TO):
             if has_sound(clip.path):
-                _log.warning("%s: its sound is left out, as that of every video", clip.path)
+                _log.warning("%s: its sound is left out, as in every video", clip.path)
                 return
 
 

@@ -1,4 +1,5 @@
-"""`export=[release]`: results as the public release of SMPLify writes them, for its readers."""
+"""`export=[release]`: results in the files of SMPLify's public release, for programs that read
+them."""
 
 import io
 import logging
@@ -18,7 +19,7 @@ from pipeline.storage.whole_files import sweep
 
 _log = logging.getLogger(__name__)
 _PROTOCOL = 2  # the highest that Python 2 reads
-FOLDER = "release"  # in the outputs
+FOLDER = "release"  # in the output folder
 
 
 @dataclass
@@ -31,10 +32,10 @@ class ReleaseLayout(Writer):
 
 
 def write_release_layout(jobs: list[Job], folder: Path) -> None:
-    """NNNN.pkl for every fitted photo of one person, and NNNN.png of its picture where one was
-    rendered. NNNN is LSP's number less 1 (im0001: 0000), else the place among the inputs.
+    """NNNN.pkl for every fitted photo of one person, and NNNN.png with its picture if one was
+    rendered. NNNN is LSP's number minus 1 (im0001: 0000), else the place among the inputs.
 
-    Only numpy arrays are in the pickle, by names that old numpy knows: see `release_values`.
+    The pickle only holds numpy arrays, by names that old versions of numpy know: `release_values`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)
@@ -42,7 +43,7 @@ def write_release_layout(jobs: list[Job], folder: Path) -> None:
         result = job.results["fit"].load()
         if len(result) != 1 or job.clip.video:
             _log.warning(
-                "%s: not in the release's layout, which has one person per picture; it has %d rows",
+                "%s: not in the release's layout: expected one person per picture, got %d rows",
                 job.clip.path, len(result),
             )  # fmt: skip
             continue
@@ -60,11 +61,11 @@ def release_values(result: FitResult, fit_scale: float) -> dict[str, np.ndarray]
 
     Args:
         result: one row.
-        fit_scale: how much larger than the picture the image was that was fitted.
+        fit_scale: how much larger the fitted image was than the picture.
 
     Returns:
-        cam_t (3), m: the release leaves the body at the origin and moves the camera, ours is the
-        other way round, so it is transl; f (2), px of the image as fitted, whose middle is the
+        cam_t (3), m: the release leaves the body at the origin and moves the camera, and we do it
+        the other way round, so it is transl; f (2), px of the image as fitted, whose middle is the
         principal point; pose (72), rad, global_orient first; betas (10).
     """
     params = result.params

@@ -1,4 +1,4 @@
-"""What a person at the terminal sees: one bar per stage while it works, a table at the end."""
+"""What a person at the terminal sees: one bar per stage during the run, a table at the end."""
 
 import logging
 import os
@@ -24,7 +24,7 @@ from pipeline.stages.stage import Tick, Track
 
 console = Console(stderr=True)
 _GOOD = {"converged", "max_iterations"}
-_MOST_ROWS = 100  # of a table; more would push its end out of the terminal's memory
+_MOST_ROWS = 100  # of a table; more would push its start out of the terminal's memory
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def progress_bars() -> Iterator[Track]:
                 tasks[title] = progress.add_task(title, total=0)
             task = tasks[title]
             so_far = next(t.total for t in progress.tasks if t.id == task)
-            # What several processes do adds up to one bar; it has no end where one is not known.
+            # Work of several processes adds up to one bar; it has no end if one of them is unknown.
             grown = None if total is None or so_far is None else so_far + total
             progress.update(task, total=grown)
             return lambda: progress.advance(task)
@@ -53,9 +53,9 @@ def progress_bars() -> Iterator[Track]:
 
 
 def print_summary(summary: dict[str, Any], folder: Path) -> None:
-    """The table of what was fitted, and below it why the others were skipped."""
+    """Print the table of what was fitted, and below it why the others were skipped."""
     table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("input", overflow="fold")  # cut short, names could not be told apart
+    table.add_column("input", overflow="fold")  # names that are cut short could look the same
     for title in ("people", "error px", "3-D mm", "seconds", "cached", ""):
         table.add_column(title, no_wrap=True, justify="right" if title else "left")
     fitted = [entry for entry in summary["inputs"] if entry["status"] == "fitted"]
@@ -76,7 +76,7 @@ def print_summary(summary: dict[str, Any], folder: Path) -> None:
 
 
 def print_metrics(metrics: dict[str, Any]) -> None:
-    """The table of an evaluation's means, and its counts above them."""
+    """Print the table of an evaluation's means, with its counts above."""
     counts = {name: value for name, value in metrics.items() if not isinstance(value, dict)}
     console.print(", ".join(f"{name} {value}" for name, value in counts.items()), soft_wrap=True)
     table = Table(box=None, padding=(0, 2, 0, 0))
@@ -93,8 +93,8 @@ def print_metrics(metrics: dict[str, Any]) -> None:
 
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:
-    """Name; people; ranges of their errors in the image and of those expected in space; seconds of
-    this run; stages from the cache; doubts."""
+    """Name; people; ranges of their errors in the image and of the expected ones in space; seconds
+    in this run; stages from the cache; doubts."""
     cached = [stage for stage, hit in entry["cached"].items() if hit]
     seconds = sum(s for stage, s in entry["seconds"].items() if stage not in cached)
     doubts = {name for p in entry["people"] for name in p["status"]} - _GOOD
@@ -112,7 +112,7 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _range(values: list[float | None], digits: int) -> str:
-    """The least and the largest of those that are known."""
+    """The smallest and the largest of the known ones."""
     known = [f"{value:.{digits}f}" for value in sorted(v for v in values if v is not None)]
     return "-".join(dict.fromkeys([*known[:1], *known[-1:]]))
 
@@ -122,14 +122,14 @@ def _shown(text: str) -> str:
 
 
 def log_to_console() -> None:
-    """Warnings and errors of this project above the bars, without breaking them."""
+    """Shows this project's warnings and errors above the bars, without breaking them."""
     handler = RichHandler(console=console, show_time=False, show_path=False)
     handler.setFormatter(_Printable("%(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
 def printable(text: str) -> str:
-    """The text in one line, without what a terminal obeys: file names may hold anything."""
+    """The text in one line, without control characters: file names may hold anything."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 

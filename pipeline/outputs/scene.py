@@ -17,7 +17,7 @@ JOINT_NAMES = (
 """SMPL's 24 joints."""
 
 USUAL_FPS = 25.0
-"""Of a photo, and of a video that does not say."""
+"""For a photo, and for a video that does not say."""
 
 UPRIGHT = "the camera's axes turned upright: x right, y up, z towards the viewer, camera at 0, m"
 WORLD = "the world of the track fit: y up, floor at y = 0, m"
@@ -25,16 +25,16 @@ WORLD = "the world of the track fit: y up, floor at y = 0, m"
 
 @dataclass(frozen=True)
 class Scene:
-    """What every 3-D format is written from.
+    """The data that every 3-D format is written from.
 
     Args:
         name: of the input.
         body: that was fitted.
-        motions: of each person, by track; none where nobody was fitted.
+        motions: of each person, by track; none if nobody was fitted.
         focal_length, center, image_size: of the camera, px; pixel centres at integers.
         world_from_camera: takes points of the camera (OpenCV axes) into the world (y up).
-        world: says in words which world that is.
-        fps: frames per second, None for a photo and where a video does not say.
+        world: which world that is, in words.
+        fps: frames per second; None for a photo, and if a video does not say.
         n_frames: of the clip, as far as people were looked for in it.
         gender: of the body: neutral, female or male.
         official: betas are those of the official SMPL body of that gender.
@@ -55,7 +55,7 @@ class Scene:
 
     @property
     def rate(self) -> float:
-        """Frames per second for formats that have to name a rate."""
+        """Frames per second, for formats that must name a rate."""
         return self.fps or USUAL_FPS
 
 
@@ -88,7 +88,7 @@ def scene_of(
 
 
 def _world(result: FitResult) -> tuple[Matrix4, str]:
-    """The world of the track fit where it knows one, else the camera's axes turned upright."""
+    """The world of the track fit if it knows one, else the camera's axes turned upright."""
     known = getattr(result, "world_from_camera", None)
     if known is not None:
         return np.asarray(known, float), WORLD

@@ -1,4 +1,4 @@
-"""What formats that write people in 3-D share: they are computed by a cached stage from a Scene."""
+"""The base of formats that write people in 3-D: a cached stage computes them from a Scene."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -22,7 +22,7 @@ from pipeline.storage.cache import plain
 
 @dataclass(frozen=True)
 class FileSet:
-    """Files one after the other: what follows the input's name in theirs, their sizes, bytes."""
+    """Files one after the other: the endings of their names after the input's, sizes, bytes."""
 
     endings: tuple[str, ...]
     sizes: Int64[np.ndarray, " n"]
@@ -43,8 +43,8 @@ class FileSet:
 
 
 def ending_of(motion: Motion, suffix: str) -> str:
-    """What a person's file is called after the input's name; with the frame that it starts at,
-    where that is not the first of the clip and the format has no room to say so."""
+    """The ending of a person's file after the input's name. It has the frame at which the person
+    starts if that is not the first of the clip; these formats have no other place for it."""
     start = f"-from{motion.first}" if motion.first else ""
     return f"-person{motion.track}{start}{suffix}"
 
@@ -52,15 +52,15 @@ def ending_of(motion: Motion, suffix: str) -> str:
 class SceneFormat(Writer):
     """A format that is one function of a scene; it is a dataclass of its options.
 
-    `name` is that of its stage and of its files in the summary; `version` is raised when the same
-    scene gives other files.
+    `name` names its stage, and its files in the summary; `version` is raised when the same scene
+    gives different files.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
 
     def files(self, scene: Scene) -> dict[str, bytes]:
-        """The files of a scene: what follows the input's name in theirs -> content."""
+        """The files of a scene: the ending after the input's name -> content."""
         raise NotImplementedError
 
     def stages(self, config: Config) -> list[Stage]:

@@ -1,7 +1,7 @@
 """`export=[smpl]`: <name>-person0.smpl, the file of Meshcapade's tools.
 
-It is an npz of eight numeric arrays. They are written here, and read back in the tests by
-`smplcodec`, the package that defines them: one package could not vouch for itself.
+It is an npz of eight numeric arrays. We write them ourselves, and the tests read them back with
+`smplcodec`, the package that defines them: a package cannot vouch for itself.
 """
 
 import io
@@ -17,7 +17,7 @@ from pipeline.outputs.scene import Scene
 from pipeline.outputs.scene_format import SceneFormat, ending_of
 
 _CODEC = 2  # version of the format
-_SMPL = 0  # of the models it knows
+_SMPL = 0  # number of the model SMPL in the format
 _GENDERS = ("neutral", "male", "female")
 
 

@@ -1,4 +1,4 @@
-"""summary.json: who was fitted how well, what was written, and what was skipped and why."""
+"""summary.json: who was fitted, how well, what was written, and what was skipped and why."""
 
 import json
 from collections import Counter
@@ -23,7 +23,7 @@ def summary_of(jobs: list[Job], entries: list[Entry], skipped: list[Skipped]) ->
     """The summary of a run.
 
     Args:
-        jobs: what came through every stage.
+        jobs: those that came through every stage.
         entries: of the jobs that were written (`fitted_entry`).
         skipped: every other input.
     """
@@ -41,13 +41,13 @@ def summary_of(jobs: list[Job], entries: list[Entry], skipped: list[Skipped]) ->
 
 
 def add_fault(summary: Entry, fault: Fault) -> None:
-    """Add what failed after the inputs were done; `errors` lists the reports of all that failed."""
+    """Add failures after the inputs were done; `errors` lists the reports of all failures."""
     if (report := _report(fault)) not in summary["errors"]:
         summary["errors"].append(report)
 
 
 def write_summary(summary: Entry, folder: Path) -> None:
-    """Write summary.json; metrics have a file of their own."""
+    """Write summary.json; metrics have their own file."""
     content = {name: value for name, value in summary.items() if name != "metrics"}
     write_file(folder / "summary.json", json.dumps(content, indent=2).encode())
 
@@ -69,12 +69,12 @@ def fitted_entry(job: Job, files: Files) -> Entry:
 
 
 def failed_entry(entry: Entry, fault: Fault) -> Entry:
-    """The same where something failed that nobody foresaw; `report` is below the output folder."""
+    """The same for an unexpected failure; `report` is a path below the output folder."""
     return entry | {"status": "failed", "reason": fault.reason, "report": _report(fault)}
 
 
 def _other_entries(skipped: list[Skipped], taken: set[str]) -> list[Entry]:
-    """Named by file, or by path where another input has that name."""
+    """The input's file name, or its path if another input has that name."""
     entries = []
     for skip in skipped:
         name = skip.path.name if skip.path.name not in taken else str(skip.path)
@@ -89,7 +89,7 @@ def _report(fault: Fault) -> str:
 
 
 def _seconds_computing(jobs: list[Job]) -> dict[str, float]:
-    """Of each stage in this run, which is 0 for what came from the cache."""
+    """Seconds of each stage in this run; 0 for results from the cache."""
     totals: dict[str, float] = {}
     for job in jobs:
         for name, artefact in job.results.items():
@@ -99,11 +99,11 @@ def _seconds_computing(jobs: list[Job]) -> dict[str, float]:
 
 
 def _person(rows: FitResult, steps: tuple[str, ...]) -> dict[str, Any]:
-    """One person of a clip over all its frames."""
+    """One person over all frames of a clip."""
     names, counts = np.unique([Status(s).name.lower() for s in rows.status], return_counts=True)
     fitted = rows[rows.fitted]
     error = float(fitted.reprojection_error.mean()) if len(fitted) else None
-    expected = 1000 * float(fitted.expected_error.mean()) if len(fitted) else 0.0  # 0: not told
+    expected = 1000 * float(fitted.expected_error.mean()) if len(fitted) else 0.0  # 0: unknown
     return {
         "track": int(rows.track[0]),
         "frames": len(rows),
@@ -117,7 +117,7 @@ def _person(rows: FitResult, steps: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _terms(fitted: FitResult, steps: tuple[str, ...]) -> dict[str, dict[str, float | str]]:
-    """What each term added to the cost after each step, in the first of the frames."""
+    """What each term added to the cost after each step, in the person's first frame."""
     return {
         step: {
             term: float(f"{value:.4g}") if on else "off"

@@ -1,4 +1,4 @@
-"""What a finished job can be written as: the one protocol behind `export=[...]`."""
+"""The protocol behind `export=[...]`: a format that finished jobs are written in."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Run:
 
     Args:
         config: the settings.
-        jobs: what came through every stage, in the order of the inputs.
+        jobs: those that came through every stage, in the order of the inputs.
     """
 
     config: Config
@@ -33,12 +33,12 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Where outputs go."""
+        """The output folder."""
         return Path(self.config.runtime.output_dir)
 
     @cached_property
     def body_of(self) -> "Callable[[Clip], BodyModel]":
-        """Gives the body that a clip was fitted with; each is loaded once, when asked for."""
+        """A function that returns the body of a clip's fit; each is loaded once, on demand."""
         return bodies_of(self.config.fit, self.config.models)
 
 
@@ -49,7 +49,7 @@ class Writer:
     """
 
     def stages(self, config: Config) -> list[Stage]:
-        """What has to be computed for it after the fit.
+        """The stages that must run for it after the fit.
 
         These stages are cached like any other, and one that several formats ask for runs once.
         """
@@ -58,7 +58,7 @@ class Writer:
     def write(self, job: Job, run: Run) -> Files:
         """Write one job into the output folder, and say what was written.
 
-        Files are whole or absent, and those that are there already are left alone (`write_file`).
+        Files are whole or absent, and existing files with the same content stay (`write_file`).
 
         Raises:
             ClipError: the job's input has gone or changed; the job counts as skipped.
@@ -70,7 +70,7 @@ class Writer:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a whole file, unless these very bytes are there."""
+    """Write a whole file, unless it exists with exactly these bytes."""
     if path.is_file() and path.read_bytes() == content:
         return
     with replacing(path) as temporary:

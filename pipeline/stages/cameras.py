@@ -1,4 +1,4 @@
-"""The camera of a clip: what the user knows of it, else the settings, else EXIF, else a guess."""
+"""The camera of a clip: what the user knows about it, else settings, else EXIF, else a guess."""
 
 import logging
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ _log = logging.getLogger(__name__)
 
 _STEEPEST = 5.0  # tangent of the angle from the optical axis to the middle of a picture, 79 degrees
 _SAME = 0.05  # focal lengths that differ by less say the same
-_OFF = 0.05  # of the diagonal: a principal point further from the middle is of a cropped picture
+_OFF = 0.05  # of the diagonal; a principal point farther from the middle means a cropped picture
 
 
 @dataclass(frozen=True)
 class Lens:
-    """The camera of a clip by all that is known.
+    """The camera of a clip, from all that is known.
 
     Args:
         focal_length: px.
@@ -33,7 +33,7 @@ class Lens:
     notes: tuple[str, ...] = ()
 
     def camera(self, rows: int, scale: float = 1.0) -> Camera:
-        """The camera of so many rows, of the frames enlarged so many times."""
+        """The camera for so many rows, of frames that are enlarged by a factor."""
         center = (np.array(self.center) + 0.5) * scale - 0.5
         return Camera(np.full(rows, scale * self.focal_length), np.tile(center, (rows, 1)))
 
@@ -44,13 +44,13 @@ def lens_of(
     """The camera of a clip, in px of its frames.
 
     Args:
-        known: what the user knows of it, which counts most.
+        known: what the user knows about it, which counts most.
         facts: of the clip.
-        setting: fit.focal_length; a number is px of the frames as they are fitted.
-        scale: the frames are fitted as if they were enlarged so many times.
+        setting: fit.focal_length; a number means px of the frames as they are fitted.
+        scale: the frames are fitted as if they were enlarged by this factor.
 
     Raises:
-        ValueError: no camera that could have taken the clip has these numbers; names the setting.
+        ValueError: no camera could have taken the clip with these numbers; names the setting.
     """
     size, exif = facts.image_size, facts.exif_focal_35mm
     known = known.of_size(size) if known else Intrinsics()
@@ -82,8 +82,8 @@ def lens_of(
 
 
 def possible_cameras(clips: list[Clip], skipped: list[Skipped], setting: float | str) -> Found:
-    """The clips whose cameras the settings may describe, told before any work is done; and says
-    what of a file is not believed or not used.
+    """The clips whose cameras the settings can describe, checked before any work. Tells the user
+    which facts of a file are not believed or not used.
 
     Args:
         clips, skipped: what was found.
@@ -115,7 +115,7 @@ def possible_cameras(clips: list[Clip], skipped: list[Skipped], setting: float |
 def _notes(clip: Clip, setting: float | str) -> tuple[str, ...]:
     try:
         facts = clip.facts()
-    except Exception:  # whatever it is, the stage that decodes the clip will meet it and say it
+    except Exception:  # whatever it is, the stage that decodes the clip will report it
         return ()
     return lens_of(clip.intrinsics, facts, setting, clip.fit_scale).notes
 

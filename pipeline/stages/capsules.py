@@ -1,4 +1,4 @@
-"""The capsules of whatever body is fitted; fitted to a user's own once and kept in the cache."""
+"""The capsules of the fitted body; a user's own body gets them once, and the cache keeps them."""
 
 import logging
 import time
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from fitting.capsules.capsules import Capsules
 
 _log = logging.getLogger(__name__)
-_STAGE, _NAME = "capsules", "body"  # in the cache: whatever a body's file is called
-_VERSION = 1  # raised when fit_capsules gives others for the same body
+_STAGE, _NAME = "capsules", "body"  # in the cache, whatever the name of the body's file
+_VERSION = 1  # raised when fit_capsules gives other capsules for the same body
 
 
 def capsules_of(body: "BodyModel", file: Path, cache_dir: str) -> "Capsules":
-    """Those of the body's own file; else from SMPLify's regressors beside it; else fitted.
+    """Capsules from the body's file; else from SMPLify's regressors next to it; else fitted ones.
 
     Args:
-        body: that was read from `file`.
-        cache_dir: where fitted ones are looked for and kept, by the bytes of `file`.
+        body: the one that was read from `file`.
+        cache_dir: where fitted ones are kept, under a key of the bytes of `file`.
 
     Raises:
-        ValueError: the file's capsules or the regressors are not sound, or the body's skin does not
+        ValueError: the file's capsules or the regressors are unusable, or the body's skin does not
             follow its joints.
     """
     from fitting.body.body_files import find_regressors
@@ -38,7 +38,7 @@ def capsules_of(body: "BodyModel", file: Path, cache_dir: str) -> "Capsules":
         capsules = load_release_capsules(regressors, body, file)
         if capsules:
             return capsules
-        _log.warning("%s is not used: %s has no J_regressor_prior", regressors, file)
+        _log.warning("%s is not used, because %s has no J_regressor_prior", regressors, file)
     return _fitted(body, file, Cache(Path(cache_dir)))
 
 
@@ -51,7 +51,7 @@ def _fitted(body: "BodyModel", file: Path, cache: Cache) -> "Capsules":
     known = cache.find(_STAGE, _NAME, key, Capsules)
     if known:
         return known.load()
-    _log.warning("fitting capsules to %s: once for this body, it takes about a minute", file)
+    _log.warning("fitting capsules to %s, once for this body: it takes about a minute", file)
     begin = time.perf_counter()
     capsules = fit_capsules(body)
     seconds = round(time.perf_counter() - begin, 1)

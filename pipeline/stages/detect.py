@@ -29,7 +29,8 @@ from pipeline.storage.cache import plain
 
 @dataclass(frozen=True)
 class Detected(Detections):
-    """What a detector found and, of each row, `shot`: which camera shot of a video it is in."""
+    """What a detector found, and for each row `shot`: the camera shot of the video that it is
+    in."""
 
     shot: Int32[np.ndarray, " N"] = field(kw_only=True)
 
@@ -50,7 +51,7 @@ def directly(detector: Detector, resources: Resources, frames: int) -> Iterator[
 def detect_stage(detector: Detector, runtime: RuntimeConfig, spread: Spread = directly) -> Stage:
     """The stage of a detector; its network is loaded by the first clip that is not cached.
 
-    A detector that finds clips by their names is told of one that is the run's only input.
+    A detector that finds clips by their names is told if a clip is the run's only input.
 
     Raises:
         ConfigError: a file that the detector's options name does not exist.
@@ -72,8 +73,8 @@ def _stage_of(detector: Detector, runtime: RuntimeConfig, spread: Spread) -> Sta
     except FileNotFoundError as error:
         raise ConfigError(f"detector: {error}") from error
     settings = asdict(detector)  # pyright: ignore[reportArgumentType]  (dataclasses by contract)
-    unread = {*files, "confidence_sigma"}  # the fit's: another one finds nothing else
-    if not settings.get("alone"):  # no part of the key of those who are not
+    unread = {*files, "confidence_sigma"}  # only the fit reads it: it changes no detection
+    if not settings.get("alone"):  # so that False is not part of any key
         unread.add("alone")
     options = {name: value for name, value in plain(settings).items() if name not in unread}
     resources = Resources(
@@ -116,7 +117,7 @@ def _detect(detect: Detect, job: Job, tick: Tick) -> Detected:
         found = detect(frames(), job.clip.path.name)
     except UnknownClipError as error:
         raise ClipError(f"nobody is known in it: {error}") from error
-    # Weights that are absent, damaged or would run code.
+    # Weights that are absent or damaged, or that would run code.
     except (OSError, ImportError, DetectorError, pickle.UnpicklingError) as error:
         raise ConfigError(f"detector: {error}") from error
     except Exception as error:

@@ -47,7 +47,7 @@ def fit_stage(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -
     settings.
 
     Raises:
-        ConfigError: a model's file does not exist, or the focal length is none.
+        ConfigError: a model's file does not exist, or the focal length is not one.
     """
 
     @cache
@@ -81,7 +81,7 @@ def _fit_stage(
     except ValueError as error:
         raise ConfigError(f"fit.{error}") from error
 
-    @cache  # a worker computes many parcels, and loads its models once
+    @cache  # a worker computes many parcels but loads its models once
     def solver() -> Solve:
         return _solver(config, models, runtime)
 
@@ -112,7 +112,7 @@ def body_of(config: FitConfig, models: ModelsConfig) -> "BodyModel":
     """The body model that the fit used.
 
     Raises:
-        ConfigError: the file holds no body.
+        ConfigError: the file does not hold a body.
     """
     from fitting import load_body_model
 
@@ -123,7 +123,7 @@ def body_of(config: FitConfig, models: ModelsConfig) -> "BodyModel":
 
 
 def bodies_of(config: FitConfig, models: ModelsConfig) -> "Callable[[Clip], BodyModel]":
-    """Gives the body model that a clip was fitted with; each is loaded once."""
+    """A function that returns the body model of a clip's fit; each is loaded once."""
 
     @cache
     def body(gender: Gender) -> "BodyModel":
@@ -144,7 +144,7 @@ def _solver(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> 
 
 
 def assets_of(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> "Assets":
-    """What the settings ask for; loading more would only take time."""
+    """The models that the settings need; loading more would only take time."""
     from fitting import Assets, load_lifter, load_pose_prior
     from fitting.starts.retrieval import PoseLibrary, load_pose_library
     from pipeline.stages.capsules import capsules_of
@@ -178,11 +178,11 @@ def _body_file(config: FitConfig, models: ModelsConfig) -> Path:
 
 
 def _body_files(config: FitConfig, models: ModelsConfig) -> dict[str, Path]:
-    """The body, and the capsule regressors beside it where it is fitted with them."""
+    """The body, and the capsule regressors next to it if the fit uses them."""
     body = _body_file(config, models)
     others = matching_bodies(project_path(models.bodies), config.gender.value)[1:]
     if others:
-        _log.warning("models.bodies: taking %s, not %s", body, ", ".join(map(str, others)))
+        _log.warning("models.bodies: using %s, not %s", body, ", ".join(map(str, others)))
     regressors = find_regressors(body) if config.interpenetration else None
     return {"body": body, **({"capsule_regressors": regressors} if regressors else {})}
 
@@ -196,7 +196,7 @@ def _case(job: Job) -> Case:
 
 
 def _groups(cases: list[Case], rows: int) -> Iterator[list[Case]]:
-    """Consecutive clips of one parcel, together of about the number of rows asked for."""
+    """Consecutive clips of one parcel, with about as many rows in all as asked for."""
     group: list[Case] = []
     for case in cases:
         if group and group[-1][0].parcel != case[0].parcel:
@@ -214,7 +214,8 @@ def _fit_or_failed(
     group: list[Case], solve: Solve, config: FitConfig, runtime: RuntimeConfig,
     scale: float,
 ) -> Iterator[Done]:  # fmt: skip
-    """A batch; where it fails, each clip of it alone, so that one does not stop the others."""
+    """Fit a batch; if it fails, fit each of its clips alone, so that one does not stop the
+    others."""
     begin = time.perf_counter()
     try:
         fitted = list(_fit_group(group, solve, config, runtime, scale))
@@ -232,7 +233,7 @@ def _fit_group(
     group: list[Case], solve: Solve, config: FitConfig, runtime: RuntimeConfig,
     scale: float,
 ) -> Iterator[Done]:  # fmt: skip
-    """Solve the rows of several clips together and hand each clip its own."""
+    """Solve the rows of several clips together, and give each clip its own."""
     begin = time.perf_counter()
     sizes = [len(keypoints) for _, keypoints, _ in group]
     keypoints = _enlarged(Keypoints.concatenate([keypoints for _, keypoints, _ in group]), scale)
@@ -266,7 +267,7 @@ def _enlarged(keypoints: Keypoints, scale: float) -> Keypoints:
 
 
 def _reduced(result: FitResult, scale: float) -> FitResult:
-    """A fit to an enlarged image in the pixels of the image itself: the body is the same."""
+    """A fit to an enlarged image, in the pixels of the image itself; the body is the same."""
     if scale == 1:
         return result
     camera = Camera(result.camera.focal_length / scale, _scaled(result.camera.center, 1 / scale))
@@ -275,5 +276,5 @@ def _reduced(result: FitResult, scale: float) -> FitResult:
 
 
 def _scaled(xy: np.ndarray, factor: float) -> np.ndarray:
-    """Pixels of a resized image: what stays in place is its corner, half a pixel before (0, 0)."""
+    """Pixels of a resized image; its corner, half a pixel before (0, 0), stays in place."""
     return ((xy + 0.5) * factor - 0.5).astype(xy.dtype)

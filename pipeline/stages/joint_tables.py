@@ -1,4 +1,4 @@
-"""How the points that the fit knows are made of each detector's joints: one table, by name.
+"""How the points of the fit are made of each detector's joints: one table, by name.
 
 docs/joints.md and docs/images/joints.png show it; `python -m tools.document_joints` writes both
 from here.
@@ -17,9 +17,9 @@ class Recipe:
     """A point made of a detector's joints: start + sum of f (to - origin).
 
     Args:
-        start, steps: a name without a side (`shoulder`) is the middle between left and right.
-        source: of an approximation: where its factors come from, or why that joint stands in.
-            Empty: `start` is that point itself.
+        start, steps: a name without a side (`shoulder`) means the middle of left and right.
+        source: for an approximation, where its factors come from or why that joint stands in.
+            If it is empty, `start` is the point itself.
     """
 
     start: str
@@ -31,7 +31,7 @@ class Recipe:
         return not self.source
 
     def parts(self) -> set[str]:
-        """Every name it is made of."""
+        """Every name that it is made of."""
         return {self.start, *(name for step in self.steps for name in step[1:])}
 
 
@@ -52,7 +52,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "feet": ("left_big_toe", "left_heel", "right_big_toe", "right_heel"),
     "small_toes": ("left_small_toe", "right_small_toe"),
 }
-"""Points that a data set has all in the same way, or not at all."""
+"""Points that a data set has in the same way for all of them, or not at all."""
 
 
 @dataclass(frozen=True)
@@ -98,17 +98,17 @@ BLAZE_NECK = Recipe(
 BLAZE_HEAD = Recipe(
     "shoulder", ((0.887, "ear", "shoulder"), (1.853, "eye", "mouth")), _BLAZEPOSE_SOURCE
 )
-# Joints that stand in for LSP's: nobody measured how far from it they lie.
+# Joints that stand in for LSP's; nobody has measured how far off they lie.
 OTHER_NECK = Recipe(
     ITSELF,
     source="another data set's neck; mmpose's body8 models learn it as one joint with MPII's",
 )
 HALPE_NECK = Recipe(ITSELF, source="marked like MPII's upper neck (AlphaPose, issue 540)")
 UPPER_NECK = Recipe(
-    "upper_neck", source="the neck's upper end; mmpose's body8 models take it for it"
+    "upper_neck", source="the neck's upper end; mmpose's body8 models take it for the neck"
 )
 HEAD_BOTTOM = Recipe("head_bottom", source="PoseTrack's name for the upper end of the neck")
-H36M_HIPS = Recipe(ITSELF, source="joint centres of motion capture, LSP's are what people clicked")
+H36M_HIPS = Recipe(ITSELF, source="joint centres of motion capture; LSP's are what people clicked")
 H36M_NECK = Recipe("thorax", source="SPIN's H36M_TO_J14; it lies lower, between the shoulders")
 H36M_HEAD = Recipe("head", source="SPIN's H36M_TO_J14; end of the skull in motion capture")
 
@@ -134,15 +134,15 @@ OTHERWISE: dict[str, tuple[Recipe, ...]] = {
     "neck": (UPPER_NECK, HEAD_BOTTOM, COCO_NECK),
     "head_top": (COCO_HEAD,),
 }
-"""Of skeletons that are not in TABLE: ways to a point that has no joint of its name, best first."""
+"""For skeletons that are not in TABLE: ways to a point without a joint of its name, best first."""
 
 
 @cache
 def recipes_of(joint_names: tuple[str, ...]) -> dict[str, Recipe]:
-    """The recipe of each point that these joints give, in any order; others are missing.
+    """The recipe of each point that these joints give, in any order; the others are missing.
 
-    A skeleton of TABLE is known by its set of names. With any other, a point is the joint of its
-    name, or the first way of OTHERWISE whose joints are all there.
+    A skeleton of TABLE is recognised by its set of names. For any other, a point is the joint of
+    its name, or the first way in OTHERWISE whose joints all exist.
     """
     for skeleton, row in TABLE.items():
         if set(SKELETONS[skeleton]) == set(joint_names):
@@ -157,7 +157,7 @@ def recipes_of(joint_names: tuple[str, ...]) -> dict[str, Recipe]:
 
 
 def columns_of(name: str, joint_names: tuple[str, ...]) -> list[int]:
-    """The column of a joint, or those of its left and right one; empty where there is neither."""
+    """The column of a joint, or of its left and right one; empty if neither exists."""
     sides = [name] if name in joint_names else [f"left_{name}", f"right_{name}"]
     found = [joint_names.index(side) for side in sides if side in joint_names]
     return found if len(found) == len(sides) else []

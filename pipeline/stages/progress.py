@@ -1,4 +1,4 @@
-"""With +export=progress: the fit at work, an mp4 of the bodies over the photo, stage by stage."""
+"""For +export=progress: the fit at work, as an mp4 of the bodies over the photo, stage by stage."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 MAX_SIDE = 720  # px, with the caption
 FPS = 16
-HOLD, BLEND, LAST = 20, 8, 40  # frames of a step, between two steps, and more of the last step
-_MOST_ENLARGED = 4  # times: lines and rings would hide a small photo, but not all photos are sharp
+HOLD, BLEND, LAST = 20, 8, 40  # frames per step, between two steps, and extra for the last step
+_MOST_ENLARGED = 4  # times: lines and rings would hide a small photo, but some are blurred
 _MOST_PEOPLE = 6  # in the caption; more would leave no room for the photo
 
 
@@ -68,14 +68,14 @@ def progress_stage(
 
 @dataclass(frozen=True)
 class Artist:
-    """Draws bodies over a photo with the joints that were fitted and those that were seen."""
+    """Draws bodies over a photo, with the fitted joints and those that were seen."""
 
     body: "BodyModel"
     kinematics: "Kinematics"
     config: RenderConfig
 
     def draw(self, photo: Image, view: "View", params: BodyParams, keypoints: Keypoints) -> Image:
-        """All people; the keypoints in px of the photo, which the view is of."""
+        """All people; the keypoints are in px of the photo that the view shows."""
         from pipeline.drawing.overlay import draw_keypoints, draw_residuals, overlay
 
         meshes = meshes_of(self.body, params, keypoints.track)
@@ -88,7 +88,7 @@ class Artist:
         return picture
 
     def _joints(self, params: BodyParams, view: "View") -> Float[np.ndarray, "P 14 2"]:
-        """Of LSP, in px of the view."""
+        """LSP's joints, in px of the view."""
         import torch
 
         from fitting.camera import project
@@ -109,7 +109,7 @@ class Artist:
 def _frames(job: Job, names: tuple[str, ...], artist: Artist) -> Iterator[Image]:
     """The animation: every step for a while, and the way from one to the next.
 
-    Of a video it is the first frame with somebody in it.
+    For a video it shows the first frame with somebody in it.
     """
     from pipeline.drawing.caption import Layout, caption
 
@@ -140,12 +140,12 @@ def _frames(job: Job, names: tuple[str, ...], artist: Artist) -> Iterator[Image]
 
 
 def n_frames(n_steps: int) -> int:
-    """Of an animation of so many steps."""
+    """How many frames an animation of so many steps has."""
     return HOLD * n_steps + BLEND * (n_steps - 1) + LAST
 
 
 def blended(a: BodyParams, b: BodyParams, share: float) -> BodyParams:
-    """Bodies on the way from a (share 0) to b (share 1): every joint on its shortest turn."""
+    """Bodies on the way from a (share 0) to b (share 1); every joint takes its shortest turn."""
     import torch
 
     from fitting.rotations import quaternion_from_vector, slerp, vector_from_quaternion
@@ -165,7 +165,7 @@ def _frame(job: Job, index: int) -> Image:
 def _fitting_in(
     photo: Image, result: FitResult, keypoints: Keypoints, layout: "Layout"
 ) -> tuple[Image, "View", Keypoints]:
-    """Photo, its camera and its keypoints, of a size that leaves the caption room below."""
+    """The photo, its camera and its keypoints, in a size that leaves room for the caption below."""
     import cv2
 
     height, width = photo.shape[:2]
@@ -179,7 +179,7 @@ def _fitting_in(
 
 
 def _stacked(picture: Image, strip: Image) -> Image:
-    """The picture in the middle above the strip, which is as wide or wider."""
+    """The picture centred above the strip, which is as wide or wider."""
     height, width = picture.shape[:2]
     whole = np.empty((height + len(strip), strip.shape[1], 3), np.uint8)
     whole[:] = strip[-1, -1]
@@ -212,6 +212,6 @@ def _table(result: FitResult, step: int) -> "Table":
 
 
 def _figure(value: float) -> str:
-    """With three digits, or three decimals."""
+    """A figure with three digits, or three decimals."""
     decimals = sum(value < bound for bound in (99.95, 9.995, 0.9995))
     return f"{value:,.{decimals}f}"

@@ -46,7 +46,7 @@ def remap_stage(config: RemapConfig, people: PeopleChoice, tracking: TrackingCon
 
 
 def _lasting(found: Detections, min_frames: int, job: Job) -> Detections:
-    """Without people who flash up: most are no people, or parts of two."""
+    """Leave out people who flash up: most are nobody, or parts of two people."""
     stays = lasting(found, min_frames)
     if not stays.all():
         gone = len(np.unique(found.track[~stays]))
@@ -62,12 +62,12 @@ def _lasting(found: Detections, min_frames: int, job: Job) -> Detections:
 def to_lsp(found: Detections, image_size: tuple[int, int], min_confidence: float) -> Keypoints:
     """The 14 LSP joints of every row and the points EXTRA, matched by name.
 
-    What the detector does not have is made of what it has, as pipeline.stages.joint_tables says, or
-    is missing; so is what lies outside the image or scores below min_confidence. A made point is as
-    sure as the least sure joint it is made of.
+    Points that the detector lacks are made of its joints, as pipeline.stages.joint_tables says, or
+    are missing. So are points outside the image, or with a score below min_confidence. A point that
+    is made of joints is as sure as the least sure of them.
 
     Args:
-        found: in any joint order.
+        found: detections in any joint order.
         image_size: width, height, px.
         min_confidence: 0..1.
     """
@@ -88,7 +88,7 @@ def to_lsp(found: Detections, image_size: tuple[int, int], min_confidence: float
 
 
 def select(found: Detections, people: PeopleChoice) -> Detections:
-    """Everybody, or the person whose boxes are largest, summed over the frames of the clip."""
+    """Everybody, or the person with the largest boxes, summed over the frames of the clip."""
     if people is PeopleChoice.all or not len(found):
         return found
     areas = np.prod(found.boxes[:, 2:] - found.boxes[:, :2], axis=1)
@@ -104,7 +104,8 @@ def _made(found: Detections, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _lifted(found: Detections, recipes: dict[str, Recipe]) -> np.ndarray:
-    """3-D places (N, 25, 3) of POINTS: conversions are sums of differences, so they hold in 3-D."""
+    """3-D positions (N, 25, 3) of POINTS; conversions are sums of differences, so they hold in
+    3-D."""
     points = np.full((len(found), len(POINTS), 3), np.nan, np.float32)
     for column, name in enumerate(POINTS):
         if found.lifted and name in recipes:

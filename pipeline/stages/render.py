@@ -82,14 +82,14 @@ def render_stage(
 
 
 def pictures_of(jobs: list[Job]) -> int:
-    """How many pictures jobs are; a lot where only decoding tells."""
+    """How many pictures the jobs have; a lot if only decoding can tell."""
     return sum(frames_of(job) or 10_000 for job in jobs)
 
 
 def _draw_clip(job: Job, body: "BodyModel", config: RenderConfig, tick: Tick) -> PictureFile:
     motion = motion_of(job)
     result, keypoints = motion.result, motion.keypoints
-    framing = None  # of a photo: around who is in it
+    framing = None  # for a photo: around the people in it
     if job.clip.video and config.picture is Picture.side_by_side:
         from pipeline.drawing.overlay import framing_of_clip
 
@@ -130,7 +130,7 @@ def draw(
 
 
 def meshes_of(body: "BodyModel", params: BodyParams, track: np.ndarray) -> list["Mesh"]:
-    """Everybody's surface in the colour of the person."""
+    """Everybody's surface, each in the person's colour."""
     from pipeline.drawing.mesh_renderer import Mesh, track_color
 
     return [
@@ -140,7 +140,7 @@ def meshes_of(body: "BodyModel", params: BodyParams, track: np.ndarray) -> list[
 
 
 def view_of(result: FitResult, size: tuple[int, int]) -> "View":
-    """The camera that the rows of one image share; any where there are none."""
+    """The camera that the rows of one image share; any camera if there are no rows."""
     from pipeline.drawing.mesh_renderer import View
 
     if not len(result):

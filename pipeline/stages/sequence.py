@@ -1,4 +1,4 @@
-"""Stage between fit and render: the frames of a video together, one person over time."""
+"""The stage between fit and render: fits the frames of a video together, one person over time."""
 
 import logging
 from collections.abc import Iterator
@@ -61,8 +61,9 @@ def sequence_stage(
 
 
 def _report(job: Job, motion: Motion) -> None:
-    """Say what was changed in what the detector saw."""
+    """Tell the user which detections were read with exchanged sides, or left out."""
     exchanged, left_out = int((motion.reading > 0).sum()), int((motion.reading < 0).sum())
+
     if exchanged:
         _log.info("%s: left and right were exchanged in %d detections", job.clip.path, exchanged)
     if left_out:
@@ -70,18 +71,18 @@ def _report(job: Job, motion: Motion) -> None:
 
 
 def last_of(job: Job) -> Artefact:
-    """What the bodies of a clip come from: this stage, or the fit where it does not apply."""
+    """The result that holds a clip's bodies: of this stage, or of the fit if it does not apply."""
     return job.results.get(NAME, job.results["fit"])
 
 
 def result_of(job: Job) -> FitResult:
-    """The bodies of a clip as they are drawn, written and measured: over time where the clip went
-    through this stage, else the fit of each frame. They may have other rows than the fit."""
+    """The bodies of a clip as they are drawn, written and measured: over time if the clip went
+    through this stage, else the fit of each frame. Their rows may differ from those of the fit."""
     return job.results[NAME].load().result if NAME in job.results else job.results["fit"].load()
 
 
 def motion_of(job: Job) -> Motion:
-    """The same with the keypoints that they were fitted to, row by row."""
+    """The same, with the keypoints that they were fitted to, row by row."""
     if NAME in job.results:
         return job.results[NAME].load()
     return Motion(job.results["remap"].load(), job.results["fit"].load())

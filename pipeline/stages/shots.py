@@ -7,18 +7,19 @@ from jaxtyping import Float, Int32
 
 from detectors.base import Image
 
-# Frames of one shot correlate by 0.98 and more at their own rate, by 0.6 and more at one a second
-# (phone clips, moving camera); of 100 pairs of unrelated photos 1 does by more than 0.5.
+# Frames of one shot correlate by 0.98 and more at their own rate, and by 0.6 and more at one a
+# second
+# (phone clips, moving camera). Of 100 pairs of unrelated photos, one correlates by more than 0.5.
 _SAME_SHOT = 0.5
 _MEMORY = 3  # frames: a flash or a damaged frame between them does not end a shot
-_SIDE = 32  # about as many pixels each way are looked at
+_SIDE = 32  # about so many pixels each way are compared
 _FLAT = 2.0  # grey levels: a plain frame (fade to black) tells nothing
 
 
 class Shots:
     """Numbers the shots of one video; a cut starts a new one.
 
-    Correlation does not see exposure or contrast change: a light that is switched on is no cut.
+    Exposure and contrast do not change a correlation, so switching on a light is not a cut.
     """
 
     def __init__(self) -> None:
@@ -40,8 +41,8 @@ class Shots:
         self._recent.append((shot, look))
 
     def of(self, frames: Int32[np.ndarray, " N"]) -> Int32[np.ndarray, " N"]:
-        """Shot of each of these frames; one never seen (a photo, a detector that needs no pixels)
-        belongs to the last shot seen."""
+        """The shot of each of these frames; a frame that was never seen (a photo, or a detector
+        that needs no pixels) belongs to the last shot."""
         numbers = np.array(self._number or [0], np.int32)
         return numbers[np.minimum(frames, len(numbers) - 1)]
 

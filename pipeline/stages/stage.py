@@ -1,4 +1,4 @@
-"""A stage: what it is called, what its result depends on, and how a missing one is computed."""
+"""A stage: its name, what its result depends on, and how a missing result is computed."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ Tick = Callable[[], None]
 """Tells the progress bar that one more frame is done."""
 
 Track = Callable[[str, int | None], Tick]
-"""Opens a progress bar: title and frames to do, None where videos do not say how many."""
+"""Opens a progress bar: title and frames to do, None if videos do not say how many."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Job:
 
     Args:
         clip: an input.
-        results: what it has so far, by the name of the stage.
-        parcel: number of the parcel of inputs it belongs to. People of one parcel may share a
-            batch, on whose members the last bits of a result depend; those of two never do, so
-            that results do not depend on which process computes what.
+        results: those that it has so far, by the name of the stage.
+        parcel: number of the parcel of inputs that it belongs to. People of one parcel may share a
+            batch, on whose members the last bits of a result depend. People of two parcels never
+            do, so results do not depend on which process computes what.
     """
 
     clip: Clip
@@ -38,10 +38,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """What computing one job gave: a result, or the error that it ended with; and the seconds.
+    """What computing one job gave: a result, or the error that ended it; and the seconds.
 
-    `last` is False where the next one was computed in one batch with it: the last bits of a result
-    depend on the others of its batch, so that a batch is stored as a whole or not at all.
+    `last` is False if the next job was computed in the same batch. The last bits of a result
+    depend on the others of its batch, so a batch is stored as a whole or not at all.
     """
 
     job: Job
@@ -58,15 +58,15 @@ class Stage:
         name: of the stage, of its folder in the cache and of its bar.
         version: raised when the same input and settings give another result.
         config: the settings that can change the numbers; JSON values.
-        files: option -> file whose contents count, not its path.
-        after: names of the stages whose results it uses, the direct parents in the key; one that
-            does not apply to a clip is passed over.
-        output: the dataclass it results in.
+        files: option -> file; its contents count, not its path.
+        after: names of the stages whose results it uses, the direct parents in the key; those that
+            do not apply to a clip are skipped.
+        output: the dataclass of its result.
         compute: jobs -> results, in order, one by one as they are ready; loads its model when
-            called. It may tick frames; those of a finished job that it did not are ticked for it.
-        nothing: why a result is of no use to the stages that follow, None when it is.
-        of: the same step for a clip that has settings of its own, None for one that has not; the
-            same object for the same settings.
+            called. It may tick frames; the rest of a finished job's frames are ticked for it.
+        nothing: why a result is of no use to the stages that follow; None if it is of use.
+        of: the same stage for a clip that has settings of its own, None for other clips; it returns
+            the same object for the same settings.
         applies: whether a clip takes part; one that does not goes on without a result of this
             stage. None: every clip does.
     """
@@ -85,24 +85,24 @@ class Stage:
 
 @dataclass(frozen=True)
 class _Refused:
-    """Stored in place of a result when the file itself cannot give one, so that it is not tried
-    again before its bytes change."""
+    """Stored in place of a result if the file itself cannot give one, so that nobody tries again
+    before its bytes change."""
 
     reason: str
 
 
 _Found = dict[str, Artefact | Skipped]
-"""Name of a clip -> its result, or why there is none that could be kept."""
+"""Name of a clip -> its result, or why it has none."""
 
 
 def run_stage(
     stage: Stage, jobs: list[Job], cache: Cache, track: Track
 ) -> tuple[list[Job], list[Skipped]]:
-    """Bring every job through the stage: from the cache where it is there, computed where not.
+    """Bring every job through the stage; results come from the cache or are computed.
 
     Returns:
-        The jobs that go on, in order, with this stage's result where it applies to them; and the
-        clips that do not.
+        The jobs that go on, in order, with this stage's result if it applies to them; and the
+        clips that do not go on.
 
     Raises:
         Exception: an error that is not about one clip (`pipeline.faults.of_the_run`).
@@ -114,7 +114,7 @@ def run_stage(
 
 
 def by_settings(stage: Stage, jobs: list[Job]) -> list[tuple[Stage, list[Job]]]:
-    """Jobs that have the same settings, and the stage with these; those that it applies to."""
+    """The jobs that the stage applies to, grouped by settings, each with the stage for these."""
     groups: dict[int, tuple[Stage, list[Job]]] = {}
     for job in jobs:
         if stage.applies and not stage.applies(job.clip):
@@ -153,7 +153,7 @@ def _results(stage: Stage, jobs: list[Job], cache: Cache, track: Track) -> _Foun
     missing = [job for job in jobs if job.clip.name not in found]
     batch: list[Done] = []
     for done in _computed(stage, missing, track) if missing else ():
-        interrupts.check()  # a swallowed interrupt: what it left half done is not to be stored
+        interrupts.check()  # a swallowed interrupt may have left it half done: do not store it
         done = _judged(stage, done)
         if isinstance(done.result, Skipped) and not done.result.lasting:
             found[done.job.clip.name] = done.result
@@ -166,20 +166,20 @@ def _results(stage: Stage, jobs: list[Job], cache: Cache, track: Track) -> _Foun
 
 
 def timed(jobs: Iterable[Job], compute: Callable[[Job], Any]) -> Iterator[Done]:
-    """Compute jobs one after the other; a failure is the job's own, and the others go on."""
+    """Compute jobs one after the other; if one fails, the others go on."""
     for job in jobs:
         interrupts.check()
         begin = time.perf_counter()
         try:
             result = compute(job)
-        except Exception as error:  # `run_stage` tells those that are not about this job
+        except Exception as error:  # `run_stage` finds those that are not about this job
             result = error
         yield Done(job, result, time.perf_counter() - begin)
 
 
 def _computed(stage: Stage, jobs: list[Job], track: Track) -> Iterator[Done]:
-    """What the stage computes, with a bar that has moved by all frames of each job when it is done:
-    also where the job was refused, or the stage looks at no frame."""
+    """What the stage computes. When a job is done, the bar has moved by all of its frames, even if
+    the job was refused or the stage reads no frames."""
     frames = {job.clip.name: frames_of(job) for job in jobs}
     known = [count for count in frames.values() if count is not None]
     advance = track(stage.name, sum(known) if len(known) == len(jobs) else None)
@@ -199,8 +199,8 @@ def _computed(stage: Stage, jobs: list[Job], track: Track) -> Iterator[Done]:
 
 
 def _or_failed(stage: Stage, jobs: list[Job], tick: Tick) -> Iterator[Done]:
-    """What the stage computes; where it fails as a whole, as in loading a model, so do all that it
-    has not done."""
+    """What the stage computes. If it fails as a whole, for example when it loads a model, so do all
+    jobs that are left."""
     left = {job.clip.name: job for job in jobs}
     try:
         for done in stage.compute(jobs, tick):
@@ -213,7 +213,7 @@ def _or_failed(stage: Stage, jobs: list[Job], tick: Tick) -> Iterator[Done]:
 
 
 def _judged(stage: Stage, done: Done) -> Done:
-    """With the reason in place of an error."""
+    """The same, with a reason in place of an error."""
     clip, error = done.job.clip, done.result
     if isinstance(error, ClipError):
         lasting = not isinstance(error, UnreachableError)
@@ -231,29 +231,29 @@ def _key_after(stage: Stage, files: dict[str, str], job: Job, keys: dict[str, st
     """The key of a job's result.
 
     Args:
-        keys: of its results of the stages before, by the name of the stage.
+        keys: those of its earlier results, by the name of the stage.
     """
     parents = [keys[name] for name in stage.after if name in keys] or [job.clip.key]
     return key_of(stage.name, stage.version, stage.config, files, parents)
 
 
 def _parents(stage: Stage, job: Job) -> list[str]:
-    """Keys of the results that it uses, of the stages that apply to the clip."""
+    """Keys of the results that it uses, from the stages that apply to the clip."""
     return [job.results[name].key for name in stage.after if name in job.results]
 
 
 def frames_of(job: Job) -> int | None:
-    """How many frames a clip has; None where only decoding tells."""
+    """How many frames a clip has; None if only decoding can tell."""
     try:
         return job.clip.facts().n_frames
-    except Exception:  # the stage will meet it, too; here it only counts for the bar
+    except Exception:  # the stage will meet this error too; here it only matters for the bar
         return 1
 
 
 def _store(
     stage: Stage, cache: Cache, files: dict[str, str], keys: dict[str, str], batch: list[Done]
 ) -> _Found:
-    """The results of a batch in the cache, by the names of their clips."""
+    """Store the results of a batch; returns them by the names of their clips."""
     try:
         entries = [_entry(stage, files, keys[done.job.clip.name], done) for done in batch]
         artefacts = cache.store_all(stage.name, entries)
@@ -266,7 +266,7 @@ def _store(
 def _entry(stage: Stage, files: dict[str, str], key: str, done: Done) -> Entry:
     reason = None
     if isinstance(done.result, Skipped):
-        # Without the path: the same bytes are refused for the same reason wherever they lie.
+        # Without the path, because the same bytes are refused for the same reason anywhere.
         reason = done.result.reason.removeprefix(f"{done.job.clip.path}: ")
     provenance = {
         "stage": stage.name,
@@ -284,7 +284,7 @@ def _entry(stage: Stage, files: dict[str, str], key: str, done: Done) -> Entry:
 
 
 def _sort_out(stage: Stage, jobs: list[Job], found: _Found) -> tuple[list[Job], list[Skipped]]:
-    """Who goes on with a useful result, and who stays behind and why."""
+    """The jobs that go on with a useful result, and those that stay behind, with the reason."""
     going, staying = [], []
     for job in jobs:
         result = found.get(job.clip.name)
@@ -300,7 +300,7 @@ def _sort_out(stage: Stage, jobs: list[Job], found: _Found) -> tuple[list[Job], 
 
 
 def _useless(stage: Stage, job: Job, artefact: Artefact) -> Skipped | None:
-    """Why a stored result is of no use to the stages that follow, None where it is."""
+    """Why a stored result is of no use to the stages that follow; None if it is of use."""
     path = job.clip.path
     try:
         reason = artefact.provenance["refused"]

@@ -1,10 +1,11 @@
 """Who is who in a video: the same rows with `track` = the person's identity in the clip.
 
-People are followed frame by frame as in SORT (Bewley et al., ICIP 2016): each moves on with the
-speed it had, and the Hungarian method pairs those predictions with the people found. Alike are two
-whose boxes overlap and whose joints lie close, as COCO's OKS measures it, with a tolerance that
-grows with the time since a person was last seen. Each helps where the other fails: joints tell
-people apart whose boxes overlap, boxes know a person whose left and right the detector swapped.
+People are followed frame by frame as in SORT (Bewley et al., ICIP 2016): each moves on at their
+last speed, and the Hungarian method pairs these predictions with the people found. Two are alike if
+their boxes overlap and their joints lie close, as in COCO's OKS, with a tolerance that grows with
+the time since a person was last seen. Each measure helps where the other fails: joints tell people
+apart whose boxes overlap, and boxes recognise a person whose left and right the detector has
+swapped.
 """
 
 import re
@@ -21,18 +22,18 @@ from pipeline.stages.detect import Detected
 
 Seconds = Float[np.ndarray, " N"]
 
-_JITTER = 0.1  # of a person's size: joints move against the body as a whole
-_DRIFT = 0.3  # of a person's size in 1 s; grows with the square root of time, as a random walk
+_JITTER = 0.1  # of a person's size; joints move relative to the body
+_DRIFT = 0.3  # of a person's size in 1 s; grows with the square root of time, like a random walk
 _ELSEWHERE = 2.0  # tolerances that the median joint may be off: people stay below 1, bad finds too
-_SPEED_WINDOW = 0.5  # s that a speed is measured over
-_DOUBT = 0.7  # factor for who was missed: where one is found for two, it is more likely the other
+_SPEED_WINDOW = 0.5  # s over which a speed is measured
+_DOUBT = 0.7  # factor for a missed person: one find for two people is more likely the other
 _KNOWN, _FEWEST = 0.1, 4  # scores above which a joint is known, and joints that tell something
-_ESTABLISHED = 3  # frames: who was seen in fewer may be nobody, and chooses after the others
+_ESTABLISHED = 3  # frames; people seen in fewer may be nobody, and choose after the others
 
 
 @dataclass
 class _Person:
-    """Somebody who is followed: the rows it was seen in, the last one last."""
+    """Somebody who is followed: the rows in which they were seen, in order."""
 
     identity: int
     rows: list[int]
@@ -45,7 +46,7 @@ class _Person:
 def identify(
     found: Detected, fps: float | None, config: TrackingConfig, seconds: Seconds | None = None
 ) -> Detections:
-    """Follow the people of a clip; a photo's stay as they are, each with its place as its track.
+    """Follow the people of a clip; those of a photo keep their place as their track.
 
     Args:
         found: the people of each frame; `track` is not read.
@@ -97,12 +98,13 @@ class _Tracker:
             self._count += 1
 
     def _patience(self, person: _Person) -> float:
-        """How long somebody may be unseen, s; one missed frame who may be nobody."""
+        """How long somebody may be unseen, s; only one frame for somebody who may be nobody."""
         longest = max(self._config.max_gap, self._interval)
         return (longest if person.established else min(longest, 2 * self._interval)) + 1e-6
 
     def _pair(self, people: list[_Person], rows: np.ndarray) -> None:
-        """The pairs that are most alike in sum, without those that are not alike enough."""
+        """Pair people with rows so that the sum of likenesses is largest; unlike ones stay
+        unpaired."""
         if not people or not len(rows):
             return
         from scipy.optimize import linear_sum_assignment
@@ -119,10 +121,10 @@ class _Tracker:
                 self.identity[rows[j]] = people[i].identity
 
     def _alike(self, person: _Person, rows: np.ndarray) -> Float[np.ndarray, " P"]:
-        """0..1: mean of the boxes' overlap (IoU) and of exp(-d^2 / 2 s^2) over the joints.
+        """Likeness 0..1: mean of the boxes' overlap (IoU) and of exp(-d^2 / 2 s^2) over the joints.
 
-        d: from where the joint should be now, s: tolerance. 0 in another shot of the camera, and
-        where the median joint is too far away, left and right exchanged or not.
+        d: distance from where the joint should be now, s: tolerance. It is 0 in another shot of the
+        camera, and if the median joint is too far away, with left and right exchanged or not.
         """
         found, last = self._found, person.rows[-1]
         passed = self._time[rows[0]] - self._time[last]
@@ -140,8 +142,8 @@ class _Tracker:
         return np.where((found.shot[rows] == found.shot[last]) & ~elsewhere, alike, 0)
 
     def _off(self, rows: np.ndarray, last: int, expected: np.ndarray) -> Float[np.ndarray, " P"]:
-        """How far the median joint is from where it should be, px, by the better of both readings:
-        as it is, and with left and right exchanged. 0 where too few joints are known."""
+        """How far the median joint is from where it should be, px, as it is or with left and right
+        exchanged, whichever is nearer. 0 if too few joints are known."""
         found, off = self._found, np.full(len(rows), np.inf)
         for order in (np.arange(len(self._opposite)), self._opposite):
             known = np.minimum(found.scores[rows][:, order], found.scores[last]) > _KNOWN
@@ -152,7 +154,7 @@ class _Tracker:
         return off
 
     def _velocity(self, person: _Person) -> Float[np.ndarray, "2"]:
-        """px/s, over the last part of the way."""
+        """Speed in px/s, over the last part of the way."""
         rows, last = person.rows, person.rows[-1]
         if len(rows) < 2:
             return np.zeros(2)
@@ -162,7 +164,8 @@ class _Tracker:
         return self._step(first, last) / (self._time[last] - self._time[first])
 
     def _step(self, a: int, b: int) -> Float[np.ndarray, "2"]:
-        """How far the person moved, px: the median joint, which one swapped or lost cannot pull."""
+        """How far the person moved, px: the median of the joints, which one wrong joint cannot
+        pull."""
         found = self._found
         both: Bool[np.ndarray, " K"] = (found.scores[a] > _KNOWN) & (found.scores[b] > _KNOWN)
         if both.sum() < _FEWEST:
@@ -171,8 +174,8 @@ class _Tracker:
 
 
 def lasting(found: Detections, min_frames: int) -> Bool[np.ndarray, " N"]:
-    """Rows of people who are seen in min_frames of the clip, or in all in which somebody is; all
-    rows where nobody is."""
+    """Rows of people who are seen in min_frames of the clip, or in all frames that have somebody;
+    all rows if there is nobody."""
     _, number = np.unique(found.track, return_inverse=True)
     frames = np.bincount(number)[number]
     lasts = frames >= min(min_frames, len(np.unique(found.frame)))
@@ -180,7 +183,7 @@ def lasting(found: Detections, min_frames: int) -> Bool[np.ndarray, " N"]:
 
 
 def opposite_of(names: tuple[str, ...]) -> Int[np.ndarray, " K"]:
-    """Column of the same joint on the other side; its own where there is none."""
+    """Column of the same joint on the other side; its own if there is none."""
     other = {"left": "right", "right": "left"}
     mirrored = [re.sub("left|right", lambda side: other[side[0]], name) for name in names]
     column = {name: place for place, name in enumerate(names)}

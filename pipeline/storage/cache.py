@@ -1,4 +1,4 @@
-"""Results of the stages on disk: one npz per clip and stage, named by what it was computed from."""
+"""Results of the stages on disk: one npz per clip and stage, with the key in its name."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ from pipeline.storage.whole_files import lock, replacing, settle, write_all
 
 _log = logging.getLogger(__name__)
 _PROVENANCE = "provenance"
-_KEPT = 1_000_000  # bytes; a picture is not kept, a person is
+_KEPT = 1_000_000  # bytes; people stay in memory, pictures do not
 
 
 def key_of(*parts: Any) -> str:
@@ -48,11 +48,11 @@ class Artefact:
 
     @property
     def seconds(self) -> float:
-        """What computing it took, whenever that was."""
+        """How long it took to compute, whenever that was."""
         return self.provenance["seconds"]
 
     def load(self) -> Any:
-        """The result as the stage's own type; from memory where checking it has just read it."""
+        """The result in the stage's own type; from memory if a check has just read it."""
         if self.arrays is not None:
             return from_arrays(self.output, self.arrays)
         with opened(self.path) as archive:
@@ -71,12 +71,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Cache:
-    """Whole files or none: each is written beside its place and moved there when complete."""
+    """Whole files or none: each is written under a temporary name and moved when complete."""
 
     root: Path
 
     def find(self, stage: str, clip: str, key: str, output: type) -> Artefact | None:
-        """What is stored under the key. A damaged file counts as absent and is reported."""
+        """The result stored under the key. A damaged file counts as absent and is reported."""
         path = self._path(stage, clip, key)
         if not path.is_file():
             return None
@@ -87,16 +87,16 @@ class Cache:
             if provenance["key"] == key:
                 small = sum(array.nbytes for array in arrays.values()) < _KEPT
                 return Artefact(path, key, provenance, output, True, arrays if small else None)
-            _log.warning("%s: holds another result than its name says; computing it again", path)
+            _log.warning("%s: its name and its result differ; computing it again", path)
         # A flipped byte can raise nearly anything: BadZipFile, NotImplementedError, ...
         except Exception as error:
             _log.warning("%s: damaged (%s); computing it again", path, error)
         return None
 
     def stored(self, stage: str, keys: dict[str, str]) -> set[str]:
-        """Of clips and their keys, the clips that a file is there for, damaged or not.
+        """Given clips and their keys, the clips that have a file, damaged or not.
 
-        What is stored together (`store_all`) is there together, whatever other processes do.
+        Results that are stored together (`store_all`) appear together, whatever other processes do.
         """
         folder = self.root / stage
         if not folder.is_dir():
@@ -108,7 +108,7 @@ class Cache:
     def store(
         self, stage: str, clip: str, key: str, result: Any, provenance: dict[str, Any]
     ) -> Artefact:
-        """Write a result; `provenance` is whatever JSON tells where it came from."""
+        """Write a result; `provenance` is any JSON that tells where it came from."""
         artefact, content = self._packed(stage, Entry(clip, key, result, provenance))
         artefact.path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(artefact.path) as temporary:
@@ -116,7 +116,7 @@ class Cache:
         return artefact
 
     def store_all(self, stage: str, entries: list[Entry]) -> list[Artefact]:
-        """Write results that were computed together: all, or where it is killed or fails, none."""
+        """Write results that were computed together: all, or if it is killed or fails, none."""
         if len(entries) == 1:
             (one,) = entries
             return [self.store(stage, one.clip, one.key, one.result, one.provenance)]
@@ -138,16 +138,16 @@ class Cache:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
-    """An npz as numpy reads it, without pickles; np.load alone leaves a damaged file open."""
+    """An npz opened by numpy, without pickles; np.load alone would leave a damaged file open."""
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         yield archive
 
 
 def check(archive: Any) -> None:
-    """Read every byte against its CRC-32, many times faster than as arrays.
+    """Check every byte against the CRC-32, many times faster than by reading arrays.
 
     Raises:
-        ValueError: names the first array that is damaged; and what zipfile raises.
+        ValueError: names the first damaged array. Errors of zipfile are passed on.
     """
     damaged = archive.zip.testzip()
     if damaged is not None:
@@ -155,14 +155,14 @@ def check(archive: Any) -> None:
 
 
 def npz_bytes(arrays: dict[str, np.ndarray]) -> memoryview:
-    """The arrays as an npz in memory: zipfile itself, on a full disk, prints while it is freed."""
+    """The arrays as an npz in memory, because on a full disk zipfile prints when it is freed."""
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]  (numpy's stub)
     return buffer.getbuffer()
 
 
 def plain(value: Any) -> Any:
-    """Settings as JSON values: an enum becomes its name, a tuple a list."""
+    """Settings as JSON values; an enum becomes its name, a tuple a list."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

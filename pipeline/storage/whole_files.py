@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and what killed runs left half written."""
+"""Files that exist whole or not at all, and the removal of what killed runs left unfinished."""
 
 import fcntl
 import io
@@ -20,10 +20,10 @@ _LITTER = re.compile(r"\.~.+\.[0-9a-f]{16}(\.\w+)?")
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path that takes the place of `path` if the block succeeds, else vanishes.
+    """A temporary path that replaces `path` if the block succeeds, else vanishes.
 
     Raises:
-        OSError: as the block does, with the name of the file where it had none (a full disk).
+        OSError: from the block; it gets the name of the file if it had none (a full disk).
     """
     with scratch(path) as temporary:
         try:
@@ -37,19 +37,19 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch(path: Path) -> Iterator[Path]:
-    """A new file beside `path`, of the same suffix, that `sweep` lets be and that then vanishes."""
+    """A new file next to `path`, with the same suffix. `sweep` spares it; then it vanishes."""
     with ExitStack() as stack:
-        with held():  # a signal in between would leave a file that nobody removes
+        with held():  # a signal in between would leave the file behind
             temporary, handle = _locked(path)
             stack.callback(_remove, temporary, handle)
         yield temporary
 
 
 def sweep(folder: Path, deep: bool = False) -> None:
-    """Remove what processes that are gone left in a folder; what a live one writes is locked.
+    """Remove what dead processes left in a folder; files of live ones are locked.
 
-    The lock ends with the process, however it ends; a process number could be another's by now, or
-    that of a process in another container.
+    The lock ends with the process, however it ends. A process number would not do: it could belong
+    to another process by now, or to one in another container.
     """
     for place, inner, names in os.walk(folder):
         for name in filter(_LITTER.fullmatch, names):
@@ -59,16 +59,16 @@ def sweep(folder: Path, deep: bool = False) -> None:
 
 
 def write_all(folder: Path, files: dict[str, bytes]) -> None:
-    """Write files into a folder: whoever looks under `lock`, after `settle`, sees all or none.
+    """Write files into a folder; a reader that holds `lock`, after `settle`, sees all or none.
 
-    They are first written as one parcel and then dealt out; who is killed at that has left the
-    parcel.
+    They are first written as one parcel and then unpacked. A process that is killed while it
+    unpacks leaves the parcel behind.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content)
-    with lock(folder), held():  # what a signal left would be dealt out by the next run only
+    with lock(folder), held():  # after a signal, only the next run would unpack the rest
         parcel = folder / f".parcel.{secrets.token_hex(8)}.zip"
         with replacing(parcel) as temporary:
             temporary.write_bytes(buffer.getbuffer())
@@ -76,18 +76,18 @@ def write_all(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def settle(folder: Path) -> None:
-    """Deal out the parcels that killed processes left in a folder, which is under `lock`."""
+    """Unpack the parcels that killed processes left in a folder, which is under `lock`."""
     for parcel in folder.glob(".parcel.*.zip"):
         try:
             _deal_out(parcel)
         except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
-            _log.warning("%s: damaged (%s); what was in it is computed again", parcel, error)
+            _log.warning("%s: damaged (%s); its results are computed again", parcel, error)
             parcel.unlink()
 
 
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """One process at a time; on file systems without locks, any number of them."""
+    """Let one process in at a time; on file systems without locks, any number."""
     handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         with suppress(OSError):
@@ -102,14 +102,14 @@ def _deal_out(parcel: Path) -> None:
         for member in archive.namelist():
             content, path = archive.read(member), parcel.with_name(Path(member).name)
             if path.is_file() and path.read_bytes() == content:
-                continue  # dealt out before the process was killed
+                continue  # already unpacked before the process was killed
             with replacing(path) as temporary:
                 temporary.write_bytes(content)
     parcel.unlink()
 
 
 def _locked(path: Path) -> tuple[Path, int]:
-    """An empty file of ours, and the handle that holds its lock."""
+    """A new empty file, and the handle that holds its lock."""
     while True:
         name = f".~{path.stem}.{secrets.token_hex(8)}{path.suffix}"
         temporary = path.with_name(name)
@@ -118,7 +118,7 @@ def _locked(path: Path) -> tuple[Path, int]:
             fcntl.flock(handle, fcntl.LOCK_EX)
         if os.fstat(handle).st_nlink:
             return temporary, handle
-        os.close(handle)  # swept in the moment between
+        os.close(handle)  # another run removed it in the meantime
 
 
 def _remove(temporary: Path, handle: int) -> None:
@@ -131,7 +131,7 @@ def _remove_unlocked(path: str) -> None:
     try:
         handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return  # gone by now, or somebody else's
+        return  # already gone, or somebody else's
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.unlink(path)

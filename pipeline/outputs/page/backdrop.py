@@ -1,4 +1,4 @@
-"""What stands behind the bodies on the page: the photo or the clip, small enough to be sent."""
+"""The backdrop of the bodies on the page: the photo or the clip, small enough to send."""
 
 from collections.abc import Iterator
 

@@ -1,7 +1,7 @@
 """`export=[page]`: index.html, a gallery of the run with every input in 3-D. No network is needed.
 
-Browsers let a page that was opened by double click load scripts but no other files: that is why the
-3-D views lie in page/<name>.js, and are loaded when they are looked at.
+Browsers let a page that was opened by double click load scripts but no other files. That is why the
+3-D views are in page/<name>.js. Each loads when somebody opens it.
 """
 
 import base64
@@ -26,7 +26,7 @@ from pipeline.storage.cache import key_of
 
 FOLDER = "page"
 _HERE = Path(__file__).parent
-_VERSION = 1  # raised when the same fit gives another view
+_VERSION = 1  # raised when the same fit gives a different view
 _SCRIPTS = ("gallery.js", "viewer.js")
 _MIME = {".jpg": "image/jpeg", ".mp4": "video/mp4"}
 
@@ -36,7 +36,7 @@ class Page(Writer):
     """The page of a run.
 
     Args:
-        single: everything in index.html; else what is large lies in the folder page/ beside it.
+        single: put everything into index.html; otherwise large parts go into the folder page/.
         max_side: px of the longer side of photos and frames behind the bodies.
     """
 
@@ -48,7 +48,7 @@ class Page(Writer):
             raise ValueError(f"export.page.max_side: expected 64..8192 px, got {self.max_side}")
 
     def stages(self, config: Config) -> list[Stage]:
-        """The bodies as GLB, and what stands behind them."""
+        """The bodies as GLB, and their backdrop."""
         return [*Glb().stages(config), backdrop_stage(self.max_side)]
 
     def write(self, job: Job, run: Run) -> Files:
@@ -98,13 +98,13 @@ def _as_script(value: Any) -> str:
 
 
 def _view_script(job: Job) -> str:
-    """What the viewer needs of one input; the two leading lines make it work in any order."""
+    """What the viewer needs for one input; scripts may load in any order."""
     name = _as_script(job.clip.name)
     return f"window.VIEWS = window.VIEWS || {{}};\nVIEWS[{name}] = {_as_script(_view(job))};\n"
 
 
 def _view(job: Job) -> dict[str, Any]:
-    """The GLB, what stands behind it, and the camera that both were made with."""
+    """The GLB, its backdrop, and the camera of both."""
     result, facts = result_of(job), job.clip.facts()
     fitted = result[result.fitted]
     glb = job.results["glb"].load().files()[".glb"]
@@ -133,7 +133,7 @@ def _data_url(picture: PictureFile) -> str:
 
 
 def _input(entry: Entry) -> dict[str, Any]:
-    """What the gallery shows of an input."""
+    """What the gallery shows for an input."""
     people = [
         {"track": p["track"], "expected_error_mm": p["expected_error_mm"]} for p in entry["people"]
     ]

@@ -14,16 +14,16 @@ def three_js() -> str:
     """The script that defines `THREE`, and `THREE.GLTFLoader` in it.
 
     Raises:
-        ValueError: the installed trimesh ships another viewer than the pinned one.
+        ValueError: the installed trimesh ships a different viewer than the pinned one.
     """
-    package = find_spec("trimesh")  # not imported: it takes a second, and only its file is wanted
+    package = find_spec("trimesh")  # not imported: that takes a second, and we only need its file
     folder = Path(package.origin).parent if package and package.origin else Path()
     with zipfile.ZipFile(folder / _ARCHIVE) as viewer:
         text = viewer.read(_MEMBER).decode()
     begin, end = text.find(_BEGIN), text.find(_END)
     if begin < 0 or end < 0:
         raise ValueError(
-            "export.page: the installed trimesh has no three.js where version 5.2.0 has it; "
+            "export.page: expected three.js in trimesh as in version 5.2.0, found none; "
             "install the versions of constraints.txt"
         )
     return text[begin + len(_BEGIN) : end + len(_END)]

@@ -43,7 +43,7 @@ def said(names: list[str], loud: set[str], **stage: Any) -> tuple[list[str], lis
 
 def test_sound_is_said_to_be_left_out_once() -> None:
     messages, asked = said(["p.jpg", "a.mp4", "b.mp4", "c.mp4"], {"b.mp4", "c.mp4"})
-    assert messages == ["b.mp4: its sound is left out, as that of every video"]
+    assert messages == ["b.mp4: its sound is left out, as in every video"]
     assert asked == ["a.mp4", "b.mp4"], "a photo has none, and one that has some is enough"
 
 

@@ -66,7 +66,7 @@ def test_capsules_of_a_body_without_are_fitted_once(
     cache = str(file.parent / "cache")
     first = capsules_of(body, file, cache)
     assert caplog.messages == [
-        f"fitting capsules to {file}: once for this body, it takes about a minute"
+        f"fitting capsules to {file}, once for this body: it takes about a minute"
     ]
     file = file.rename(file.with_name("mine.pkl"))
     assert same(capsules_of(body, file, cache), first)
@@ -109,7 +109,7 @@ def test_smplifys_regressors_beside_the_body_are_taken(
     file.write_bytes(python_2_pickle(cleaned))
     capsules_of(body, file, str(file.parent / "cache"))
     assert len(fits) == 1
-    assert f"{path} is not used: {file} has no J_regressor_prior" in caplog.messages
+    assert f"{path} is not used, because {file} has no J_regressor_prior" in caplog.messages
 
 
 def test_the_key_of_the_fit_has_the_files_that_count(file: Path) -> None:
@@ -131,7 +131,7 @@ def test_of_several_bodies_the_one_taken_is_named(
     assert not caplog.messages
     other.touch()
     assert fit_of(folder).files["body"] == other
-    assert caplog.messages == [f"models.bodies: taking {other}, not {file}"]
+    assert caplog.messages == [f"models.bodies: using {other}, not {file}"]
 
 
 @pytest.mark.parametrize("place", ["folder", "file"])
