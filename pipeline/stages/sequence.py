@@ -67,7 +67,9 @@ def _report(job: Job, motion: Motion) -> None:
     if exchanged:
         _log.info("%s: left and right were exchanged in %d detections", job.clip.path, exchanged)
     if left_out:
-        _log.info("%s: %d detections fit to nothing around them, left out", job.clip.path, left_out)
+        _log.info(
+            "%s: left out %d detections that fit to nothing near them", job.clip.path, left_out
+        )
 
 
 def last_of(job: Job) -> Artefact:
