@@ -23,7 +23,7 @@ class Crew:
     """
 
     def __init__(self, count: int, work: Callable[..., None], *arguments: Any) -> None:
-        # Not forked: libraries that have threads, as cv2, may already be there.
+        # Not forked: libraries with threads, such as cv2, may already be loaded.
         context = multiprocessing.get_context("spawn")
         resource_tracker.ensure_running()  # starting it would unblock signals in the loop
         self._workers: dict[Connection, BaseProcess] = {}
@@ -46,7 +46,7 @@ class Crew:
         worker.join(_PATIENCE)
         code = worker.exitcode or 0
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        _log.warning("a worker (process %s) %s: its inputs are computed here", worker.pid, how)
+        _log.warning("a worker (process %s) %s: this process computes its inputs", worker.pid, how)
 
     def __enter__(self) -> Self:
         return self
@@ -63,8 +63,7 @@ class Crew:
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Whoever is started in the block does not get the terminal's Ctrl-C; this process does, after
-    it."""
+    """Processes started in the block do not get the terminal's Ctrl-C; this one does, after it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -90,7 +90,7 @@ class _Dealer:
         self._bars: dict[str, Tick] = {}
 
     def deal(self, parcels: list[list[Job]]) -> None:
-        """Hand out parcels until none is left; workers are given the next when one is done."""
+        """Hand out parcels until none is left; who has finished one gets the next."""
         left = iter(parcels)
         busy = {pipe for pipe in self._crew.pipes if self._give(pipe, left)}
         while busy:

@@ -58,20 +58,20 @@ def _compute(pipe: Connection, config: Config) -> NoReturn:
 
 
 def sendable(error: Exception) -> Exception:
-    """The error, or one with its text where it cannot be sent to another process."""
+    """The error, or one with its text if it cannot be sent to another process."""
     import pickle
 
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:  # of any kind: it is somebody else's __reduce__ or __init__
+    except Exception:  # of any kind, from somebody else's __reduce__ or __init__
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
 
 
 def _die_with_parent() -> None:
-    """End this process when the run is gone, however it went."""
+    """End this process when the run is gone, for whatever reason."""
     parent = multiprocessing.parent_process()
-    assert parent, "a worker is started by the run"
+    assert parent, "only a run starts workers"
 
     def watch() -> None:
         wait([parent.sentinel])

@@ -68,7 +68,7 @@ def test_a_killed_worker_is_named_and_costs_no_frame(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         killed, after = looked(resources, "deadly", "clip")
-    assert caplog.text.count("was ended by signal 9: its inputs are computed here") == 1
+    assert caplog.text.count("was ended by signal 9: this process computes its inputs") == 1
     for found in (killed, after):
         np.testing.assert_array_equal(found.keypoints[:, 0, 0], [*range(1, 40), *range(50, 90)])
 
