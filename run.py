@@ -136,7 +136,12 @@ def _fail(error: Exception) -> NoReturn:
 
 def start() -> None:
     """Run. If Hydra refuses the command line, say what it probably meant, or if that is unclear,
-    give Hydra's message."""
+    give Hydra's message. The word `app` in front starts the page instead (docs/app.md)."""
+    if sys.argv[1:2] in (["app"], ["--app"]):
+        from pipeline.app.start import start as start_page
+
+        start_page(sys.argv[1:])
+        return
     from pipeline.command_line import COMPLETION, overrides_of, without_inputs
 
     if COMPLETION.isdisjoint(sys.argv):

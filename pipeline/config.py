@@ -35,6 +35,13 @@ class Picture(Enum):
     none = "none"
 
 
+class Progress(Enum):
+    """How a run tells how far it is: bars for people, or lines of JSON for other programs."""
+
+    bars = "bars"
+    lines = "lines"
+
+
 @dataclass
 class RemapConfig:
     """min_confidence: joints that the detector scores lower are dropped, 0..1."""
@@ -98,6 +105,7 @@ class RuntimeConfig:
         threads: CPU threads of torch.
         batch_size: people per solve, and crops per forward pass of mmpose.
         cache_dir, output_dir, weights_dir: folders, relative to the working directory.
+        progress: bars on a terminal, or a line of JSON on stdout for each step (docs/app.md).
         show, release_layout: old names of the formats `progress` and `release` of `export`.
     """
 
@@ -109,6 +117,7 @@ class RuntimeConfig:
     weights_dir: str = MISSING
     show: bool = MISSING
     release_layout: bool = MISSING
+    progress: Progress = MISSING
 
     def __post_init__(self) -> None:
         for name in ("threads", "batch_size"):

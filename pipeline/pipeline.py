@@ -2,19 +2,25 @@
 
 import logging
 import os
+import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Config, ConfigError, RuntimeConfig, check_device
+from pipeline.config import Config, ConfigError, Progress, RuntimeConfig, check_device
 from pipeline.evaluation.evaluate import KnowsTruth, write_evaluation
 from pipeline.evaluation.run_report import write_report
 from pipeline.faults import FOLDER, Fault, fault_of, record, remove_reports
 from pipeline.inputs.clips import Clip, Found, Skipped
 from pipeline.outputs.export import export
-from pipeline.outputs.report import print_metrics, print_summary, progress_bars
+from pipeline.outputs.report import (
+    print_metrics,
+    print_summary,
+    progress_bars,
+    progress_lines,
+)
 from pipeline.outputs.summary import add_fault, write_summary
 from pipeline.stages.cameras import possible_cameras
 from pipeline.stages.detect import detect_stage
@@ -107,7 +113,8 @@ def through(
     for stage in stages:
         by_settings(stage, jobs)  # also checks the files that single clips' settings name
     cache = Cache(Path(config.runtime.cache_dir))
-    with progress_bars() as track:
+    lines = config.runtime.progress is Progress.lines
+    with progress_lines(sys.stdout) if lines else progress_bars() as track:
         config.executor.fill(stages, jobs, config, track)
         for stage in stages:
             before = jobs

@@ -1,11 +1,12 @@
 """What a person at the terminal sees: one bar per stage during the run, a table at the end."""
 
+import json
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -50,6 +51,31 @@ def progress_bars() -> Iterator[Track]:
             return lambda: progress.advance(task)
 
         yield track
+
+
+@contextmanager
+def progress_lines(out: TextIO) -> Iterator[Track]:
+    """Writes a line of JSON whenever a stage begins or goes on: its name, how much is done, of how
+    much (null: not known yet). For programs that show it in their own way."""
+    counts: dict[str, list[int | None]] = {}
+
+    def tell(title: str) -> None:
+        done, total = counts[title]
+        out.write(json.dumps({"stage": title, "done": done, "total": total}) + "\n")
+        out.flush()
+
+    def track(title: str, total: int | None) -> Tick:
+        done, before = counts.get(title, (0, 0))
+        counts[title] = [done, None if total is None or before is None else before + total]
+        tell(title)
+
+        def tick() -> None:
+            counts[title][0] = (counts[title][0] or 0) + 1
+            tell(title)
+
+        return tick
+
+    yield track
 
 
 def print_summary(summary: dict[str, Any], folder: Path) -> None:

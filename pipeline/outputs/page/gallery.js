@@ -79,11 +79,12 @@
   }
 
   async function follow() {
-    const name = new URLSearchParams(location.hash.slice(1)).get("view");
+    const shown = new URLSearchParams(location.hash.slice(1)), name = shown.get("view");
     const entry = RUN.inputs.find((one) => one.name === name);
     if (!entry) { if (window.VIEWER) VIEWER.close(); return; }
     $("view").showModal();
-    $("name").textContent = entry.name;
+    $("name").textContent = shown.get("title") || entry.name;
+    $("close").hidden = shown.has("title"); // another page shows the view, and has the way back
     $("note").textContent = "loading";
     try {
       if (!window.THREE) await once("page/three.js");

@@ -23,7 +23,7 @@ window.VIEWER = (function () {
     stage.addEventListener("wheel", (e) => { e.preventDefault(); leavePhoto(); orbit.distance *= Math.exp(e.deltaY * 0.001); draw(); }, { passive: false });
     stage.addEventListener("contextmenu", (e) => e.preventDefault());
     $("close").addEventListener("click", () => { location.hash = ""; });
-    $("view").addEventListener("cancel", (e) => { e.preventDefault(); location.hash = ""; });
+    $("view").addEventListener("cancel", (e) => { e.preventDefault(); if (!$("close").hidden) location.hash = ""; });
     $("play").addEventListener("click", () => play(!playing));
     $("scrub").addEventListener("input", () => { play(false); show(Number($("scrub").value)); });
     $("opacity").addEventListener("input", dress);
