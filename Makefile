@@ -8,7 +8,7 @@ UV_ENV := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") \
           $(if $(PIP_INDEX_URL),UV_DEFAULT_INDEX="$(PIP_INDEX_URL)")
 INSTALL := $(UV_ENV) $(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -r pyproject.toml
 
-.PHONY: setup demo run test doctor slow torture lint constraints audit clean
+.PHONY: setup demo run app test doctor slow torture lint constraints audit clean
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -23,6 +23,11 @@ demo: setup
 
 run: setup
 	$(BIN)/python run.py $(ARGS)
+
+# A page in the browser, where files are dropped: docs/app.md.
+app: setup
+	$(INSTALL) --extra app
+	$(BIN)/python run.py --app $(ARGS)
 
 test: setup
 	$(BIN)/python -m pytest $(ARGS)
@@ -45,7 +50,7 @@ lint: setup
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/basedpyright && $(BIN)/lint-imports --no-cache
 
 constraints: setup
-	$(INSTALL) --extra test --extra tools --extra dev
+	$(INSTALL) --extra test --extra tools --extra dev --extra app
 	$(BIN)/uv pip freeze --python $(BIN)/python | grep -viE '^(nvidia|cuda|triton|pip=)' | sed 's/+cpu$$//'
 
 # Known vulnerabilities of what is pinned; asks the package index, so it is no test.

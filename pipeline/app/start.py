@@ -53,6 +53,7 @@ def _listen(port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(("127.0.0.1", port))
+        listening.listen()  # who comes before the server is ready waits
     except OSError as error:
         listening.close()
         why = error.strerror or error

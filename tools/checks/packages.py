@@ -11,7 +11,8 @@ from tools.checks.finding import MISSING, NOTE, OK, ROOT, Finding
 _NOT_FOR_THE_DEMO = {
     "mmpose", "mmdet", "mmcv-lite", "mmengine", "setuptools", "torchvision", "pyrender", "pyopengl",
 }  # fmt: skip
-_INSTALLED_BY = {"test": "make setup", "tools": "make slow", "dev": "make lint"}
+_INSTALLED_BY = {"test": "make setup", "tools": "make slow", "dev": "make lint", "app": "make app"}
+_USED_BY = {"app": ", only for the page of run.py app"}
 
 
 def python() -> list[Finding]:
@@ -29,27 +30,31 @@ def packages() -> list[Finding]:
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pins = _pins((ROOT / "constraints.txt").read_text())
-    findings, good = _compared(project["dependencies"], pins, "make setup", optional=False)
+    findings, good = _compared(project["dependencies"], pins, "make setup", use="")
     for extra, names in project["optional-dependencies"].items():
-        more, also = _compared(names, pins, _INSTALLED_BY.get(extra, "make setup"), optional=True)
+        use = _USED_BY.get(extra, ", only for developing")
+        more, also = _compared(names, pins, _INSTALLED_BY.get(extra, "make setup"), use)
         findings, good = findings + more, good + also
     first = Finding("packages", f"{len(good)} as pinned", OK, ", ".join(good))
     return [first, *findings] if good else findings
 
 
 def _compared(
-    requirements: Iterable[str], pins: dict[str, str], command: str, optional: bool
+    requirements: Iterable[str], pins: dict[str, str], command: str, use: str
 ) -> tuple[list[Finding], list[str]]:
-    """Packages that are missing or have another version; and the others as `name version`."""
+    """Packages that are missing or have another version; and the others as `name version`.
+
+    Args:
+        use: what they are for, where a run can do without them.
+    """
     findings, good = [], []
     for requirement in requirements:
         name = _plain(re.split(r"[<>=!~\[; ]", requirement)[0])
-        needed = not optional and name not in _NOT_FOR_THE_DEMO
+        needed = not use and name not in _NOT_FOR_THE_DEMO
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
-            state = NOTE if optional else MISSING
-            use = ", only for developing" if optional else ""
+            state = NOTE if use else MISSING
             findings.append(
                 Finding("packages", name, state, f"not installed{use}", command, needed)
             )

@@ -173,7 +173,7 @@ function fullScreen() {
 async function begin() {
   limits = await ask("limits");
   $("limits").textContent = `Up to ${limits.max_files} files, ${limits.max_file_mb} MB each, clips of up to ${limits.max_frames} frames. `
-    + `They are deleted ${limits.keep_minutes} minutes after you leave.`;
+    + `Files and results are deleted ${limits.keep_minutes} minutes after you leave.`;
   $("formats").append(...limits.formats.map((name) => {
     const label = element("label"), box = element("input");
     Object.assign(box, { type: "checkbox", value: name, checked: name === "glb" });

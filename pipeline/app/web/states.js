@@ -71,7 +71,7 @@ export function showResult(job, told) {
     ? `${count(people, "person", "people")} in ${count(fitted.length, "file", "files")}`
     : "Nobody was fitted";
   find("zip").href = `jobs/${job}/results.zip`;
-  find("zip").hidden = find("viewer").hidden = find("full").hidden = !fitted.length;
+  find("zip").hidden = find("viewer").hidden = find("full").hidden = find("hint").hidden = !fitted.length;
   find("inputs").replaceChildren(...told.inputs.map((input) => card(job, input)));
   if (fitted.length) look(job, fitted[0]);
   find("found").focus();
@@ -107,7 +107,7 @@ function card(job, input) {
 }
 
 function download(job, key, title) {
-  const link = element("a", title, "button");
+  const link = element("a", `\u2193 ${title}`, "button");
   link.href = `jobs/${job}/out/${address(key)}?save`;
   link.download = "";
   return link;
