@@ -22,7 +22,6 @@ from fitting.sequence.track_fit import Fit, TrackFit
 from fitting.sequence.track_problem import Frames, FrameTerms
 from fitting.sequence.track_rows import Outcome, outcome_of, replaced, with_outcomes
 from fitting.smplify import fit, loss_of
-from fitting.starts.starts import uses_extras
 
 SHORTEST = 3  # frames: fewer have no acceleration
 
@@ -92,10 +91,9 @@ class _Solve:
         """None where the numbers are beyond what can be computed with."""
         seen = keypoints_of(timeline, self.keypoints)
         camera = self.result.camera[timeline.nearest]
-        extras = bool(uses_extras(seen, self.config).any())
-        exact, search = self._model(torch.float64, extras), None
+        exact, search = self._model(torch.float64), None
         if self.config.precision is Precision.single:
-            search = self._model(torch.float32, extras)
+            search = self._model(torch.float32)
         x = states_of(timeline, self.result.params, self.device)
         looks = observed(exact, timeline, (seen, camera), x, self.assets, self.config)
         found = self._solved(search or exact, timeline, looks, x)
@@ -109,13 +107,15 @@ class _Solve:
             seen=looks.to(model.dtype),
             times=tensor(timeline.times),
             linked=tensor(timeline.linked),
+            joined=tensor(timeline.joined),
             held=torch.zeros(len(x), dtype=torch.bool, device=self.device),
         )
         found = TrackFit(model, self._terms(), self.settings)(x.to(model.dtype), frames)
         return replace(found, x=found.x.double())
 
-    def _model(self, dtype: torch.dtype, extras: bool) -> Model:
-        assets, config = self.assets, self.config
+    def _model(self, dtype: torch.dtype) -> Model:
+        """With the points of face and feet, whether they are seen or not: feet stand."""
+        assets, config, extras = self.assets, self.config, True
         capsules = assets.capsules if config.interpenetration else None
         return Model(
             assets.body, assets.prior, capsules, config.n_betas, self.device, dtype, extras

@@ -11,7 +11,7 @@ from fitting.assets import Assets
 from fitting.body.body_model import BodyParams
 from fitting.camera import Camera
 from fitting.fit_config import FitConfig
-from fitting.joints import EXTRA, LSP_14, Keypoints
+from fitting.joints import EXTRA, LSP_14, POINTS, Keypoints
 from fitting.objective.model import Model
 from fitting.objective.residuals import Observations
 from fitting.rotations import quaternion_from_vector, slerp
@@ -73,7 +73,7 @@ def observed(
     """
     keypoints, camera = people
     known = torch.as_tensor(timeline.known, device=x.device)
-    seen = observe(keypoints, camera, assets.lifter, config, str(x.device))
+    seen = _padded(observe(keypoints, camera, assets.lifter, config, str(x.device)))
     points, sure = model.pose(x).points[:, : len(LSP_14)], seen.seen[:, : len(LSP_14)].to(x)
     place = start_translation(
         points, seen.xy[:, : len(LSP_14)], sure, seen.focal_length, seen.center
@@ -89,4 +89,18 @@ def observed(
         depth=depth,
         depth_unit=torch.where(known, unit, torch.inf),
         target=torch.where(known[:, None, None], seen.target, 0.0),
+    )
+
+
+def _padded(seen: Observations) -> Observations:
+    """With all of POINTS: those that nobody looked for are not seen."""
+    missing = len(POINTS) - seen.xy.shape[1]
+    if not missing:
+        return seen
+    columns = seen.xy.new_zeros(len(seen.xy), missing)
+    return replace(
+        seen,
+        xy=torch.cat([seen.xy, columns[..., None].expand(-1, -1, 2)], 1),
+        seen=torch.cat([seen.seen, columns > 0], 1),
+        weight=torch.cat([seen.weight, columns], 1),
     )

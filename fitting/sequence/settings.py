@@ -20,6 +20,7 @@ class SequenceConfig:
         acceleration: of a joint, standard deviation, m/s^2.
         kernel: standard deviations from which an acceleration counts as an exception.
         rotation: standard deviation of the second derivative of an axis-angle, rad/s^2.
+        standing: standard deviation of the speed of a foot that stands, m/s.
         errors_last: time after which a detector errs anew, s. Frames that are nearer than this say
             the same about the shape of the body.
         max_fill: frames without a fit are filled in where they last this long at most, s.
@@ -33,6 +34,7 @@ class SequenceConfig:
     acceleration: float
     kernel: float
     rotation: float
+    standing: float
     errors_last: float
     max_fill: float
     window: int
@@ -45,6 +47,7 @@ class SequenceConfig:
             "acceleration",
             "kernel",
             "rotation",
+            "standing",
             "errors_last",
             "max_iterations",
             "tolerance",

@@ -46,6 +46,11 @@ class Timeline:
         """Of each frame but the first and last: the ones before and after belong to its segment."""
         return self.segment[2:] == self.segment[:-2]
 
+    @property
+    def joined(self) -> Bool[np.ndarray, " T-1"]:
+        """Of each frame but the last: the next one belongs to its segment."""
+        return self.segment[1:] == self.segment[:-1]
+
 
 def timelines(
     frame: Int[np.ndarray, " N"], track: Int[np.ndarray, " N"], fitted: Bool[np.ndarray, " N"],

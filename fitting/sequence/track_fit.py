@@ -10,6 +10,7 @@ from fitting.objective.model import Model
 from fitting.sequence.pieces import Piece, pieces, samples
 from fitting.sequence.settings import SequenceConfig
 from fitting.sequence.smoothness import Stiffness
+from fitting.sequence.standing import Standing, standing_chances
 from fitting.sequence.track_problem import Frames, FrameTerms, TrackProblem
 from fitting.solver.chain import minimize_chain, shared_information
 from fitting.solver.status import Status
@@ -74,18 +75,32 @@ class TrackFit:
         return torch.linalg.solve(total, right)
 
     def _solve(self, x: Tensor, frames: Frames, shape: bool) -> Fit:
-        """First as if no acceleration was an exception: which ones are shows only then."""
-        iterations, status = 0, Status.CONVERGED
+        """First as if no acceleration was an exception and no foot stood: which ones are and do
+        shows only then."""
+        iterations, status, standing = 0, Status.CONVERGED, None
         for kernel in (_PLAIN, self._settings.kernel):
-            problem = self._problem(frames, kernel, shape)
+            problem = self._problem(frames, kernel, shape, standing)
             found = minimize_chain(
                 problem, x, self._settings.max_iterations, self._settings.tolerance
             )
             x = torch.where(frames.held[:, None], x, problem.complete(found.x))
             iterations, status = iterations + found.iterations, found.status
+            standing = self._standing(x, frames)
         return Fit(x, iterations, status)
 
-    def _problem(self, frames: Frames, kernel: float, shape: bool) -> TrackProblem:
+    def _standing(self, x: Tensor, frames: Frames) -> Standing:
+        """Which feet stand, as the states have them."""
+        points = self._model.pose(x).points + self._model.split(x)[3][:, None]
+        chance = standing_chances(points.double().cpu().numpy(), frames.times.cpu().numpy())
+        return Standing(
+            torch.as_tensor(chance).to(x) * frames.joined[:, None],
+            frames.times.diff().to(x),
+            self._settings.standing,
+        )
+
+    def _problem(
+        self, frames: Frames, kernel: float, shape: bool, standing: Standing | None = None
+    ) -> TrackProblem:
         stiffness = replace(self._stiffness, kernel=kernel)
-        lasts = frames.lasts / self._settings.errors_last
-        return TrackProblem(self._model, frames, self._terms, stiffness, max(lasts, 1.0) * shape)
+        lasts = max(frames.lasts / self._settings.errors_last, 1.0) * shape
+        return TrackProblem(self._model, frames, self._terms, stiffness, lasts, standing)

@@ -12,6 +12,7 @@ from fitting.objective.model import Model
 from fitting.objective.objective import Objective
 from fitting.objective.residuals import Loss, Observations
 from fitting.sequence.smoothness import Smoothness, Stiffness
+from fitting.sequence.standing import Standing
 from fitting.solver.chain import ChainLinearization
 
 
@@ -24,12 +25,14 @@ class Frames:
         times: ascending, s.
         linked: of each but the first and last: whether the motion goes on through it.
         held: frames that stay as they are.
+        joined: of each but the last: the motion goes on to the next.
     """
 
     seen: Observations
     times: Float[Tensor, " T"]
     linked: Bool[Tensor, " T-2"]
     held: Bool[Tensor, " T"]
+    joined: Bool[Tensor, " T-1"]
 
     @property
     def lasts(self) -> float:
@@ -39,9 +42,11 @@ class Frames:
     def __getitem__(self, rows: slice) -> "Frames":
         """Some of them, one after the other."""
         inner = slice(rows.start, max(rows.stop - 2, rows.start))
+        pairs = slice(rows.start, max(rows.stop - 1, rows.start))
         return Frames(
-            self.seen[rows], self.times[rows], self.linked[inner], self.held[rows].clone()
-        )
+            self.seen[rows], self.times[rows], self.linked[inner], self.held[rows].clone(),
+            self.joined[pairs],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,17 +66,20 @@ class TrackProblem:
         terms: of every frame, but for the shape's.
         stiffness: what accelerations cost.
         shape: how often the term of the shape counts; 0: the betas are not free.
+        standing: what feet that stand cost when they move.
     """
 
     def __init__(
-        self, model: Model, frames: Frames, terms: FrameTerms, stiffness: Stiffness, shape: float
-    ) -> None:
+        self, model: Model, frames: Frames, terms: FrameTerms, stiffness: Stiffness, shape: float,
+        standing: Standing | None = None,
+    ) -> None:  # fmt: skip
         free = [name for name in PARAMETERS if shape or name != "betas"]
         unknowns = model.unknowns(free, terms.weights.get("interpenetration", 0.0) > 0)
         self.shared, self.held = unknowns.betas, frames.held
         self._shape = shape * terms.weights.get("shape", 0.0) ** 2
         weights = {**terms.weights, "shape": 0.0}
         self._objective = Objective(model, unknowns, frames.seen, weights, terms.loss)
+        self._standing = standing
         self._smoothness = Smoothness(unknowns, frames.times, frames.linked, stiffness, model.dtype)
 
     def linearize(self, x: Float[Tensor, "T S"]) -> ChainLinearization:
@@ -86,6 +94,8 @@ class TrackProblem:
             after=own.hessian.new_zeros(frames - 2, size, size),
         )
         linear = self._smoothness.add_to(linear, bodies)
+        if self._standing:
+            linear = self._standing.add_to(linear, bodies)
         return self._with_shape(linear, bodies.betas[0]) if self._shape else linear
 
     def retract(self, x: Float[Tensor, "T S"], step: Float[Tensor, "T D"]) -> Tensor:

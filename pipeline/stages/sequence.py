@@ -50,7 +50,7 @@ def sequence_stage(
 
     return Stage(
         name=NAME,
-        version=2,
+        version=3,
         config=plain(asdict(config)),
         files={},
         after=("remap", "fit"),
