@@ -1,4 +1,4 @@
-"""SMPLify: a body in SMPL's format fitted to 2-D joints. Needs arrays and tensors only.
+"""SMPLify: fits a body in SMPL's format to 2-D joints. It needs arrays and tensors only.
 
 from fitting import Camera, Keypoints, fit, load_assets
 """

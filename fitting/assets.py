@@ -1,4 +1,4 @@
-"""What a fit needs besides keypoints and a camera."""
+"""The models that a fit needs besides keypoints and a camera."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,10 +37,10 @@ class Assets:
 
 
 def load_assets(folder: str | Path, gender: str = "neutral", device: str = "cpu") -> Assets:
-    """The project's own models, from its folder `assets`; `device` as the fit's.
+    """The project's own models, from its folder `assets`; `device` is that of the fit.
 
     Raises:
-        FileNotFoundError, ValueError: as the loaders of the parts.
+        FileNotFoundError, ValueError: from the loaders of the parts.
     """
     from fitting.starts.lifter import load_lifter
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SHORTEST_35MM, LONGEST_35MM = 5.0, 2000.0  # mm on 35-mm film: from fisheyes to telescopes
-_FLATTEST_35MM = 20_000.0  # mm; of px that are typed in: people use long ones as if parallel
+_FLATTEST_35MM = 20_000.0  # mm; limit for typed px: people use very long lenses as if parallel
 _DIAGONAL_OF_35MM_FILM = float(np.hypot(36.0, 24.0))  # mm
 
 
@@ -44,9 +44,9 @@ def focal_length_px(
 ) -> float:
     """Focal length in px of an image.
 
-    `auto` is the EXIF 35-mm equivalent where the file has one (scaled on the diagonals, CIPA
-    DC-008), else the image diagonal: a field of view of 53 degrees across it, close to a phone's
-    or a normal lens.
+    `auto` is the EXIF 35-mm equivalent if the file has one (scaled on the diagonals, CIPA DC-008),
+    else the image diagonal: a field of view of 53 degrees across it, close to that of a phone or
+    a normal lens.
 
     Args:
         setting: `auto`; px; or mm as on 35-mm film, with the unit: `35mm`.
@@ -54,7 +54,7 @@ def focal_length_px(
         exif_35mm: FocalLengthIn35mmFilm in mm, or None.
 
     Raises:
-        ValueError: setting is none of these, or no lens gives such an image.
+        ValueError: the setting is none of these, or no lens gives such an image.
     """
     number, unit = parse_focal_length(setting)
     diagonal = float(np.hypot(*image_size))
@@ -69,7 +69,7 @@ def parse_focal_length(setting: float | str) -> tuple[float, str]:
     """The number of a setting and its unit: px, mm (as on 35-mm film), or auto (0).
 
     Raises:
-        ValueError: it is no focal length.
+        ValueError: it is not a focal length.
     """
     if setting == "auto":
         return 0.0, "auto"
@@ -93,7 +93,7 @@ def parse_focal_length(setting: float | str) -> tuple[float, str]:
 
 
 def _check_px(pixels: float, image_size: tuple[int, int]) -> None:
-    """Refuse what no lens gives: most often it is the number of mm that is printed on the lens."""
+    """Refuse what no lens gives; most often it is the number of mm that is printed on the lens."""
     per_mm = float(np.hypot(*image_size)) / _DIAGONAL_OF_35MM_FILM
     shortest, longest = SHORTEST_35MM * per_mm, _FLATTEST_35MM * per_mm
     if shortest <= pixels <= longest:
@@ -114,7 +114,7 @@ def project(
     """Pixels of camera-frame points and their derivative with respect to the points.
 
     Depths below 0.1 m count as 0.1 m, so that a step through the camera stays finite and the
-    solver turns it down by its cost.
+    solver rejects it because of its cost.
     """
     z = points[..., 2].clamp_min(0.1)
     f = focal_length[:, None]

@@ -1,4 +1,4 @@
-"""Between the starts of a person: which is the best, and what all of them agree on."""
+"""Chooses between the starts of a person: which is best, and what all of them agree on."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ _CONSENSUS_SIGMA = 0.05  # m: of every mean joint
 
 
 def least_per_person(value: Float[Tensor, " R"], person: Int[Tensor, " R"]) -> Int[Tensor, " P"]:
-    """Index of the least value among the rows of each person, people in order."""
+    """Index of the smallest value among the rows of each person, people in order."""
     order = torch.argsort(value, stable=True)
     order = order[torch.argsort(person[order], stable=True)]
     first = torch.ones(len(order), dtype=torch.bool, device=value.device)
@@ -23,12 +23,12 @@ def least_per_person(value: Float[Tensor, " R"], person: Int[Tensor, " R"]) -> I
 
 
 class Consensus:
-    """The mean joints of all starts of a person, weighed by exp(-(value - least) / temperature).
+    """The mean joints of all starts of a person, weighted by exp(-(value - least) / temperature).
 
     Args:
         model: in the precision of the states.
         starts: fitted.
-        value: of each start, as compared by FitConfig.choice.
+        value: of each start, by FitConfig.choice.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Consensus:
     ) -> None:
         person = starts.person
         people = int(person.max()) + 1 if len(person) else 0
-        value = torch.where(value.isfinite(), value, torch.inf)  # no say for a start that is lost
+        value = torch.where(value.isfinite(), value, torch.inf)  # a lost start has no weight
         least = value.new_full((people,), torch.inf).scatter_reduce(0, person, value, "amin")
         share = torch.exp(-(value - least[person]) / max(temperature, 1e-6)).nan_to_num(0.0)
         total = value.new_zeros(people).index_add(0, person, share)
@@ -51,7 +51,7 @@ class Consensus:
         )
 
     def pull(self, chosen: Starts) -> Starts:
-        """The chosen starts with the mean joints as their target."""
+        """The chosen starts, with the mean joints as their target."""
         sure = torch.full_like(self.spread, 1 / _CONSENSUS_SIGMA)
         target = torch.cat([self.joints, sure[..., None]], -1).to(chosen.seen.target)
         return replace(chosen, seen=replace(chosen.seen, target=target))

@@ -1,4 +1,4 @@
-"""From the solver's states to the result: rows as the keypoints came."""
+"""Turns the solver's states into the result, with rows in the order of the keypoints."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ class Fitted:
         seen: of each person, in px.
         trail: the chosen start after every step, the final one last.
         terms: what each of the model's terms adds to the cost after each step.
-        on: whether it acts there.
+        on: whether the term acts there.
         spread: of the joints over all starts, m.
         coefficients: FitConfig.expected_error.
     """
@@ -110,7 +110,7 @@ def with_rows(result: FitResult, rows: np.ndarray, fitted: Fitted) -> FitResult:
 
 
 def params_of(model: Model, x: Float[Tensor, "*b S"]) -> dict[str, Tensor]:
-    """Of states, under the names of BodyParams."""
+    """The parts of states, under the names of BodyParams."""
     parts = model.split(x.reshape(-1, x.shape[-1]))
     root, pose, betas, transl = (part.reshape(*x.shape[:-1], -1) for part in parts)
     orient = vector_from_quaternion(root)
@@ -118,7 +118,7 @@ def params_of(model: Model, x: Float[Tensor, "*b S"]) -> dict[str, Tensor]:
 
 
 def _filled(noun: Noun, rows: np.ndarray, values: dict[str, np.ndarray]) -> Noun:
-    """A noun all of whose fields are given for some rows."""
+    """A noun from all of its fields, which are given for some rows."""
     return type(noun)(**{n: _insert(getattr(noun, n), rows, a) for n, a in values.items()})
 
 
@@ -130,7 +130,7 @@ def _finite(*columns: Tensor) -> np.ndarray:
 
 def _insert(array: np.ndarray, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
     whole = array.copy()
-    if whole.dtype == np.float32:  # of a camera that no photo has, places can be too far for it
+    if whole.dtype == np.float32:  # with an impossible camera, places can be too far away for it
         values = values.clip(*np.finfo(np.float32).max * np.array([-1.0, 1.0]))
     whole[rows] = values
     return whole

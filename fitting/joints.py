@@ -17,7 +17,7 @@ SMPL_JOINT_OF_LSP = (8, 5, 2, 1, 4, 7, 21, 19, 17, 16, 18, 20, 12)
 """SMPL's joint behind each of LSP's first 13; the head top is a vertex (BodyModel.head_top)."""
 
 TORSO = tuple(LSP_14.index(f"{s}_{j}") for j in ("shoulder", "hip") for s in ("left", "right"))
-"""Left shoulder, right shoulder, left hip, right hip: what the camera stage aligns."""
+"""Left shoulder, right shoulder, left hip, right hip: the joints that the camera stage aligns."""
 
 HIPS = [LSP_14.index("right_hip"), LSP_14.index("left_hip")]
 
@@ -25,7 +25,7 @@ EXTRA = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear",
     "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
 )  # fmt: skip
-"""Points of face and feet, vertices of the mesh, beside LSP's where a detector has them."""
+"""Points of face and feet, vertices of the mesh; used besides LSP's if a detector has them."""
 
 POINTS = LSP_14 + EXTRA
 """Every point of the body that keypoints can pull at, in order."""
@@ -40,14 +40,14 @@ class Keypoints(Rows):
         track: identity of the person within its clip.
         xy: px of the upright image, x right, y down, pixel centres at integers.
         confidence: weight of each joint, 0..1; 0 means missing. A point with a number that is not
-            finite is missing, too, and gets confidence 0.
-        extra_xy, extra_confidence: the same of the points EXTRA; all missing when not given.
-        points_3d: where the detector says so, each of POINTS about the middle of its hips, m,
-            camera axes (x right, y down, z away from the camera), also of points whose confidence
-            is 0. NaN where it does not; so when not given.
+            finite is missing too, and gets confidence 0.
+        extra_xy, extra_confidence: the same for the points EXTRA; if not given, all are missing.
+        points_3d: if the detector gives them, each of POINTS relative to the middle of the hips, m,
+            camera axes (x right, y down, z away from the camera), including points whose
+            confidence is 0. Otherwise, or if not given, NaN.
 
     Raises:
-        ValueError: a shape or range is wrong; says what was expected and what came.
+        ValueError: a shape or range is wrong; the message says what was expected and given.
     """
 
     frame: Int32[np.ndarray, " N"]

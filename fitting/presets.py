@@ -1,4 +1,4 @@
-"""The presets of conf/fit for who uses the fit without the pipeline: no Hydra needed."""
+"""Reads the presets of conf/fit for users of the fit without the pipeline; needs no Hydra."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -19,14 +19,14 @@ def load_preset(
 
     Args:
         path: e.g. conf/fit/lifted.yaml.
-        confidence_sigma: what the keypoints' confidences mean: pairs of one and the error to
-            expect, in torso lengths; those of known detectors are in conf/detector. Used where the
-            preset asks for it.
+        confidence_sigma: what the keypoints' confidences mean, as pairs of a confidence and the
+            error to expect, in torso lengths; those of known detectors are in conf/detector. It is
+            used if the preset asks for it.
         changes: values of FitConfig to replace.
 
     Raises:
         FileNotFoundError: there is no such file.
-        TypeError, ValueError: a value is missing, unknown or out of range; says which.
+        TypeError, ValueError: a value is missing, unknown or out of range.
     """
     values = {**_merged(Path(path)), **changes}
     if values["confidence_sigma"] == _TABLE:
@@ -39,7 +39,7 @@ def load_preset(
 
 
 def _merged(path: Path) -> dict[str, Any]:
-    """The file over those that its `defaults` name, group by group as Hydra does it."""
+    """The file merged over those that its `defaults` name, group by group, as in Hydra."""
     import yaml
 
     own = yaml.safe_load(path.read_text())
@@ -51,7 +51,7 @@ def _merged(path: Path) -> dict[str, Any]:
 
 
 def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """The values of both; where both have one, those above, group in group."""
+    """The values of both; if both have one, the upper one counts, at every level."""
     merged = dict(below)
     for name, value in above.items():
         under = merged.get(name)
@@ -62,7 +62,7 @@ def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def _typed(kind: type, values: Any) -> Any:
-    """A dataclass from plain values; the names of options become options."""
+    """A dataclass from plain values; names of options become options."""
     if isinstance(values, kind):
         return values
     kinds = {field.name: field.type for field in fields(kind)}

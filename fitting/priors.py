@@ -1,4 +1,4 @@
-"""The pose prior: a mixture of Gaussians over body_pose, of which the likeliest one counts."""
+"""The pose prior: a mixture of Gaussians over body_pose, of which only the likeliest one counts."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +16,7 @@ N_POSE = 69
 
 @dataclass(frozen=True, eq=False)
 class PosePrior:
-    """A Gaussian mixture over body_pose (rad); two are the same when they are one object.
+    """A Gaussian mixture over body_pose (rad); two are equal only if they are the same object.
 
     Raises:
         ValueError: shapes disagree, a covariance is not positive definite, weights do not sum to 1.
@@ -42,26 +42,26 @@ class PosePrior:
     def mean_pose(self) -> Float64[np.ndarray, "69"]:
         """Mean of the mixture, the start of every fit.
 
-        The release sums its means with weights that it has already divided by (2 pi)^34.5, which
-        is the zero pose in effect; the mixture's true mean is the better start.
+        The release sums its means with weights that it has already divided by (2 pi)^34.5, so its
+        mean is practically the zero pose. The mixture's true mean is a better start.
         """
         return self.weights @ self.means
 
 
 class MaxMixture:
-    """E_theta, the paper's pose prior, in the form the normal equations want.
+    """E_theta, the paper's pose prior, in the form that the normal equations need.
 
     E_j = 0.5 d' S_j^-1 d - log g_j', with g_j' = g_j / ((2 pi)^(69/2) sqrt(det S_j) / min_k
     sqrt(det S_k)); the least E_j counts (Olson & Agarwal, 2013). The constant log (2 pi)^(69/2) is
     left out: it changes no minimum, and inside the cost it would blunt the relative tolerance.
 
-    Entries that nothing but the prior acts on need no solver: whatever the others are, their best
-    values are their component's conditional mean, and with those in place E_j is the same formula
-    with S_j cut down to the others. So E_theta is a function of `entries` alone, exact all the
-    same, and `complete` fills in the rest.
+    Entries that only the prior acts on need no solver: whatever the others are, their best values
+    are the component's conditional mean. With these values, E_j is the same formula with S_j cut
+    down to the other entries. So E_theta is a function of `entries` only, and still exact, and
+    `complete` fills in the rest.
 
     Args:
-        entries: of body_pose that the energy is a function of; all 69 by default.
+        entries: those of body_pose that the energy depends on; all 69 by default.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class MaxMixture:
 
         kept = list(range(N_POSE)) if entries is None else entries
         rest = sorted(set(range(N_POSE)) - set(kept))
-        # By torch, which keeps to the threads it is given: numpy's take all cores, and on a busy
+        # By torch, which keeps to its number of threads. numpy takes all cores, and on a busy
         # machine such small matrices then wait a hundred times as long as they take.
         covars = torch.as_tensor(prior.covars)
         half_log_det = 0.5 * torch.linalg.slogdet(covars)[1]
@@ -97,7 +97,7 @@ class MaxMixture:
         return energy, pull[rows, component], component
 
     def complete(self, body_pose: Float[Tensor, "B 69"]) -> Float[Tensor, "B 69"]:
-        """The pose with every other entry where the prior has it, given `entries`."""
+        """The pose, with all other entries at the prior's best values for `entries`."""
         _, _, component = self(body_pose)
         difference = body_pose[:, self.entries] - self.means[component]
         shift = (self.regression[component] @ difference[..., None])[..., 0]
@@ -110,7 +110,7 @@ class MaxMixture:
 def mixture_over(
     entries: tuple[int, ...], prior: PosePrior, device: torch.device, dtype: torch.dtype
 ) -> MaxMixture:
-    """The same as MaxMixture, made once: every stage of every fit asks for it."""
+    """Like MaxMixture, but made once, because every stage of every fit asks for it."""
     return MaxMixture(prior, device, dtype, list(entries))
 
 
@@ -119,7 +119,7 @@ def load_pose_prior(path: str | Path) -> PosePrior:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not such a file or its numbers are no mixture.
+        ValueError: it is not such a file, or its numbers are not a mixture.
     """
     data = read_arrays(path, "pose prior", ("means", "covars", "weights"))
     check_axes("pose prior", data, {"means": 2, "covars": 3, "weights": 1})

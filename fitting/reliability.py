@@ -1,8 +1,8 @@
-"""How far off a fit is expected to be, told from what it left behind.
+"""How far off a fit is expected to be, told from signs that it leaves.
 
-Ours, not the paper's. One view says where a body is in the image and little about its depth; but
-fits that are wrong in depth are often those on which lifter, starts and keypoints disagree. The
-logarithm of the error is taken as linear in those of these signs (tools/calibrate_reliability.py).
+Ours, not the paper's. One view says where a body is in the image, but little about its depth. Fits
+that are wrong in depth are often those on which lifter, starts and keypoints disagree. The model is
+linear: the logarithm of the error from those of these signs (tools/calibrate_reliability.py).
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from fitting.fit_config import SIGNS
 from fitting.joints import HIPS, TORSO
 from fitting.objective.residuals import Observations
 
-_FLOOR = 1e-3  # of every sign, before its logarithm: m, or torso lengths
-_LARGEST = 1.0  # m: a fit that is off by more than a body is wide is not told apart from others
+_FLOOR = 1e-3  # lower limit of every sign before its logarithm, m or torso lengths
+_LARGEST = 1.0  # m; fits that are off by more than a body's width are not told apart
 
 
 def signs(
@@ -27,8 +27,8 @@ def signs(
 
     Args:
         joints: fitted, m.
-        pixels: the same in the image.
-        seen: by each person; the target as lifted.
+        pixels: the same joints in the image.
+        seen: of each person; the target is the lifted one.
         spread: of the joints over all starts, m.
     """
     target, sure = seen.target[:, :14].split([3, 1], -1)
@@ -50,10 +50,10 @@ def signs(
 def expected_error(
     coefficients: Mapping[str, float], signs: Mapping[str, Float[Tensor, " P"]]
 ) -> Float[Tensor, " P"]:
-    """Typical PA-MPJPE of such fits, m; 0 where there are no coefficients.
+    """Typical PA-MPJPE of such fits, m; 0 if there are no coefficients.
 
     Args:
-        coefficients: of `constant` and of signs; conf/fit/*.yaml is their home.
+        coefficients: of `constant` and of signs; they are in conf/fit/*.yaml.
     """
     first = next(iter(signs.values()))
     if not coefficients:

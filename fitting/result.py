@@ -1,4 +1,4 @@
-"""What a fit gives back. No torch here: a run that finds everything in its cache imports this."""
+"""What a fit returns. No torch here: a run that finds everything in its cache imports this."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from fitting.trail import Trail
 
 @dataclass(frozen=True)
 class FitResult(Rows):
-    """Fitted bodies, one row per row of the keypoints; all that is needed to draw them again.
+    """Fitted bodies, one row per row of the keypoints, with all that is needed to draw them.
 
     Args:
         frame, track: as in the keypoints.
@@ -26,16 +26,16 @@ class FitResult(Rows):
         status: fitting.solver.status.Status of the last stage; SKIPPED = too few joints, the
             row holds a placeholder.
         iterations: of the solver over all stages, of the chosen start.
-        hypothesis: number of the start that was chosen: retrieved ones best first, the mean pose 0;
-            turned by 180 degrees they count on from there.
-        spread: standard deviation of the joints over all starts, weighed as for the consensus, mean
-            of the 14, m; 0 where there is none (FitConfig.choice.temperature 0).
-        expected_error: typical PA-MPJPE of fits with such signs, m (fitting.reliability); 0 where
-            the settings cannot tell.
-        term_names: of the objective's terms (fitting.objective.terms); of all rows.
+        hypothesis: number of the chosen start: retrieved poses from 0 on, best first, or 0 for the
+            mean pose; starts that were turned by 180 degrees come after these.
+        spread: standard deviation of the joints over all starts, weighted as for the consensus,
+            mean of the 14, m; 0 if there is no consensus (FitConfig.choice.temperature 0).
+        expected_error: typical PA-MPJPE of fits with such signs, m (fitting.reliability); 0 if the
+            settings cannot tell.
+        term_names: of the objective's terms (fitting.objective.terms), the same for all rows.
         stage_terms: what each term adds to the cost after each step (fitting.trail.step_names),
-            the last one's add up to `cost`. Those of `start` are by the camera stage's objective.
-        stage_on: whether the term acts in that step; where not, its value is 0.
+            those of the last step add up to `cost`. Those of `start` are for the camera stage.
+        stage_on: whether the term acts in that step; if not, its value is 0.
         trail: the body after each step.
     """
 
@@ -58,5 +58,5 @@ class FitResult(Rows):
 
     @property
     def fitted(self) -> np.ndarray:
-        """Rows (N,) that hold a body."""
+        """Which rows (N,) hold a body."""
         return (self.status != Status.SKIPPED) & (self.status != Status.NONFINITE)

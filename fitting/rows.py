@@ -1,4 +1,4 @@
-"""What every noun with one row per person shares: taking rows and putting them together."""
+"""The base of every noun with one row per person: taking rows, and joining them."""
 
 from dataclasses import fields
 from typing import Any, Self
@@ -7,9 +7,9 @@ import numpy as np
 
 
 class Rows:
-    """A dataclass whose every field has one row per person; arrays, tensors or Rows themselves.
+    """A dataclass in which every field has one row per person: arrays, tensors or Rows.
 
-    A field that is a tuple, of names, is of all rows alike.
+    A field that is a tuple, of names, is the same for all rows.
     """
 
     def __getitem__(self, rows: Any) -> Self:
@@ -22,7 +22,7 @@ class Rows:
 
     @classmethod
     def concatenate(cls, parts: list[Self]) -> Self:
-        """The rows of all parts (one at least), in order.
+        """The rows of all parts (at least one), in order.
 
         Raises:
             ValueError: names differ between parts.

@@ -33,17 +33,17 @@ def fit(
     Args:
         keypoints: N rows, of any mixture of images.
         camera: N rows.
-        assets: body, prior and what else the config asks for.
+        assets: body, prior and the other models that the config needs.
         config: stages and weights.
         device: torch device.
-        terms: what the objective is made of; the config weighs them by name.
+        terms: those of the objective; the config gives their weights by name.
 
     Returns:
         N rows in the order of the keypoints. A row that cannot be fitted has a status that says so.
 
     Raises:
-        ValueError: the camera has other rows, an asset that the config asks for is missing, or a
-            weight is of no term.
+        ValueError: the camera has a different number of rows, an asset that the config needs is
+            missing, or a weight belongs to no term.
     """
     terms = tuple(terms)
     check_weights(config, terms)
@@ -53,7 +53,7 @@ def fit(
     if not len(rows):
         return result
     extras = uses_extras(keypoints[rows], config)
-    with torch.no_grad():  # apart: who has no face and feet is not to be moved by who has them
+    with torch.no_grad():  # apart, so that people with face and feet do not move those without
         for group in (rows[extras], rows[~extras]):
             if len(group):
                 fitted = _fitted(keypoints[group], camera[group], assets, config, device, terms)
@@ -65,7 +65,8 @@ def _fitted(
     people: Keypoints, camera: Camera, assets: Assets, config: FitConfig, device: str,
     terms: tuple[Term, ...],
 ) -> Fitted:  # fmt: skip
-    """All stages, for people who all have points of face and feet to fit, or none of whom has."""
+    """All stages, for people who either all have points of face and feet to fit, or all have
+    none."""
     extras = bool(uses_extras(people, config).any())
     exact, search = _models(assets, config, device, extras, terms)
     seen = observe(people, camera, assets.lifter, config, device)
@@ -87,17 +88,17 @@ def _check(keypoints: Keypoints, camera: Camera, assets: Assets, config: FitConf
     if len(camera.focal_length) != len(keypoints):
         raise ValueError(f"camera: expected {len(keypoints)} rows, got {len(camera.focal_length)}")
     if config.starts and assets.library is None:
-        raise ValueError(f"fit.starts is {config.starts}: a pose library is needed")
+        raise ValueError(f"fit.starts: {config.starts} starts need a pose library, got none")
     if config.lifts and assets.lifter is None:
-        raise ValueError("fit.lookup, or a weight joints_3d, asks for a lifter")
+        raise ValueError("fit.lookup, or a weight joints_3d, needs a lifter, got none")
     if config.interpenetration and assets.capsules is None:
-        raise ValueError("fit.interpenetration is on: the body's capsules are needed")
+        raise ValueError("fit.interpenetration: expected the body's capsules, got none")
 
 
 def _models(
     assets: Assets, config: FitConfig, device: str, extras: bool, terms: tuple[Term, ...]
 ) -> tuple[Model, Model]:
-    """In double precision and in that of the search."""
+    """The model in double precision, and in the precision of the search."""
     parts = assets.body, assets.prior, assets.capsules if config.interpenetration else None
     exact = Model(*parts, config.n_betas, device, torch.float64, extras).with_terms(terms)
     if config.precision is Precision.double:
@@ -111,16 +112,16 @@ def _exact(starts: Starts) -> Starts:
 
 
 def _camera_stage(model: Model, starts: Starts, config: FitConfig) -> Starts:
-    """Translation and root rotation, from the trunk alone or from every point."""
+    """Solve for translation and root rotation, from the trunk or from every point."""
     objective, stage = _camera_objective(model, starts, config), config.camera
     solution = minimize(objective, starts.x, stage.max_iterations, stage.tolerance)
     return replace(starts, x=solution.x, iterations=starts.iterations + solution.iterations)
 
 
 def _camera_objective(model: Model, starts: Starts, config: FitConfig) -> Objective:
-    """Of translation and root rotation, by the points that the camera stage aligns.
+    """The objective of translation and root rotation, with the points that the camera stage aligns.
 
-    Where fewer than 3 points of the trunk are seen, too few to fix a rotation, every point counts.
+    If fewer than 3 points of the trunk are seen, too few to fix a rotation, every point counts.
     """
     seen, stage, loss = starts.seen, config.camera, loss_of(config)
     if stage.joints is Joints.torso:
@@ -134,7 +135,7 @@ def _camera_objective(model: Model, starts: Starts, config: FitConfig) -> Object
 
 
 def _body_stage(model: Model, starts: Starts, stage: BodyStage, config: FitConfig) -> Starts:
-    """One stage from wherever the starts are."""
+    """One stage, from the current states of the starts."""
     objective = _objective(model, starts, stage, config)
     solution = minimize(objective, starts.x, stage.max_iterations, stage.tolerance)
     iterations = starts.iterations + solution.iterations
@@ -158,7 +159,7 @@ def _values(model: Model, trail: list[Starts], config: FitConfig) -> tuple[Tenso
 
 
 def loss_of(config: FitConfig) -> Loss:
-    """Of the data term in the body stages and in the choice."""
+    """The robust function of the data term in the body stages and in the choice."""
     return Loss(config.robust_sigma, config.kernel)
 
 

@@ -1,4 +1,4 @@
-"""What a fit went through: its steps, what the objective was made of after each, and the bodies.
+"""What a fit went through: its steps, and the objective's parts and the bodies after each.
 
 No torch here: a run that finds everything in its cache imports this.
 """
@@ -15,10 +15,10 @@ from fitting.rows import Rows
 
 
 def step_names(stages: Iterable[str]) -> tuple[str, ...]:
-    """Names of the steps of a fit, unique: where it starts, its camera stage, its body stages.
+    """Unique names of the steps of a fit: its start, its camera stage, its body stages.
 
     Args:
-        stages: names of the body stages of FitConfig in order, `stages` and then `refine`.
+        stages: names of the body stages of FitConfig in order, `stages`, then `refine`.
     """
     names: list[str] = []
     for name in ("start", "camera", *stages):
@@ -29,7 +29,7 @@ def step_names(stages: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Trail(Rows):
-    """The chosen start's body after each of its S steps; for pictures, so in single precision.
+    """The chosen start's body after each of its S steps, in single precision, for pictures.
 
     Args:
         stage_betas, stage_global_orient, stage_body_pose, stage_transl: as in BodyParams.

@@ -1,4 +1,4 @@
-"""The arrays of a body file under SMPL's names, whoever wrote it; other models are told apart."""
+"""The arrays of a body file under SMPL's names, whoever wrote it; refuses other models."""
 
 import logging
 import re
@@ -20,7 +20,7 @@ _OTHER_NAMES = {
     "weights": ("lbs_weights",),
     "kintree_table": ("parents",),
 }
-"""What trimesh's users and the layers of the package smplx call the same fields."""
+"""Names that trimesh's users and the layers of the smplx package use for the same fields."""
 
 _EXTRAS = ("head_top", "landmark_names", "landmark_vertices")
 _BY_JOINTS = {5: "FLAME", 16: "MANO", 33: "SMAL", 52: "SMPL-H", 55: "SMPL-X", 75: "SUPR"}
@@ -34,14 +34,14 @@ _log = logging.getLogger(__name__)
 
 
 def read_fields(path: str | Path) -> dict[str, np.ndarray]:
-    """The arrays of a body under SMPL's names, with the numbers of axes that SMPL's have.
+    """The arrays of a body under SMPL's names, with as many axes as SMPL's.
 
-    Fields may have the names and layout of the package smplx. Pose blend shapes that are missing
-    are zeros, and the log says so.
+    Fields may have the names and layout of the smplx package. If pose blend shapes are missing,
+    they are zeros, and the log says so.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no such file, lacks a field, or is another model, which is then named.
+        ValueError: it is not such a file, lacks a field, or is another model, which is named.
     """
     other = [name for names in _OTHER_NAMES.values() for name in names]
     data = read_arrays(path, _WHAT, (), optional=(*_AXES, *other, *_EXTRAS))
@@ -54,7 +54,7 @@ def read_fields(path: str | Path) -> dict[str, np.ndarray]:
     if "posedirs" not in data:
         _warn_of_no_blend_shapes(str(path))
         data["posedirs"] = np.zeros((vertices, 3, _POSE_BLENDS))
-    elif data["posedirs"].shape == (_POSE_BLENDS, 3 * vertices):  # as smplx multiplies by it
+    elif data["posedirs"].shape == (_POSE_BLENDS, 3 * vertices):  # smplx multiplies by these
         data["posedirs"] = data["posedirs"].T.reshape(vertices, 3, _POSE_BLENDS)
     check_axes("body model", data, {"posedirs": 3})
     return data
@@ -71,13 +71,14 @@ def _rename(data: dict[str, np.ndarray]) -> None:
 
 
 def model_named(path: Path) -> str | None:
-    """The model other than SMPL that a file's name speaks of."""
+    """The model that a file's name mentions, if it is not SMPL."""
     word = re.match(r"[a-z]+", path.name.lower())
     return _BY_FILE_NAME.get(word[0]) if word else None
 
 
 def _check_model(path: str | Path, data: dict[str, np.ndarray]) -> None:
-    """Say which model it looks like, where it has other joints or blend shapes than SMPL."""
+    """Refuse a body with other joints or blend shapes than SMPL's, and say which model it looks
+    like."""
     joints = _joints(data)
     blends = data["posedirs"].shape[-1] if data.get("posedirs", np.zeros(0)).ndim == 3 else 0
     name = "STAR" if (joints, blends) == (N_JOINTS, _STARS_BLENDS) else _BY_JOINTS.get(joints)
@@ -93,12 +94,12 @@ def _check_model(path: str | Path, data: dict[str, np.ndarray]) -> None:
 
 
 def _joints(data: dict[str, np.ndarray]) -> int:
-    """How many joints the body has; 0 where its fields do not say, or not the same."""
+    """How many joints the body has; 0 if its fields do not say, or disagree."""
     axes = {"kintree_table": 1, "weights": 1, "J_regressor": 0}
     counts = {data[n].shape[at] for n, at in axes.items() if n in data and data[n].ndim == 2}
     return counts.pop() if len(counts) == 1 else 0
 
 
-@cache  # once per file: a run loads a body for the fit and again for the pictures
+@cache  # once per file, because a run loads a body for the fit and for the pictures
 def _warn_of_no_blend_shapes(path: str) -> None:
-    _log.warning("%s has no posedirs: its body is posed without pose blend shapes", path)
+    _log.warning("%s has no posedirs, so its body is posed without pose blend shapes", path)

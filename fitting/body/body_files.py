@@ -1,4 +1,4 @@
-"""Where the body of a gender is: this project's names, and those that official files come with."""
+"""Finds the body of a gender, by this project's names and by those of official files."""
 
 import re
 from pathlib import Path
@@ -7,19 +7,19 @@ from fitting.body.body_fields import model_named
 
 _LETTERS = {"neutral": "neutral", "female": "f", "male": "m"}
 GENDERS = tuple(_LETTERS)
-_FOLDERS = ("", "smpl", "models", "smpl/models")  # as official archives and smplx have them
+_FOLDERS = ("", "smpl", "models", "smpl/models")  # the folders of official archives and of smplx
 _OFFICIAL = re.compile(r"SMPL_(neutral|female|male)\.|basicmodel_(neutral|f|m)_", re.IGNORECASE)
 _REGRESSORS = {"neutral": "hybrid", "female": "female", "male": "male"}
 
 
 def matching_bodies(place: str | Path, gender: str) -> list[Path]:
-    """Every file that could be the body of a gender, in the order in which they are preferred.
+    """Every file that could be the body of a gender, in order of preference.
 
     In each folder: this project's name, then SMPL_*.npz, SMPL_*.pkl, then basicmodel_*.pkl, the
     newest version first. The folder itself comes first, then smpl, models and smpl/models in it.
 
     Args:
-        place: a folder, or a file, which is the only match whatever its name.
+        place: a folder; or a file, which is then the only match, whatever its name.
         gender: neutral, female or male.
     """
     place = Path(place)
@@ -38,7 +38,7 @@ def find_body(place: str | Path, gender: str) -> Path:
     """The first of `matching_bodies`.
 
     Raises:
-        FileNotFoundError: there is none; lists what was looked for.
+        FileNotFoundError: there is none; the message lists the names that were tried.
     """
     found = matching_bodies(place, gender)
     if found:
@@ -54,9 +54,9 @@ def find_body(place: str | Path, gender: str) -> Path:
 
 
 def find_regressors(body: str | Path) -> Path | None:
-    """SMPLify's capsule regressors for an official body, where they lie beside it.
+    """SMPLify's capsule regressors for an official body, if they lie next to it.
 
-    Bodies under other names have none: whose they are cannot be told.
+    Bodies under other names have none, because nothing tells whose regressors these are.
     """
     named = _OFFICIAL.match(Path(body).name)
     if not named:
@@ -68,7 +68,7 @@ def find_regressors(body: str | Path) -> Path | None:
 
 
 def _other_model(place: Path) -> str:
-    """What a message says of another model in a folder, or in one of its name below it."""
+    """The part of a message about another model in a folder or in one of its subfolders."""
     for path in sorted((*place.glob("*"), *place.glob("*/*"))):
         model = model_named(path) if path.suffix in (".npz", ".pkl") else None
         if model and (path.parent == place or model_named(path.parent) == model):
@@ -77,7 +77,7 @@ def _other_model(place: Path) -> str:
 
 
 def is_official(body: str | Path) -> bool:
-    """Whether a body has a name of SMPL's own files: their betas mean the same to everybody."""
+    """Whether a body has a name of SMPL's own files, whose betas mean the same to everybody."""
     return _OFFICIAL.match(Path(body).name) is not None
 
 

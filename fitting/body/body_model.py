@@ -13,8 +13,8 @@ from fitting.body.body_fields import N_JOINTS, read_fields
 from fitting.joints import EXTRA
 from fitting.rows import Rows
 
-_FEW_BETAS, _MOST_BETAS = 10, 300  # that smplx knows
-# SMPL's vertices of the head top and of the points EXTRA, unless a body file names others
+_FEW_BETAS, _MOST_BETAS = 10, 300  # the numbers that smplx knows
+# SMPL's vertices for the head top and the points EXTRA, unless a body file names others
 _SMPL_HEAD_TOP = 411
 _SMPL_LANDMARKS = (332, 2800, 6260, 583, 4071, 3216, 3226, 3387, 6617, 6624, 6787)
 
@@ -56,7 +56,7 @@ class BodyModel:
         parents: parent joint of each joint, -1 for the pelvis.
         faces: vertex indices of the triangles.
         head_top: index of the vertex that is LSP's head top.
-        landmarks: of the vertices that are fitting.joints.EXTRA.
+        landmarks: indices of the vertices that are fitting.joints.EXTRA.
     """
 
     v_template: Float64[np.ndarray, "V 3"]
@@ -99,7 +99,7 @@ class BodyModel:
         """Posed meshes in the frame of `params.transl`, m; smplx does the skinning."""
         import torch
 
-        if not len(params):  # smplx cannot tell the shape of nothing
+        if not len(params):  # smplx fails on zero bodies
             return np.zeros((0, *self.v_template.shape))
         unused = self._smplx_layer.num_betas - params.betas.shape[1]
         values = {f.name: getattr(params, f.name) for f in fields(params)}
@@ -114,7 +114,7 @@ class BodyModel:
         from smplx import SMPL
         from smplx.utils import Struct
 
-        # between the two numbers of betas that official files have, it would take the lower one
+        # between the two numbers of betas of official files, smplx would take the lower one
         missing = _MOST_BETAS - self.n_betas if _FEW_BETAS < self.n_betas < _MOST_BETAS else 0
         shapedirs = np.pad(self.shapedirs, ((0, 0), (0, 0), (0, missing)))
         data = Struct(
@@ -122,7 +122,7 @@ class BodyModel:
             J_regressor=self.J_regressor, weights=self.weights, f=self.faces,
             kintree_table=np.stack([self.parents, np.arange(N_JOINTS)]),
         )  # fmt: skip
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints that 10 betas are not 300
+        with contextlib.redirect_stdout(io.StringIO()):  # smplx prints that 10 betas are not 300
             return SMPL(
                 model_path="", data_struct=data, num_betas=shapedirs.shape[2], create_betas=False,
                 create_body_pose=False, create_global_orient=False, create_transl=False,
@@ -140,12 +140,12 @@ def load_body_model(path: str | Path) -> BodyModel:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no such file, lacks a field, is another model than SMPL, or a field has a
-            wrong shape.
+        ValueError: it is not such a file, lacks a field, is a different model than SMPL, or a field
+            has a wrong shape.
     """
     data = read_fields(path)
     parents = data["kintree_table"][0].astype(np.int64)
-    parents[0] = -1  # stored as 2^32 - 1 in the classic files
+    parents[0] = -1  # classic files store 2^32 - 1
     return BodyModel(
         v_template=data["v_template"].astype(np.float64),
         shapedirs=data["shapedirs"].astype(np.float64),
@@ -160,7 +160,7 @@ def load_body_model(path: str | Path) -> BodyModel:
 
 
 def _landmarks(data: dict[str, np.ndarray]) -> np.ndarray:
-    """Vertices of EXTRA, by the names that the file gives, or SMPL's."""
+    """Vertices of EXTRA, by the names in the file, or SMPL's."""
     if "landmark_names" not in data or "landmark_vertices" not in data:
         return np.array(_SMPL_LANDMARKS)
     named = dict(zip(data["landmark_names"].tolist(), data["landmark_vertices"], strict=True))

@@ -1,8 +1,8 @@
-"""The points of a posed body that keypoints pull at, and how they move; no mesh is made.
+"""The points of a posed body that keypoints pull at, and how they move, without making the mesh.
 
-Linear blend skinning is linear in the rotations of the joints in the world, and at fixed rotations
-linear in (1, betas). One matrix product therefore gives every joint and vertex with its derivative
-by the shape; the derivative by the pose follows from the joints' axes (`PointJacobian`).
+Linear blend skinning is linear in the joints' world rotations and, at fixed rotations, linear in
+(1, betas). So one matrix product gives every joint and vertex, with its derivative with respect to
+the shape. The derivative with respect to the pose follows from the joints' axes (`PointJacobian`).
 """
 
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ from fitting.rotations import rotation_and_left_jacobian
 
 @dataclass(frozen=True)
 class Posed:
-    """A posed body and what its derivatives need, in smplx's frame for transl = 0.
+    """A posed body and the data for its derivatives, in smplx's frame for transl = 0.
 
     Args:
         points: in the order of POINTS, or of LSP_14 alone, m.
         joints: SMPL's 24, m.
         world: rotations of the joints in the world.
-        local: rotations relative to the parents; the root's is its world's.
+        local: rotations relative to the parents; the root's is its world rotation.
         left_jacobian: of each axis-angle, fitting.rotations; unused for the root.
-        places: of the 24 joints and every attachment of a vertex.
-        by_shape: derivative of `places` by betas.
+        places: of the 24 joints and of every attachment of a vertex.
+        by_shape: derivative of `places` with respect to betas.
     """
 
     points: Float[Tensor, "B n 3"]
@@ -48,7 +48,7 @@ class Attachment:
     Args:
         point: index in POINTS.
         vertex: of the mesh.
-        joint: that carries it.
+        joint: the joint that carries it.
         weight: its skin weight.
     """
 
@@ -65,7 +65,7 @@ class Kinematics:
         body: the body model.
         n_betas: shape coefficients to use, the first ones of the body's.
         device, dtype: of all tensors.
-        extras: all of POINTS, not LSP's 14 alone.
+        extras: whether to use all of POINTS, not just LSP's 14.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Kinematics:
 
     @cached_property
     def weights_of_places(self) -> Float[np.ndarray, "n A"]:
-        """What each point is made of: joints, or the attachments of a vertex."""
+        """The parts of each point: joints, or the attachments of a vertex."""
         weight = np.zeros((self.n_points, N_JOINTS + len(self.attachments)))
         weight[np.arange(len(SMPL_JOINT_OF_LSP)), SMPL_JOINT_OF_LSP] = 1
         for place, attachment in enumerate(self.attachments, N_JOINTS):
@@ -111,7 +111,7 @@ class Kinematics:
 
     @cached_property
     def carried(self) -> Float[np.ndarray, "A 24"]:
-        """1 where a joint's rotation moves a place: not its own origin."""
+        """1 where a joint's rotation moves a place; it does not move its own origin."""
         of_vertices = [self.above[a.joint] for a in self.attachments]
         return np.array([*(self.above - np.eye(N_JOINTS)), *of_vertices])
 
@@ -156,9 +156,10 @@ def _affine(
     body: BodyModel, n_betas: int, attachments: list[Attachment], above: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The matrix (72, A (1 + n_betas)) from the joints' world rotations to places and their
-    derivative by betas, and the root's own place (3, 1 + n_betas), which nothing rotates.
+    derivative with respect to betas, and the root's own place (3, 1 + n_betas), which nothing
+    rotates.
 
-    A place is the root's plus the bones of its chain, each turned by the joint it starts from.
+    A place is the root's plus the bones of its chain, each turned by the joint it starts at.
     """
     templates = [body.v_template[..., None], body.shapedirs[..., :n_betas]]
     vertices = np.concatenate(templates, -1)
@@ -175,7 +176,7 @@ def _affine(
 
 
 def _attachments(body: BodyModel, n_points: int) -> list[Attachment]:
-    """Of the points that are vertices: the head top and, where asked for, face and feet."""
+    """Attachments of the points that are vertices: head top and, if asked for, face and feet."""
     first = len(SMPL_JOINT_OF_LSP)
     vertices = [body.head_top, *body.landmarks][: n_points - first]
     return [

@@ -1,7 +1,7 @@
 """Capsules for any body in SMPL's format, fitted to random bodies and regressed on the betas.
 
-SMPLify's own regressors are licensed and fit the official bodies alone. These need no landmarks:
-skin weights say which part of the skin is whose.
+SMPLify's own regressors are licensed and only fit the official bodies. These need no landmarks:
+skin weights say which joint a part of the skin belongs to.
 """
 
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from fitting.capsules.capsule_skin import Placed, Skin, first_guess, fit_capsule
 from fitting.capsules.capsules import Capsules
 
 _RIDGE = 1.0
-_COLLAR_SHARE = 0.22  # of a vertex's weight: few or none belong to the collar bone first of all
+_COLLAR_SHARE = 0.22  # of a vertex's weight: hardly any has its largest weight at the collar
 _FEWEST = 4  # vertices that a capsule can be fitted to
 _FLIP = np.array([-1.0, 1, 1])
 
 
 @dataclass(frozen=True)
 class _Part:
-    """A part of the midline or the left side and the capsule that stands for it.
+    """A part of the midline or the left side, and the capsule that stands for it.
 
     Args:
         name: of the capsule.
         joints: whose skin it is; the first one carries it.
         child: joint at the bone's other end, which gives direction and length.
-        across: lies from left to right, as trunk capsules do.
+        across: whether it lies from left to right, as trunk capsules do.
     """
 
     name: str
@@ -73,7 +73,7 @@ def fit_capsules(
 
     Args:
         body: with SMPL's 24 joints, in SMPL's T-pose.
-        n_betas: that the capsules follow; the body's first 10 when not given.
+        n_betas: how many betas the capsules follow; if not given, the body's first 10.
         n_bodies: random bodies, betas from N(0, 1).
         seed: of their betas.
 
@@ -110,7 +110,7 @@ def _with_right_side(axes: np.ndarray, sizes: np.ndarray) -> Capsules:
 
 
 def _segment(part: _Part, weights: Float[np.ndarray, "V 24"]) -> np.ndarray:
-    """Vertices that a capsule stands for."""
+    """The vertices that a capsule stands for."""
     if part.name == "left_collar":
         own = weights[:, part.joint]
         segment = np.flatnonzero(own > min(_COLLAR_SHARE, own.max() / 2))
@@ -131,7 +131,7 @@ def _shaped(body: BodyModel, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def _mean_capsules(body: BodyModel, segments: list[np.ndarray]) -> list[Placed]:
-    """Of the mean body, with the axes that all bodies then share."""
+    """Capsules of the mean body, with the axes that all bodies then share."""
     vertices, joints = _shaped(body, np.zeros(0))
     skin = Skin(vertices, body.faces)
     placed = []
@@ -146,7 +146,7 @@ def _mean_capsules(body: BodyModel, segments: list[np.ndarray]) -> list[Placed]:
 def _measure(
     body: BodyModel, segments: list[np.ndarray], mean: list[Placed], betas: np.ndarray
 ) -> Float[np.ndarray, "P 5"]:
-    """Centre from the joint, radius and length on one body."""
+    """Centre relative to the joint, radius and length on one body."""
     vertices, joints = _shaped(body, betas)
     skin, mean_joints = Skin(vertices, body.faces), body.J_regressor @ body.v_template
     rows = []
@@ -180,7 +180,7 @@ def _bone(part: _Part, joints: np.ndarray) -> np.ndarray:
 
 
 def _in_middle(capsule: Placed) -> Placed:
-    """The capsule with its centre on the midline, and its axis in it unless it lies across."""
+    """The capsule with its centre on the midline, and its axis too unless it lies across."""
     axis = capsule.axis.copy()
     if abs(axis[0]) < 0.9:
         axis[0] = 0

@@ -1,4 +1,4 @@
-"""How well a capsule fits a part of a body's skin, and the one that fits best."""
+"""How well a capsule fits a part of a body's skin, and the capsule that fits best."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from jaxtyping import Float, Float64, Int
 from scipy.optimize import least_squares
 from scipy.spatial import KDTree
 
-_INSIDE = 0.15  # capsule points inside the body hardly count: the neighbours cover the gap there
+_INSIDE = 0.15  # capsule points inside the body hardly count, because neighbours cover the gap
 _EVALUATIONS = 25
-_TOLERANCE = 1e-5  # tighter moves the result by less than a millimetre, in twice the time
+_TOLERANCE = 1e-5  # a tighter one takes twice the time and moves the result by less than 1 mm
 _STEP = 1e-4  # of the finite differences, relative
 
 
@@ -60,8 +60,9 @@ def fit_capsule(skin: Skin, segment: np.ndarray, start: Placed, free: str) -> Pl
     Args:
         skin: the body.
         segment: indices of its vertices.
-        start: where to begin.
-        free: besides centre and radius: `none`, `length`, or `axis` (length and axis).
+        start: the capsule to begin with.
+        free: what else is free, besides centre and radius: `none`, `length`, or `axis` (and
+            length).
     """
     points = skin.vertices[segment]
     share = np.sqrt(skin.area[segment] / skin.area[segment].sum())
@@ -97,7 +98,7 @@ def distance_to_axis(points: Float[np.ndarray, "m 3"], capsule: Placed) -> Float
 def surface_points(
     capsule: Placed, rings: int = 7, around: int = 12, caps: int = 2
 ) -> Float[np.ndarray, "m 3"]:
-    """Points spread over the capsule's surface, ring after ring from end to end."""
+    """Points spread over the capsule's surface, in rings from end to end."""
     tilt = np.pi / 2 * np.arange(caps, 0, -1) / (caps + 0.5)
     elevation = np.concatenate([-tilt, np.zeros(rings), tilt[::-1]])
     end = np.concatenate([np.zeros(caps), np.linspace(0, 1, rings), np.ones(caps)]) - 0.5

@@ -1,6 +1,6 @@
 """Twenty capsules that stand for the body's parts, and the spheres inside them.
 
-What SMPLify tests for interpenetration (Bogo et al., 2016, section 3.2): capsules because they are
+SMPLify tests these for interpenetration (Bogo et al., 2016, section 3.2): capsules because they are
 simple enough to follow the shape linearly, spheres because their distances are differentiable.
 """
 
@@ -14,7 +14,7 @@ from jaxtyping import Float64, Int64
 from fitting.files.model_files import read_arrays
 
 MIN_RADIUS = 0.005
-"""The linear functions are clamped above it: no body is so thin, but betas can ask for it, m."""
+"""Lower limit of the linear functions, m: no body is so thin, but betas can ask for one."""
 
 _FIELDS = ("names", "joint", "axis", "center", "radius", "length")
 _THINNED = ("upper_arm", "thigh")
@@ -22,19 +22,19 @@ _THINNED = ("upper_arm", "thigh")
 
 @dataclass(frozen=True, eq=False)
 class Capsules:
-    """Capsules that each follow one joint; n = n_betas, all sizes linear in [1, betas]. Two are the
-    same when they are one object.
+    """Capsules that each follow one joint; n = n_betas, all sizes are linear in [1, betas]. Two are
+    equal only if they are the same object.
 
     Args:
         names: `left_forearm`, `belly`, ...
-        joint: of SMPL, whose rotation carries the capsule.
+        joint: SMPL's joint whose rotation carries the capsule.
         axis: unit vector in the joint's frame, the same for all shapes.
-        center: middle, from the joint's place and in its frame, m.
+        center: middle, relative to the joint and in its frame, m.
         radius: m, not yet clamped above MIN_RADIUS.
         length: between the centres of the round ends, m, not yet clamped above 0.
 
     Raises:
-        ValueError: a shape or value is wrong; says what was expected and what came.
+        ValueError: a shape or value is wrong; the message says what was expected and given.
     """
 
     names: tuple[str, ...]
@@ -67,7 +67,7 @@ class Capsules:
         return self.radius.shape[1] - 1
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Under the names that body files use, in single precision."""
+        """The arrays under the names that body files use, in single precision."""
         arrays = {f"capsule_{name}": np.asarray(getattr(self, name)) for name in _FIELDS}
         return {n: a.astype(np.float32) if a.dtype == float else a for n, a in arrays.items()}
 
@@ -77,8 +77,8 @@ class Spheres:
     """Spheres with the radii of their capsules, spread along the axes.
 
     Args:
-        capsule: that each is in; ascending.
-        along: from the capsule's middle, in lengths: -1/2 and 1/2 are the centres of its ends.
+        capsule: the one that each sphere is in; ascending.
+        along: position from the capsule's middle, in lengths: -1/2 and 1/2 are its end centres.
     """
 
     capsule: Int64[np.ndarray, " S"]
@@ -86,11 +86,11 @@ class Spheres:
 
 
 def load_capsules(path: str | Path) -> Capsules:
-    """Read capsules from a body file of this project or from what `save_capsules` wrote.
+    """Read capsules from a body file of this project, or from a file of `save_capsules`.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no model file, has no capsules, or they are not sound.
+        ValueError: it is not a model file, has no capsules, or they are unusable.
     """
     arrays = read_arrays(path, "body with capsules", tuple(f"capsule_{name}" for name in _FIELDS))
     return Capsules(
@@ -101,12 +101,12 @@ def load_capsules(path: str | Path) -> Capsules:
 
 
 def has_capsules(path: str | Path) -> bool:
-    """Whether a body file comes with capsules, as this project's do and official ones do not."""
+    """Whether a body file has capsules; this project's do, official ones do not."""
     return bool(read_arrays(path, "body", (), optional=("capsule_names",)))
 
 
 def save_capsules(capsules: Capsules, path: str | Path) -> None:
-    """Write an npz that `load_capsules` reads: all of it or, when interrupted, nothing."""
+    """Write an npz that `load_capsules` reads: all of it, or nothing if interrupted."""
     path = Path(path)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -118,10 +118,11 @@ def save_capsules(capsules: Capsules, path: str | Path) -> None:
 
 
 def spread_spheres(capsules: Capsules) -> Spheres:
-    """As few spheres as touch their neighbours, from end to end of each capsule of the mean body.
+    """The fewest spheres that touch their neighbours, from end to end of each capsule of the mean
+    body.
 
-    Thighs and upper arms go without the spheres that hold the joint which turns them: these lie in
-    the pelvis and the collar however the limb is held.
+    Thighs and upper arms lack the spheres around the joint that turns them: these lie in the pelvis
+    and the collar however the limb is held.
     """
     capsule, along = [], []
     for c, name in enumerate(capsules.names):
@@ -136,14 +137,14 @@ def spread_spheres(capsules: Capsules) -> Spheres:
 
 
 def incompatible(capsules: Capsules) -> list[Int64[np.ndarray, "G 2"]]:
-    """Pairs of capsules that may not overlap; all others are neighbours or never meet.
+    """Pairs of capsules that may not overlap; all other pairs are neighbours or never meet.
 
     Returns:
-        For each limb, or two that meet, one array: all pairs of the same first capsule with parts
-        on one chain of joints, so that what a joint moves, all joints further out move too.
+        One array for each limb, or for two that meet: all pairs of the same first capsule with
+        parts on one chain of joints. So what a joint moves, all joints farther out move too.
 
     Raises:
-        ValueError: a capsule is missing; says which.
+        ValueError: a capsule is missing; the message says which.
     """
     trunk, limbs = ["pelvis", "belly", "ribs", "chest"], []
     for side, other in (("left", "right"), ("right", "left")):
@@ -153,6 +154,6 @@ def incompatible(capsules: Capsules) -> list[Int64[np.ndarray, "G 2"]]:
     limbs += [(f"left_{part}", [f"right_{part}"]) for part in ("hand", "shin", "foot")]
     lacking = {n for limb, parts in limbs for n in (limb, *parts)} - set(capsules.names)
     if lacking:
-        raise ValueError(f"capsules: expected all of SMPLify's, got none named {sorted(lacking)}")
+        raise ValueError(f"capsules: expected all of SMPLify's, but {sorted(lacking)} are missing")
     at = capsules.names.index
     return [np.array([(at(limb), at(part)) for part in parts]) for limb, parts in limbs]

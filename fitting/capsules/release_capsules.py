@@ -1,10 +1,10 @@
 """Capsules from the regressors of SMPLify's release, regressors_locked_normalized_*.npz.
 
 Its arrays `betas2lens` and `betas2rads` are (n_betas + 1, 20): length and radius of each capsule
-per unit of beta, the constants in the LAST row. Where a capsule lies is not in the file. It starts
-at a joint and points one way along an axis of the T-pose, or, in the trunk, has the joint in its
-middle; and this joint is one of `J_regressor_prior` in the body file (in the middle of where two
-parts meet), a little moved for pelvis, feet and chest.
+per unit of beta, with the constants in the LAST row. The file does not say where a capsule lies. It
+starts at a joint and points one way along an axis of the T-pose or, in the trunk, has the joint in
+its middle. This joint is one of `J_regressor_prior` in the body file (in the middle of the place
+where two parts meet), moved a little for pelvis, feet and chest.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ _PARTS = (
     _Part("right_forearm", 19, _RIGHT), _Part("left_hand", 20, _LEFT),
     _Part("right_hand", 21, _RIGHT),
 )  # fmt: skip
-# (joint, coordinate) -> what its place is blended of: weights of joints
+# (joint, coordinate) -> weights of the joints that its place is blended from
 _MOVED = {
     (0, 1): {0: 0.6, 1: 0.2, 2: 0.2},
     (0, 2): {9: 1.0},
@@ -55,19 +55,19 @@ _MOVED = {
 def load_release_capsules(
     regressors: str | Path, body: BodyModel, body_file: str | Path
 ) -> Capsules | None:  # fmt: skip
-    """The capsules of the release for an official body, of at most its first 10 betas.
+    """The release's capsules for an official body, with at most its first 10 betas.
 
     Args:
         regressors: the release's npz.
-        body: that was read from `body_file`.
+        body: the one that was read from `body_file`.
         body_file: the official .pkl, which holds `J_regressor_prior` too.
 
     Returns:
-        None where the body file has no `J_regressor_prior`, as some cleaned copies have not.
+        None if the body file has no `J_regressor_prior`, like some cleaned copies.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no such npz, or an array has a wrong shape.
+        ValueError: it is not such an npz, or an array has a wrong shape.
     """
     sizes = read_npz(regressors, "capsule regressors", ("betas2lens", "betas2rads"))
     prior = read_arrays(body_file, "body", (), optional=("J_regressor_prior",))
@@ -89,7 +89,7 @@ def load_release_capsules(
 def _linear(
     path: str | Path, name: str, array: np.ndarray, n_betas: int
 ) -> Float[np.ndarray, "20 1+n"]:  # fmt: skip
-    """On [1, betas]."""
+    """Lengths or radii as functions of [1, betas]."""
     if array.ndim != 2 or array.shape[1] != len(_PARTS) or len(array) < 1 + n_betas:
         expected = f"({1 + n_betas} or more, {len(_PARTS)})"
         raise ValueError(f"{path}: {name}: expected shape {expected}, got {array.shape}")
@@ -97,7 +97,7 @@ def _linear(
 
 
 def _joints(body: BodyModel, regressor: np.ndarray, n_betas: int) -> Float[np.ndarray, "24 3 1+n"]:
-    """Places of the joints in the T-pose on [1, betas]."""
+    """Places of the joints in the T-pose as functions of [1, betas]."""
     expected = (N_JOINTS, len(body.v_template))
     if regressor.shape != expected:
         raise ValueError(f"J_regressor_prior: expected shape {expected}, got {regressor.shape}")

@@ -16,13 +16,13 @@ _DAMAGE = (
 def read_arrays(
     path: str | Path, what: str, required: tuple[str, ...], optional: tuple[str, ...] = ()
 ) -> dict[str, np.ndarray]:
-    """The named arrays of a .pkl, by its suffix, as official models are; or of an npz.
+    """The named arrays of a .pkl (official models have that suffix) or of an npz.
 
-    Sparse matrices become dense, chumpy's objects the arrays they hold.
+    Sparse matrices become dense, and chumpy's objects become the arrays that they hold.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is neither, is damaged, asks for code, or lacks an array; says which.
+        ValueError: it is neither, is damaged, asks for code, or lacks an array.
     """
     path = Path(path)
     if not path.is_file():
@@ -39,7 +39,7 @@ def read_npz(
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no npz, is damaged, holds pickles, or lacks an array; says which.
+        ValueError: it is not an npz, is damaged, holds pickles, or lacks an array.
     """
     path = Path(path)
     if not path.is_file():
@@ -85,10 +85,10 @@ def _check_names(
 
 
 def check_axes(what: str, arrays: dict[str, np.ndarray], axes: dict[str, int]) -> None:
-    """Every array has as many axes as `axes` says.
+    """Check that every array has as many axes as `axes` says.
 
     Raises:
-        ValueError: one has not; says which, and its shape.
+        ValueError: one does not; the message names it and its shape.
     """
     for name, expected in axes.items():
         if arrays[name].ndim != expected:

@@ -1,8 +1,8 @@
-"""What stands for numpy's, scipy's and chumpy's objects while a pickle is read.
+"""Classes that stand for numpy's, scipy's and chumpy's objects while a pickle is read.
 
-Each keeps what the pickle says of an object and makes nothing of it: whatever a file claims, no
-memory is taken for it, and no library's own code runs on it. `array_of` then checks the claims of
-the one value that is wanted and makes the array.
+Each keeps what the pickle says about an object and does nothing with it. Whatever sizes a file
+states, no memory is taken, and no code of a library runs. `array_of` then checks the statements
+about the one value that is wanted, and makes the array.
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 _MOST_AXES = 4
-_DTYPE = re.compile(r"[biuf][1248]|[SU][1-9][0-9]{0,3}")  # none of 0 bytes: 2^40 of them fit
+_DTYPE = re.compile(r"[biuf][1248]|[SU][1-9][0-9]{0,3}")  # not of 0 bytes: 2^40 of them would fit
 
 
 class StandIn:
@@ -65,14 +65,14 @@ def scalar(dtype: Any, raw: Any) -> StandIn:
 
 
 def array_of(value: Any, limit: int) -> np.ndarray:
-    """The array of a value that a pickle holds: of numpy, of chumpy, sparse, or a plain number.
+    """The array of a value in a pickle: numpy's or chumpy's, sparse, or a plain number.
 
     Args:
         value: as read.
         limit: bytes that a dense array made of a sparse one may take.
 
     Raises:
-        ValueError: it is none, or what it claims of its size, type or places does not fit.
+        ValueError: it is not one, or its stated size, type or places do not fit.
     """
     if isinstance(value, Chumpy):
         value = value.state.get("x") if isinstance(value.state, dict) else None
@@ -102,7 +102,7 @@ def _array(array: StandIn) -> np.ndarray:
 
 
 def _dtype(dtype: Any) -> np.dtype:
-    """Of numbers or texts of fixed length."""
+    """The dtype of numbers, or of texts of fixed length."""
     code = dtype.arguments[0] if isinstance(dtype, DType) and dtype.arguments else None
     if not (isinstance(code, str) and _DTYPE.fullmatch(code)):
         raise ValueError("expected an array of numbers, got another type of element")

@@ -1,10 +1,10 @@
-"""Reads the pickles that official model files are, and never runs what a pickle asks for.
+"""Reads official model files, which are pickles, and never runs what a pickle asks for.
 
-A pickle is a program for a small machine whose GLOBAL instruction names any function of any
+A pickle is a program for a small machine whose GLOBAL instruction can name any function of any
 module. Here the names that SMPL's and SMPLify's files need stand for harmless classes of this
-project (`pickled_arrays`); any other name ends the reading. The machine is Python's own in pure
-Python, less the instructions that no such file has: its counterpart in C takes memory as soon as
-it is claimed.
+project (`pickled_arrays`), and any other name ends the reading. The machine is Python's own, in
+pure Python, without the instructions that such files never have. Its counterpart in C would take
+memory as soon as a file asks for it.
 """
 
 import os
@@ -20,15 +20,15 @@ MAX_BYTES = 512 * 2**20
 """SMPL with 300 betas has half of it."""
 
 _MAX_READS = 3_000_000  # official files need some thousands; each can take 100 bytes of memory
-_KEYS = (str, bytes, int, float, type(None))  # whose hash does not recurse into what they hold
+_KEYS = (str, bytes, int, float, type(None))  # types whose hash does not recurse
 
 
 class _RefusedError(Exception):
-    """What the pickle asks for is not on the list."""
+    """The pickle asks for a name that is not on the list."""
 
 
 class _Input:
-    """A file that gives what is there, or says that it ends; counts how often it is asked."""
+    """A file that never gives more than it has; it counts the reads."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self._left, self._reads = file, size, 0
@@ -46,7 +46,7 @@ class _Input:
 
     def _count(self, taken: int) -> None:
         if not 0 <= taken <= self._left:
-            raise ValueError(f"it claims {taken} more bytes, {self._left} are left")
+            raise ValueError(f"it asks for {taken} more bytes, but {self._left} are left")
         self._left -= taken
         self._reads += 1
         if self._reads > _MAX_READS:
@@ -54,9 +54,9 @@ class _Input:
 
 
 def _reconstructor(kind: Any, *_: Any) -> stand_ins.StandIn:
-    """copy_reg's, by which protocol 0 makes an object."""
+    """copy_reg's function, by which protocol 0 makes an object."""
     if not (isinstance(kind, type) and issubclass(kind, stand_ins.StandIn)):
-        raise ValueError("it makes an object of something that is no class")
+        raise ValueError("it makes an object of something that is not a class")
     return kind()
 
 
@@ -73,7 +73,7 @@ def _no_bytes() -> bytes:
 
 
 def _items(items: list[Any]) -> list[Any]:
-    """set(...): chumpy's bookkeeping, which nobody looks at."""
+    """set(...): chumpy's bookkeeping, which nobody reads."""
     return items
 
 
@@ -84,7 +84,7 @@ _ALLOWED: dict[str, Any] = {
     "chumpy.Ch": stand_ins.Chumpy,
     "_codecs.encode": _encode,
 }
-for _core in ("numpy.core", "numpy._core"):  # the second since numpy 2
+for _core in ("numpy.core", "numpy._core"):  # the second name since numpy 2
     _ALLOWED[f"{_core}.multiarray._reconstruct"] = stand_ins.empty_array
     _ALLOWED[f"{_core}.multiarray.scalar"] = stand_ins.scalar
     _ALLOWED[f"{_core}.numeric._frombuffer"] = stand_ins.array_from_buffer
@@ -121,7 +121,7 @@ class _Unpickler(pickle._Unpickler):
         return _ALLOWED[full]
 
     def _skip_frame(self) -> None:
-        self.read(8)  # the length of what is read ahead: nothing needs to be
+        self.read(8)  # the length of a frame to read ahead, which is not needed
 
     def _bytearray(self) -> None:
         (size,) = struct.unpack("<Q", self.read(8))
@@ -140,7 +140,7 @@ class _Unpickler(pickle._Unpickler):
         _filled(self.stack[-1], items)
 
     def _build(self) -> None:
-        """Without setattr, which could change a class or function of ours."""
+        """Build without setattr, which could change one of our classes or functions."""
         state = self.stack.pop()
         if not isinstance(self.stack[-1], stand_ins.StandIn):
             raise ValueError("it gives a state to something that has none")
@@ -164,22 +164,22 @@ class _Unpickler(pickle._Unpickler):
 def _filled(target: Any, items: list[Any]) -> dict[Any, Any]:
     keys = items[::2]
     if not isinstance(target, dict) or not all(isinstance(key, _KEYS) for key in keys):
-        raise ValueError("it has a dictionary whose keys are no names")
+        raise ValueError("it has a dictionary whose keys are not names")
     target.update(zip(keys, items[1::2], strict=True))
     return target
 
 
 def read_pickle(path: str | Path, what: str) -> dict[str, Any]:
-    """The dictionary that a model file holds; arrays as `pickled_arrays.array_of` takes them.
+    """The dictionary in a model file; its arrays are in the form that `array_of` takes.
 
     Args:
         path: of a pickle of any protocol, of Python 2 or 3.
-        what: it should be, for messages.
+        what: what it should be, for messages.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is larger than MAX_BYTES, is no pickle, is damaged, holds no dictionary, or
-            asks for anything that such a file does not need, which is named and not run.
+        ValueError: it is larger than MAX_BYTES, is not a pickle, is damaged, holds no dictionary,
+            or asks for a name that such a file does not need, which the message gives.
     """
     try:
         with Path(path).open("rb") as file:
@@ -191,7 +191,7 @@ def read_pickle(path: str | Path, what: str) -> dict[str, Any]:
         raise
     except _RefusedError as error:
         raise ValueError(
-            f"{path}: {error}, which no {what} needs; refused, and nothing in it was run"
+            f"{path}: {error}, which no {what} needs; it was refused, and nothing in it was run"
         ) from error
     except Exception as error:  # a damaged pickle can raise nearly anything
         known = type(error) is ValueError

@@ -1,4 +1,4 @@
-"""What the terms of an objective see of the bodies, and what each of them gives back."""
+"""What the terms of an objective see of the bodies, and what each term returns."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +22,7 @@ class Part:
     Args:
         linear: cost, gradient and Hessian over the entries of the step that the term depends on.
         columns: those entries; None: all of them.
-        rows: of the batch that it adds to, where it leaves the others alone; None: all of them.
+        rows: those of the batch that it adds to; None: all of them.
     """
 
     linear: Linearization
@@ -31,7 +31,7 @@ class Part:
 
     @property
     def whole(self) -> bool:
-        """It depends on the whole step, in all rows."""
+        """Whether it depends on the whole step, in all rows."""
         return self.columns is None and self.rows is None
 
     def add_to(self, total: Linearization) -> None:
@@ -60,19 +60,19 @@ class Part:
 
 
 class Bodies:
-    """The bodies of a batch of states: what is there, and what is computed when a term asks for it.
+    """The bodies of a batch of states: given values, and others computed when a term asks for them.
 
     Args:
-        objective: whose terms look at them.
+        objective: the one whose terms look at them.
         x: states.
 
     Attributes:
         x: the states.
         root, pose, betas, transl: the states' parts: quaternion (B, 4), body_pose (B, 69), betas
             (B, n_betas), translation (B, 3).
-        posed: joints, points and what derivatives are made of, for transl = 0.
+        posed: joints, points and the data for derivatives, for transl = 0.
         seen: what the image says about each row.
-        unknowns: which entry of the step is what.
+        unknowns: what each entry of the step is.
     """
 
     def __init__(self, objective: "Objective", x: Float[Tensor, "B S"]) -> None:
@@ -83,20 +83,22 @@ class Bodies:
 
     @cached_property
     def jacobian(self) -> Float[Tensor, "B n 3 D"]:
-        """The derivative of the points by the step; a term that reads it needs POINTS_3D."""
+        """The derivative of the points with respect to the step; a term that reads it needs
+        POINTS_3D."""
         batch, n = self.posed.points.shape[:2]
         by_axis = self.objective.model.kinematics.eye.expand(batch, n, 3, 3)
         return self.objective.jacobian(self.posed, by_axis)
 
     @cached_property
     def image(self) -> tuple[Float[Tensor, "B n 2"], Float[Tensor, "B n 2 D"]]:
-        """Points minus keypoints, and its derivative by the step: px at the reference size."""
+        """Points minus keypoints, px at the reference size, and the derivative with respect to
+        the step."""
         seen, points = self.seen, self.posed.points + self.transl[:, None]
         pixels, by_point = project(points, seen.focal_length, seen.center)
         by_point = by_point * seen.scale[:, None, None, None]
         if self.objective.shares_jacobian:
             jacobian = by_point @ self.jacobian
-        else:  # fewer operations than by way of three dimensions
+        else:  # fewer operations than through three dimensions
             jacobian = self.objective.jacobian(self.posed, by_point)
         difference = (pixels - seen.xy) * seen.scale[:, None, None]
         difference = torch.where(seen.weight[..., None] > 0, difference, 0.0)  # 0 x NaN is NaN

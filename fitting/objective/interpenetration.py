@@ -1,18 +1,17 @@
 """E_sp: body parts keep out of each other (Bogo et al., 2016, section 3.2, equation 6).
 
 Spheres of parts that may not overlap have, pair by pair, e = exp(-d^2 / (2 (s_a^2 + s_b^2))), d the
-distance of their centres and s = 0.3 radius. SMPLify's released code has the single residual
-weight sqrt(sum e^2); here weight e is the residual of each pair. Both have the cost
-0.5 weight^2 sum e^2, hence the same gradient, but the root has none where nothing touches, and its
-Gauss-Newton Hessian is of rank one, with all contacts of a body mixed; one residual a pair has
-neither fault.
+distance of their centres and s = 0.3 radius. SMPLify's released code has the single residual weight
+sqrt(sum e^2); here weight e is the residual of each pair. Both have the cost 0.5 weight^2 sum e^2,
+hence the same gradient. But the root has no gradient where nothing touches, and its Gauss-Newton
+Hessian has rank one, with all contacts of a body mixed. One residual per pair has neither fault.
 
-A small turn by the vector v about a joint at j, which carries sphere a and not b, changes d^2 / 2
-by (c_a x d, d) . (v, j x v), d = c_a - c_b; about a joint that carries b alone by minus the same,
-as c_b x d = c_a x d; about one that carries both, as the root, by nothing. The first factor is the
-same for all joints. So the sphere pairs that a joint moves add up to one 6 x 6 matrix before any
-axis is looked at, and what a joint moves all joints further out on the limb move too: the block of
-the Hessian for two joints needs the matrix of the inner one alone.
+A small turn by the vector v about a joint at j that carries sphere a and not b changes d^2 / 2 by
+(c_a x d, d) . (v, j x v), with d = c_a - c_b. A joint that carries only b changes it by minus the
+same, because c_b x d = c_a x d. A joint that carries both, like the root, does not change it. The
+first factor is the same for all joints. So the sphere pairs that a joint moves add up to one 6 x 6
+matrix, whatever the axes. Whatever a joint moves, all joints farther out on the limb move too, so
+the block of the Hessian for two joints only needs the matrix of the inner one.
 """
 
 from collections.abc import Iterable
@@ -30,23 +29,23 @@ from fitting.objective.bodies import Bodies, Part
 from fitting.rotations import hat
 from fitting.solver.levenberg_marquardt import Linearization
 
-_SIGMA = 0.3  # of a sphere's radius, in SMPLify's released code
-_SIGMA_HAND = 0.36  # there, too: hands count as larger
-# d^2 / (2 (s_a^2 + s_b^2)) from which e < 1e-6: spheres that touch have 10 or 11. A pair beyond it
-# costs less than 5e-13 weight^2: left out, no solver sees its end.
+_SIGMA = 0.3  # of a sphere's radius, as in SMPLify's released code
+_SIGMA_HAND = 0.36  # also from there: hands count as larger
+# d^2 / (2 (s_a^2 + s_b^2)) from which e < 1e-6; spheres that touch have 10 or 11. A pair beyond it
+# costs less than 5e-13 weight^2, so no solver notices where pairs are left out.
 _FAR = 13.8
 
 
 @dataclass(frozen=True)
 class _Limb:
-    """The pairs of capsules of one limb, and the joints that matter to them.
+    """The pairs of capsules of one limb, and the joints that move them.
 
     Args:
-        end: behind the last of its sphere pairs, which are counted through all limbs.
-        groups: its pairs of capsules, which are counted likewise.
-        joints: free ones that move one capsule of a pair and not the other, from the trunk outward.
+        end: index after the last of its sphere pairs, which are counted through all limbs.
+        groups: its pairs of capsules, counted in the same way.
+        joints: free ones that move one capsule of a pair but not the other, from the trunk outward.
         moved: 1 where a joint moves a pair of capsules.
-        sign: of each joint: 1 where it moves the limb, -1 where it moves the other capsule.
+        sign: for each joint, 1 if it moves the limb, -1 if it moves the other capsule.
         upper: the upper triangle of a Hessian over the joints.
     """
 
@@ -63,11 +62,11 @@ class _Contacts:
     """Sphere pairs that are near enough to matter, limb by limb.
 
     Args:
-        pair: which.
+        pair: index of the pair.
         row: of the batch.
         residual: weight e.
-        squares: w (w', r), r the residual and w . (v, j x v) its derivative by a turn: what adds up
-            to the Hessian and, in the last column of (6, 7), the gradient.
+        squares: w (w', r), with r the residual and w . (v, j x v) its derivative with respect to a
+            turn. They add up to the Hessian and, in the last column of (6, 7), the gradient.
     """
 
     pair: Int[Tensor, " N"]
@@ -77,14 +76,14 @@ class _Contacts:
 
 
 class Interpenetration:
-    """The term for one body; derivatives by the pose alone, so that it never thins the body.
+    """The term for one body; only the pose has derivatives, so it never makes the body thinner.
 
     Args:
         capsules: of the body.
         parents: of SMPL's 24 joints, -1 for the root.
         n_betas: shape coefficients in use, the first ones of the capsules'.
         device, dtype: of all tensors.
-        joints: of 1..23, ascending, whose part of body_pose is free.
+        joints: those of 1..23, ascending, whose part of body_pose is free.
 
     Raises:
         ValueError: a capsule is missing, or n_betas is more than the capsules follow.
@@ -145,7 +144,7 @@ class Interpenetration:
 
     @property
     def size(self) -> int:
-        """Entries of body_pose that the derivatives are by: three a free joint."""
+        """Entries of body_pose that have derivatives: three per free joint."""
         return 3 * len(self.joints)
 
     def __call__(
@@ -162,8 +161,8 @@ class Interpenetration:
         self, total: Linearization, column: int, posed: Posed, betas: Float[Tensor, "B n_betas"],
         weight: float,
     ) -> None:  # fmt: skip
-        """Add the term in place to a linearization whose entries from `column` on are the free
-        joints'. Where nothing is near, nothing is added."""
+        """Add the term in place to a linearization whose entries from `column` on are those of the
+        free joints. Rows in which nothing is near stay as they are."""
         contacts = self._contacts(posed, betas, weight)
         if not len(contacts.row):
             return
@@ -185,7 +184,7 @@ class Interpenetration:
     def near(
         self, posed: Posed, betas: Float[Tensor, "B n_betas"], weight: float
     ) -> tuple[Int[Tensor, " R"], Linearization]:
-        """The rows in which any pair is near enough to matter, and the term of these alone."""
+        """The rows in which any pair is near enough to matter, and the term of these rows."""
         total = self(posed, betas, weight)
         rows = total.cost.nonzero()[:, 0]
         return rows, total[rows]
@@ -193,7 +192,7 @@ class Interpenetration:
     def cost(
         self, posed: Posed, betas: Float[Tensor, "B n_betas"], weight: float
     ) -> Float[Tensor, " B"]:
-        """The value alone."""
+        """Only the value of the term."""
         _, row, exponent, _ = self._near(*self._spheres(posed, betas))
         squared = (weight * torch.exp(-exponent)) ** 2
         return betas.new_zeros(len(betas)).index_add_(0, row, 0.5 * squared)
@@ -245,12 +244,13 @@ def contacts_of(
     capsules: Capsules, parents: tuple[int, ...], n_betas: int, device: str | torch.device,
     dtype: torch.dtype, joints: tuple[int, ...],
 ) -> Interpenetration:  # fmt: skip
-    """The same as Interpenetration, made once: every stage of every fit asks for it."""
+    """Like Interpenetration, but made once, because every stage of every fit asks for it."""
     return Interpenetration(capsules, np.array(parents), n_betas, device, dtype, joints)
 
 
 def contacts(bodies: Bodies, weight: float) -> Part:
-    """The term, for fitting.objective.terms. Few bodies touch themselves: only their rows count."""
+    """The term, for fitting.objective.terms; it only has rows for the few bodies that touch
+    themselves."""
     near = bodies.objective.contacts.near(bodies.posed, bodies.betas, weight)
     return Part(near[1], bodies.unknowns.pose, near[0])
 
@@ -263,7 +263,7 @@ def _add_limb(
     turns = turns * limb.sign
     by_joint = (limb.moved @ by_group).unflatten(2, (6, 7))
     half, gradient = (turns @ by_joint).flatten(1, 2).split([6, 1], 2)
-    hessian = half @ turns.flatten(1, 2).mT  # right where the row's joint is the inner one
+    hessian = half @ turns.flatten(1, 2).mT  # right if the row's joint is the inner one
     hessian = torch.where(limb.upper, hessian, hessian.mT)
     # flat, in place: no copy of the large Hessian
     entries = column + (3 * limb.joints[:, None] + torch.arange(3, device=rows.device)).flatten()

@@ -17,20 +17,20 @@ from fitting.priors import PosePrior
 from fitting.rotations import matrix_from_quaternion
 
 TOUCHING = (7, 8, 20, 21)
-"""Ankles and wrists: they move no point of LSP's but feet and hands, which must not go through."""
+"""Ankles and wrists: they move no point of LSP's, but feet and hands, which must not go through."""
 
 
 class Model:
     """What is fitted, on one device and in one precision.
 
     Args:
-        body, prior: what is fitted and what is likely.
-        capsules: of the body, where bodies keep out of themselves.
+        body, prior: the body, and which poses are likely.
+        capsules: of the body, if body parts must keep out of each other.
         n_betas: shape coefficients to use.
-        extras: the points of face and feet are fitted, too.
+        extras: whether the points of face and feet are fitted too.
 
     Attributes:
-        terms: what objectives are made of (`with_terms`).
+        terms: those that objectives are made of (`with_terms`).
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class Model:
         return self.kinematics.dtype
 
     def with_terms(self, terms: Iterable[Term]) -> Self:
-        """The same, fitted with other terms."""
+        """The same model with other terms."""
         other = copy(self)
         other.terms = tuple(terms)
         return other
 
     def unknowns(self, free: list[str], interpenetration: bool = False) -> Unknowns:
-        """Of a stage that frees these of PARAMETERS. Joints that move no point are left to the
-        prior, which knows their best values (MaxMixture)."""
+        """The unknowns of a stage that frees these of PARAMETERS. Joints that move no point are
+        left to the prior, which knows their best values (MaxMixture)."""
         joints = set(self.kinematics.movers) | (set(TOUCHING) if interpenetration else set())
         return Unknowns(
             root="global_orient" in free,

@@ -1,4 +1,4 @@
-"""The sum of the terms over what a stage frees: the problem that the solver is given."""
+"""The sum of the terms over a stage's unknowns: the problem that the solver gets."""
 
 from collections.abc import Mapping
 from copy import copy
@@ -26,14 +26,14 @@ class Objective:
 
     Args:
         model: what is fitted, with the terms.
-        unknowns: that the sum is lowered over.
+        unknowns: those over which the sum is minimised.
         observations: what the image says, one row a problem.
-        weights: of the terms, by name, on their residuals; one that is not named is off, but for
+        weights: of the terms, by name, on their residuals; a term that is not named is off, except
             the data term.
         loss: of the data term.
 
     Raises:
-        ValueError: a weight is of no term of the model's.
+        ValueError: a weight belongs to none of the model's terms.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Objective:
         self.shares_jacobian = any(POINTS_3D in term.needs for term in self._acting)
 
     def _has(self, need: str) -> bool:
-        """Whether there is what a term needs."""
+        """Whether everything exists that a term needs."""
         at = self.unknowns
         met = {
             "global_orient": at.root, "body_pose": at.joints, "betas": at.n_betas,
@@ -64,21 +64,21 @@ class Objective:
 
     @property
     def on(self) -> frozenset[str]:
-        """Names of the terms that act: with a weight, and with all that they need."""
+        """Names of the terms that act: they have a weight, and everything that they need."""
         return frozenset(names_of(self._acting))
 
     @cached_property
     def prior(self) -> MaxMixture:
-        """Over the entries of body_pose that are free."""
+        """The pose prior over the entries of body_pose that are free."""
         kinematics = self.model.kinematics
         entries = tuple(self.unknowns.pose_entries)
         return mixture_over(entries, self.model.prior, kinematics.device, kinematics.dtype)
 
     @cached_property
     def contacts(self) -> Interpenetration:
-        """E_sp by the free joints; there have to be capsules."""
+        """E_sp over the free joints; capsules must exist."""
         kinematics, capsules = self.model.kinematics, self.model.capsules
-        assert capsules is not None, "a term that needs them is off without"
+        assert capsules is not None, "without them, a term that needs them is off"
         return contacts_of(
             capsules, tuple(kinematics.parents.tolist()), kinematics.n_betas,
             kinematics.device, kinematics.dtype, self.unknowns.joints,
@@ -107,14 +107,14 @@ class Objective:
         return moved
 
     def complete(self, x: Float[Tensor, "B S"]) -> Tensor:
-        """The state with the joints that only the prior acts on where the prior has them."""
+        """The state, with the joints that only the prior acts on at the prior's best values."""
         if "pose_prior" not in self.on:
             return x
         root, body_pose, betas, transl = self.model.split(x)
         return torch.cat([root, self.prior.complete(body_pose), betas, transl], 1)
 
     def parts(self, x: Float[Tensor, "B S"]) -> dict[str, Part]:
-        """What each of the terms that act adds, by name."""
+        """What each acting term adds to the cost, by name."""
         return self._parts(Bodies(self, x))
 
     def _parts(self, bodies: Bodies) -> dict[str, Part]:
@@ -130,8 +130,8 @@ class Objective:
         return self.linearize_bodies(Bodies(self, x))
 
     def linearize_bodies(self, bodies: Bodies) -> Linearization:
-        """The same, for who needs the bodies and their derivatives, too."""
-        # Terms of the whole step first: the others are added into the first one's arrays.
+        """The same, for callers that also need the bodies and their derivatives."""
+        # Terms of the whole step come first, because the others are added into their arrays.
         x = bodies.x
         parts = sorted(self._parts(bodies).values(), key=lambda part: not part.whole)
         if parts and parts[0].whole:

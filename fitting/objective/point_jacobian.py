@@ -1,9 +1,9 @@
-"""How the points of a posed body move with the unknowns of a stage: analytic, one product a body.
+"""How the points of a posed body move with the unknowns of a stage: analytic, one product per body.
 
-A turn by the vector a about joint j moves a place p that it carries by a x (p - j). Seen along a
-direction o that is a . (p x o) + o . (j x a): a product of a row of the place and the direction,
-(p x o, o), with a column of the joint and its axis, (a, j x a). An increment d of an axis-angle is
-the turn (rotation of the parent) L d, L its left Jacobian.
+A turn by the vector a about joint j moves a place p that it carries by a x (p - j). Along a
+direction o, that is a . (p x o) + o . (j x a): a product of a row made of the place and the
+direction, (p x o, o), with a column made of the joint and its axis, (a, j x a). An increment d of
+an axis-angle is the turn (rotation of the parent) L d, with L its left Jacobian.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from fitting.rotations import hat
 
 
 class PointJacobian:
-    """The derivative of the points by the unknowns."""
+    """The derivative of the points with respect to the unknowns."""
 
     def __init__(self, kinematics: Kinematics, unknowns: Unknowns) -> None:
         device, dtype = kinematics.device, kinematics.dtype
@@ -31,16 +31,16 @@ class PointJacobian:
         mask[:, : 3 * unknowns.root] = 1  # the root's turn carries the root's own place too
         self.place = torch.as_tensor(place, device=device)
         self.mask = torch.as_tensor(mask[:, None], dtype=dtype, device=device)
-        self.single = len(place) == kinematics.n_points  # one place a point: nothing to add up
+        self.single = len(place) == kinematics.n_points  # one place per point: nothing to add up
         self.point = torch.as_tensor(point, device=device)
         self.weight = torch.as_tensor(weight[:, None, None], dtype=dtype, device=device)
 
     def __call__(
         self, posed: Posed, outer: Float[Tensor, "B n k 3"]
     ) -> Float[Tensor, "B n k {self.unknowns.size}"]:
-        """outer @ (derivative of the points by the unknowns).
+        """outer @ (derivative of the points with respect to the unknowns).
 
-        The root turns about its own joint; a translation moves every point alike.
+        The root turns about its own joint. A translation moves every point in the same way.
         """
         parts = [self._by_place(posed, outer)]
         if self.unknowns.joints and self.kinematics.pose_dirs is not None:
@@ -53,7 +53,7 @@ class PointJacobian:
         return torch.cat(parts, -1)
 
     def _by_place(self, posed: Posed, outer: Tensor) -> Tensor:
-        """By the turns of the joints."""
+        """The derivative with respect to the turns of the joints."""
         axes = posed.world[:, self.parents] @ posed.left_jacobian[:, self.turned]
         if self.unknowns.root:
             axes[:, 0] = self.kinematics.eye  # the root's turn is given in the camera's frame

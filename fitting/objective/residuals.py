@@ -1,9 +1,10 @@
 """The terms of the SMPLify objective (Bogo et al., 2016, section 3.2).
 
 Every term is a small pure function that returns its cost (0.5 x the sum of squared residuals), the
-gradient and the Gauss-Newton Hessian over the entries of the step it depends on. Weights multiply
-the residual, as the paper's released numbers do. At the end of the file are the functions that
-fitting.objective.terms names: they give each term what it looks at.
+gradient and the Gauss-Newton Hessian over the entries of the step that it depends on. Weights
+multiply the residual, as the paper's released numbers do. The functions that
+fitting.objective.terms names are at the end of the file; they pass each term the values that it
+needs.
 """
 
 from dataclasses import dataclass, fields
@@ -31,14 +32,14 @@ class Observations(Rows):
 
     Args:
         xy: of the first n of fitting.joints.POINTS, px.
-        seen: which of them are there at all.
-        weight: on the residual of each; 0 = missing or left out.
+        seen: which of them are given at all.
+        weight: on the residual of each; 0: missing or left out.
         focal_length, center: the camera, px.
         scale: multiplies pixel differences, so that weights mean the same for every size of person.
-        depth: z of similar triangles, which the depth term pulls to, m.
-        depth_unit: what depth weights refer to, m.
-        target: LSP's 14 joints relative to the middle of the hips, as lifted or agreed on, in the
-            camera's axes, m; and how much each counts, 1 / m.
+        depth: z from similar triangles, towards which the depth term pulls, m.
+        depth_unit: the length that depth weights refer to, m.
+        target: LSP's 14 joints relative to the middle of the hips, lifted or agreed on, in the
+            camera's axes, m; and the weight of each, 1 / m.
     """
 
     xy: Float[Tensor, "B n 2"]
@@ -59,7 +60,7 @@ class Observations(Rows):
 
 @dataclass(frozen=True)
 class Loss:
-    """How far outliers count in the data term; an infinite sigma = plain squares."""
+    """How much outliers count in the data term; an infinite sigma means plain squares."""
 
     sigma: float
     kernel: Kernel = Kernel.geman_mcclure
@@ -68,7 +69,7 @@ class Loss:
 def least_squares(
     residual: Float[Tensor, "B m"], jacobian: Float[Tensor, "B m d"]
 ) -> Linearization:
-    """Of residuals and their derivative: 0.5 sum r^2, J'r and J'J."""
+    """0.5 sum r^2, J'r and J'J of residuals and their derivative."""
     cost = 0.5 * (residual**2).sum(1)
     gradient = (jacobian.mT @ residual[..., None])[..., 0]
     return Linearization(cost, gradient, jacobian.mT @ jacobian)
@@ -120,7 +121,7 @@ def pose_prior_term(
 def bending_term(body_pose: Float[Tensor, "B 69"], weight: float) -> Linearization:
     """E_a: 10 exp(theta_i) for elbows and knees that bend the impossible way; over BENDING."""
     sign = body_pose.new_tensor([s for _, s in _BENDING])
-    # exp(20) is past any pose; beyond it the square would overflow
+    # exp(20) is beyond any pose; farther out the square would overflow
     residual = weight * 10 * torch.exp((sign * body_pose[:, BENDING]).clamp_max(20.0))
     squared = residual**2
     return Linearization(0.5 * squared.sum(1), squared * sign, torch.diag_embed(squared))

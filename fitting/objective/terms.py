@@ -30,11 +30,11 @@ class Term:
 
     Args:
         name: of its weight in the settings and of its value in results.
-        function: what it adds; one that is named, `module.function` of fitting.objective, is
-            imported when a fit begins.
-        needs: where one of these is missing, the term is off. Of PARAMETERS: the stage frees it;
-            CAPSULES, POINTS_3D.
-        weight: where a stage names none.
+        function: what it adds; a name, `module.function` of fitting.objective, is imported when a
+            fit begins.
+        needs: if one of these is missing, the term is off: any of PARAMETERS that the stage must
+            free, CAPSULES, POINTS_3D.
+        weight: the weight if a stage names none.
 
     Raises:
         ValueError: there is no such need.
@@ -49,7 +49,7 @@ class Term:
         known = (*PARAMETERS, CAPSULES, POINTS_3D)
         unknown = [need for need in self.needs if need not in known]
         if unknown:
-            raise ValueError(f"term {self.name}: needs {unknown}, expected some of {known}")
+            raise ValueError(f"term {self.name}: needs: expected some of {known}, got {unknown}")
 
     @property
     def adds(self) -> Adds:
@@ -69,7 +69,7 @@ TERMS = (
     Term("interpenetration", "interpenetration.contacts", needs=("body_pose", CAPSULES)),
     Term("joints_3d", "residuals.joints_3d", needs=(POINTS_3D,)),
 )
-"""In the order in which results list their values."""
+"""In the order of their values in results."""
 
 
 def names_of(terms: Iterable[Term]) -> tuple[str, ...]:
@@ -78,10 +78,10 @@ def names_of(terms: Iterable[Term]) -> tuple[str, ...]:
 
 
 def check_names(where: str, weights: Mapping[str, float], terms: Iterable[Term]) -> None:
-    """Every weight is of one of the terms.
+    """Check that every weight belongs to one of the terms.
 
     Raises:
-        ValueError: names the first that is not, and the nearest term.
+        ValueError: names the first that does not, and the nearest term.
     """
     names = names_of(terms)
     for name in weights:
@@ -92,21 +92,21 @@ def check_names(where: str, weights: Mapping[str, float], terms: Iterable[Term])
 
 
 def check_weights(config: FitConfig, terms: Iterable[Term] = TERMS) -> None:
-    """Every weight of every stage is of one of the terms.
+    """Check that every weight of every stage belongs to one of the terms.
 
     Raises:
-        ValueError: names the key of the first that is not.
+        ValueError: names the key of the first that does not.
     """
     for where, weights in config.weights_by_key().items():
         check_names(where, weights, terms)
 
 
 def moved(name: str, fields: Iterable[str]) -> str | None:
-    """What to write for a weight that stands beside the other settings of a stage, as it once did.
+    """What to write for a weight that stands among a stage's other settings, its old place.
 
     Args:
         name: of the setting.
-        fields: that the stage has.
+        fields: those that the stage has.
     """
     if name not in names_of(TERMS) or "weights" not in fields:
         return None

@@ -1,4 +1,4 @@
-"""What a stage solves for, and where each unknown lies in its step."""
+"""What a stage solves for, and the place of each unknown in its step."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ N_POSE = 69
 class Unknowns:
     """The entries of a step: turn of the root (3), joints (3 each), betas, translation (3).
 
-    The state they move always holds everything: quaternion of the root (4), body_pose (69), betas,
-    transl (3). The root is turned by a rotation vector from the left: no singularity anywhere.
+    The state that they move always holds everything: quaternion of the root (4), body_pose (69),
+    betas, transl (3). A rotation vector turns the root from the left, so there is no singularity.
 
     Args:
-        root: global_orient is free.
-        joints: of SMPL, 1..23 and ascending, whose part of body_pose is free.
-        n_betas: free shape coefficients: all of the body's or 0.
-        transl: the translation is free.
+        root: whether global_orient is free.
+        joints: those of SMPL's 1..23, ascending, whose part of body_pose is free.
+        n_betas: number of free shape coefficients: all of the body's, or 0.
+        transl: whether the translation is free.
     """
 
     root: bool
@@ -36,13 +36,13 @@ class Unknowns:
         return [3 * (joint - 1) + axis for joint in self.joints for axis in range(3)]
 
     def columns(self, entries: Iterable[int]) -> list[int]:
-        """Of the step: these entries of body_pose, all of them free."""
+        """The step's entries for these entries of body_pose, all of which are free."""
         free = self.pose_entries
         return [self.pose.start + free.index(entry) for entry in entries]
 
     @property
     def pose(self) -> slice:
-        """Of the step: the free part of body_pose."""
+        """The step's entries for the free part of body_pose."""
         return slice(3 * self.root, 3 * len(self.turned))
 
     @property
@@ -55,5 +55,5 @@ class Unknowns:
 
     @property
     def size(self) -> int:
-        """Entries of the step."""
+        """How many entries the step has."""
         return self.betas.stop + 3 * self.transl

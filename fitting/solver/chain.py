@@ -6,8 +6,8 @@ In the normal equations
     | A   C | | u |     | g |
     | C'  S | | v | = - | h |
 
-A has the chain's own unknowns u and is block-banded, C and S belong to the shared ones v. A's
-Cholesky factor is as banded, so that time and memory grow linearly with the chain. The shared
+A belongs to the chain's own unknowns u and is block-banded; C and S belong to the shared ones v.
+A's Cholesky factor has the same band, so time and memory grow linearly with the chain. The shared
 unknowns follow from the Schur complement S - C' A^-1 C.
 """
 
@@ -22,7 +22,7 @@ from torch import Tensor
 from fitting.solver.status import Status
 
 _DAMPING_LIMIT = 1e8  # above it a step is too short to matter
-_TINY = 1e-9  # of the diagonal: an unknown that nothing acts on stays where it is
+_TINY = 1e-9  # of the diagonal; keeps an unknown that nothing acts on in place
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class ChainLinearization:
 
     Args:
         cost: of the whole chain.
-        gradient: by the unknowns of every state; a shared one's true gradient is their sum.
+        gradient: for the unknowns of every state; that of a shared unknown is their sum.
         diagonal: Hessian of each state by itself.
-        next: of each state (rows) and the one before (columns).
-        after: of each state (rows) and the second before (columns).
+        next: Hessian of each state (rows) and the one before (columns).
+        after: Hessian of each state (rows) and the second one before (columns).
     """
 
     cost: float
@@ -47,8 +47,8 @@ class ChainLinearization:
 class Chain(Protocol):
     """What is minimised: states x (T, S) and steps (T, D) that move them.
 
-    `shared` are the unknowns of a step that all states have in common, `held` the states that stay
-    as they are.
+    `shared` are the unknowns of a step that all states have in common; `held` are the states that
+    stay as they are.
     """
 
     shared: slice
@@ -61,7 +61,7 @@ class Chain(Protocol):
 
 @dataclass(frozen=True)
 class ChainSolution:
-    """The states, what they cost, iterations spent and how the solve ended."""
+    """The states, their cost, the iterations spent and how the solve ended."""
 
     x: Float[Tensor, "T S"]
     cost: float
@@ -73,9 +73,9 @@ def minimize_chain(
     problem: Chain, x: Float[Tensor, "T S"], max_iterations: int, tolerance: float,
     damping: float = 1e-3,
 ) -> ChainSolution:  # fmt: skip
-    """Lower the cost from x; one damping and one acceptance for the whole chain.
+    """Lower the cost from x, with one damping and one acceptance for the whole chain.
 
-    Ends when an accepted step lowers the cost by less than the tolerance times the cost.
+    It ends when an accepted step lowers the cost by less than the tolerance times the cost.
     """
     linear = problem.linearize(x)
     if not isfinite(linear.cost):
@@ -90,9 +90,9 @@ def minimize_chain(
                 return ChainSolution(x, linear.cost, iteration, Status.STALLED)
             continue
         trial_x = problem.retract(x, step)
-        trial = problem.linearize(trial_x)  # most are accepted: its cost alone would save little
+        trial = problem.linearize(trial_x)  # most are accepted: only the cost would save little
         decrease = linear.cost - trial.cost
-        if decrease > 0:  # False for NaN, too
+        if decrease > 0:  # also False for NaN
             settled = decrease <= tolerance * linear.cost and damping <= 1
             gain = min(decrease / max(predicted, 1e-300), 2.0)
             damping, growth = max(damping * max(1 - (2 * gain - 1) ** 3, 0.2), 1e-9), 2.0
@@ -116,7 +116,7 @@ def shared_information(problem: Chain, x: Float[Tensor, "T S"]) -> Float[Tensor,
 
 
 class _System:
-    """The normal equations of one linearization; damped steps of it."""
+    """The normal equations of one linearization, and damped steps for it."""
 
     def __init__(self, linear: ChainLinearization, problem: Chain) -> None:
         own = list(range(linear.gradient.shape[1]))
@@ -136,7 +136,7 @@ class _System:
         self._border_of_shared()
 
     def _border_of_shared(self) -> None:
-        """C (T, U, E), S (E, E) and h (E): a shared unknown stands for a column of every state."""
+        """C (T, U, E), S (E, E) and h (E); a shared unknown stands for a column of every state."""
         linear, shared = self._linear, self._shared
         columns = linear.diagonal[:, :, shared].clone()
         columns[1:] += linear.next[:, :, shared]

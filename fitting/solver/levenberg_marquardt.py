@@ -14,7 +14,7 @@ from torch import Tensor
 from fitting.rows import Rows
 from fitting.solver.status import Status
 
-_DAMPING_LIMIT = 1e10  # above it a step is shorter than rounding: nothing more to gain
+_DAMPING_LIMIT = 1e10  # above it a step is shorter than rounding, so nothing is left to gain
 _COMPACT_BELOW = 0.75  # share of working rows below which the finished ones leave the batch
 
 
@@ -27,7 +27,7 @@ class Linearization(Rows):
     hessian: Float[Tensor, "B D D"]
 
     def keep(self, rows: Int[Tensor, " R"], other: "Linearization") -> None:
-        """Overwrite these rows with another's: the few that are rejected, not a copy of all."""
+        """Overwrite these rows with another's: the few rejected ones, instead of copying all."""
         self.cost[rows] = other.cost[rows]
         self.gradient[rows] = other.gradient[rows]
         self.hessian[rows] = other.hessian[rows]
@@ -74,7 +74,7 @@ def minimize(
     """Lower the cost of every row from x.
 
     The damped step solves (H + damping diag(H)) d = -g. It is taken when the cost falls; the
-    damping follows the ratio of the real to the predicted decrease by Nielsen's rule (Madsen,
+    damping follows the ratio of the real to the predicted decrease, by Nielsen's rule (Madsen,
     Nielsen & Tingleff, Methods for Non-Linear Least Squares Problems, 2004, algorithm 3.16), with
     Marquardt's diag(H) for the identity and shrinking to 1/5 at best where the rule has 1/3.
 
@@ -116,12 +116,12 @@ def minimize(
 
 
 def _iterate(problem: Problem, rows: _Working, working: Tensor, tolerance: float) -> None:
-    """Try one step of each working row and keep it where it lowers the cost."""
+    """Try one step of each working row, and keep it if it lowers the cost."""
     step, predicted = _damped_step(rows.linear, rows.damping)
     trial_x = problem.retract(rows.x, step)
     trial = problem.linearize(trial_x)
     old = rows.linear.cost
-    decrease = old - trial.cost  # NaN where the trial is not finite: not accepted
+    decrease = old - trial.cost  # NaN if the trial is not finite, and then not accepted
     accepted = working & (decrease > 0) & (trial.gradient.isfinite().all(1))
     rows.x = torch.where(accepted[:, None], trial_x, rows.x)
     trial.keep((~accepted).nonzero()[:, 0], rows.linear)
@@ -139,9 +139,10 @@ def _iterate(problem: Problem, rows: _Working, working: Tensor, tolerance: float
         torch.where(working, rows.damping * rows.growth, rows.damping),
     )
     rows.growth = torch.where(accepted, torch.full_like(rows.growth, 2.0), rows.growth * 2)
-    small = tolerance * (old.abs() + rows.floor)  # the floor counts where a cost of 0 is reached
-    # A strongly damped step gains little anywhere: only a nearly full one says "converged", and a
-    # rejected one only when not even the model expects a gain.
+    small = tolerance * (old.abs() + rows.floor)  # the floor counts if a cost of 0 is reached
+    # A strongly damped step gains little anywhere. So only a nearly full step means "converged",
+    # and
+    # a rejected one only if not even the model expects a gain.
     nearly_full = working & (used_damping <= 1)
     settled = (accepted & (decrease <= small)) | (predicted <= 1e-3 * small)
     rows.status[nearly_full & settled] = Status.CONVERGED
@@ -149,7 +150,7 @@ def _iterate(problem: Problem, rows: _Working, working: Tensor, tolerance: float
 
 
 def _damped_step(linear: Linearization, damping: Tensor) -> tuple[Tensor, Tensor]:
-    """The step (B, D) and the decrease it promises; no step where it cannot be solved for."""
+    """The step (B, D) and the decrease that it promises; no step if it cannot be solved for."""
     damped, gradient = linear.hessian.clone(), linear.gradient
     diagonal = damped.diagonal(dim1=1, dim2=2)
     scale = damping[:, None] * diagonal.clamp_min(1e-9)

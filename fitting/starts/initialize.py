@@ -23,8 +23,8 @@ _BONES = tuple(
         ("left_shoulder", "right_shoulder"), ("neck", "head_top"),
     )
 )  # fmt: skip
-_FORESHORTENED = 0.2  # of the size the bones tell: below it the torso says nothing about depth
-MIN_JOINTS = 4  # fewer points leave rotation and place undetermined
+_FORESHORTENED = 0.2  # of the size by the bones; below it the torso says nothing about depth
+MIN_JOINTS = 4  # fewer points do not determine rotation and place
 
 
 def upright(roll: Float[Tensor, " B"], yaw: Float[Tensor, " B"]) -> Float[Tensor, "B 4"]:
@@ -38,7 +38,7 @@ def upright(roll: Float[Tensor, " B"], yaw: Float[Tensor, " B"]) -> Float[Tensor
 
 
 def turned(root: Float[Tensor, "B 4"]) -> Float[Tensor, "B 4"]:
-    """The same, turned by 180 degrees about the body's vertical axis."""
+    """The same rotations, turned by 180 degrees about the body's vertical axis."""
     half = torch.zeros(len(root), 3, dtype=root.dtype, device=root.device)
     half[:, 1] = torch.pi
     return quaternion_product(root, quaternion_from_vector(half))
@@ -67,7 +67,7 @@ def start_orientation(
 
 
 def trunk_roll(xy: Float[Tensor, "B 14 2"], weight: Float[Tensor, "B 14"]) -> Float[Tensor, " B"]:
-    """How far the trunk leans in the image, rad clockwise; 0 where too little of it is seen."""
+    """How far the trunk leans in the image, rad clockwise; 0 if too little of it is seen."""
     upper, has_upper = _mean(xy, weight, [_LEFT_SHOULDER, _RIGHT_SHOULDER], _HEAD)
     lower, has_lower = _mean(xy, weight, [_LEFT_HIP, _RIGHT_HIP], _KNEES)
     head, has_head = _mean(xy, weight, _HEAD, [])
@@ -82,10 +82,10 @@ def start_translation(
 ) -> Float[Tensor, "B 3"]:  # fmt: skip
     """Depth by similar triangles, then the shift that puts the body over its keypoints.
 
-    z = f * (3-D torso height) / (2-D torso height), the height being the mean shoulder-hip distance
-    of the sides that are seen (the paper's camera initialisation). Where no side is seen whole, or
-    the torso points at the camera, the bone that looks longest for its length, hence the least
-    foreshortened, takes the torso's place.
+    z = f * (3-D torso height) / (2-D torso height), where the height is the mean shoulder-hip
+    distance of the sides that are seen (the paper's camera initialisation). If no side is seen
+    whole, or the torso points at the camera, another bone takes the torso's place: the one that
+    looks longest for its length and so is the least foreshortened.
     """
     seen = (weight > 0).to(xy.dtype)
     torso_2d, torso_3d, both = _lengths(points, xy, seen, _TORSO_SIDES)
@@ -108,7 +108,7 @@ def enough_to_fit(
 ) -> Bool[np.ndarray, " N"]:
     """Rows with at least MIN_JOINTS joints that are not all in one place."""
     seen = confidence > 0
-    xy = xy.astype(np.float64)  # the extent of float32's largest numbers is no float32
+    xy = xy.astype(np.float64)  # the extent of float32's largest numbers does not fit into float32
     low = np.where(seen[..., None], xy, np.inf).min(1)
     high = np.where(seen[..., None], xy, -np.inf).max(1)
     with np.errstate(invalid="ignore"):
@@ -119,7 +119,7 @@ def enough_to_fit(
 def _mean(
     xy: Tensor, weight: Tensor, joints: list[int], otherwise: list[int]
 ) -> tuple[Tensor, Tensor]:
-    """Mean of the seen ones of `joints`, or of `otherwise` where none is; and whether any is."""
+    """Mean of the seen ones of `joints`, or of `otherwise` if none is; and whether any is seen."""
     result = torch.zeros_like(xy[:, 0])
     known = torch.zeros(len(xy), dtype=torch.bool, device=xy.device)
     for group in (joints, otherwise):
@@ -135,7 +135,7 @@ def _mean(
 def _lengths(
     points: Tensor, xy: Tensor, seen: Tensor, pairs: tuple[tuple[int, int], ...]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Lengths between pairs of joints in px and m, and 1 where both are seen; all (B, pairs)."""
+    """Lengths between pairs of joints in px and m, and 1 if both are seen; all (B, pairs)."""
     a, b = ([pair[end] for pair in pairs] for end in (0, 1))
     flat = (xy[:, a] - xy[:, b]).norm(dim=-1)
     solid = (points[:, a] - points[:, b]).norm(dim=-1)

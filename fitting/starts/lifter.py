@@ -1,7 +1,7 @@
 """From 2-D keypoints to 3-D joints by a small network: a start for the fit and a weak term in it.
 
 Ours, not the paper's (docs/lifter.md). The network sees every person as if the camera looked
-straight at them and their trunk stood upright in the image; what it says is turned back.
+straight at them and their trunk stood upright in the image; its answer is turned back.
 """
 
 from dataclasses import dataclass
@@ -26,17 +26,17 @@ MIRRORED = [
     POINTS.index(_OTHER_SIDE.get(side, side) + dash + part)
     for side, dash, part in (name.partition("_") for name in POINTS)
 ]
-"""Where each of POINTS is in a mirror image; the first 14 are LSP's among themselves."""
+"""The index of each of POINTS in a mirror image; the first 14 stay among LSP's joints."""
 INPUTS = 3 * len(POINTS) + 2
-_ROUNDS = 2  # of re-weighting while looking for the middle of a person
+_ROUNDS = 2  # of re-weighting in the search for the middle of a person
 _FAR = 2.5  # mean distances from the middle at which a point counts a quarter
-_LARGEST = 5.0  # mean distances: what is further from the middle is put there
-_SMALLEST = 1e-4  # tangent of the angle: a person of one pixel
+_LARGEST = 5.0  # mean distances; points farther from the middle are moved there
+_SMALLEST = 1e-4  # tangent of the angle, for a person of one pixel
 
 
 @dataclass(frozen=True)
 class Lifted(Rows):
-    """What the keypoints say about the joints, whatever the body.
+    """What the keypoints say about the joints, for any body.
 
     Args:
         joints: LSP's 14 relative to the middle of the hips, in the camera's axes (x right, y down,
@@ -53,10 +53,10 @@ class Upright:
     """People turned to stand upright in the middle of an image of focal length 1.
 
     Args:
-        points: in the order of POINTS, in units of their mean distance from the middle; 0 where
+        points: in the order of POINTS, in units of their mean distance from the middle; 0 if
             missing.
-        confidence: 0 where missing.
-        lean: cosine and sine of how far the trunk leaned in the image: where down was.
+        confidence: 0 if missing.
+        lean: cosine and sine of how far the trunk leaned in the image, which tells where down was.
         rotation: from these axes to the camera's.
     """
 
@@ -66,20 +66,21 @@ class Upright:
     rotation: Float[Tensor, "B 3 3"]
 
     def mirrored(self) -> "Upright":
-        """Left and right exchanged, in the image and in the names; the rotation is the old one."""
+        """Left and right exchanged, in the image and in the names; the rotation stays."""
         flip = self.points.new_tensor([-1.0, 1.0])
         points, confidence = self.points[:, MIRRORED] * flip, self.confidence[:, MIRRORED]
         return Upright(points, confidence, -self.lean * flip, self.rotation)
 
     def features(self) -> Float[Tensor, "B 77"]:
-        """What the network reads; a missing point is 0, 0 with confidence 0."""
+        """The input of the network; a missing point is 0, 0 with confidence 0."""
         parts = self.points.flatten(1), self.confidence, self.lean
         return torch.cat(parts, 1).float()
 
 
 @dataclass(frozen=True)
 class Lifter:
-    """The network: a linear layer, residual blocks of two, a linear layer; rectifiers between."""
+    """The network: a linear layer, residual blocks of two, a linear layer, with rectifiers
+    between."""
 
     first_weight: Float[Tensor, "H 77"]
     first_bias: Float[Tensor, " H"]
@@ -114,10 +115,9 @@ class Lifter:
         """Joints of people seen by a camera; the mean over the keypoints and their mirror image.
 
         Args:
-            xy: of the 14 LSP joints or of all POINTS, px; whatever stands where confidence is 0 is
-                not looked at.
+            xy: of the 14 LSP joints or of all POINTS, px; values with confidence 0 are ignored.
             confidence: 0..1, 0 = missing.
-            focal_length, center: the camera, px; the diagonal of the image is near enough.
+            focal_length, center: the camera, px; the image diagonal is good enough.
 
         Returns:
             Tensors of the dtype and on the device of xy.
@@ -148,7 +148,7 @@ def load_lifter(path: str | Path) -> Lifter:
     """Read a network that tools/train_lifter.py saved.
 
     Raises:
-        FileNotFoundError, ValueError: as read_npz; or an array has another shape.
+        FileNotFoundError, ValueError: as read_npz; or an array has a wrong shape.
     """
     arrays = read_npz(path, "lifter", _ARRAYS)
     if not all(np.isfinite(array).all() for array in arrays.values()):
@@ -166,9 +166,9 @@ def upright_view(
     xy: Float[Tensor, "B n 2"], confidence: Float[Tensor, "B n"],
     focal_length: Float[Tensor, " B"], center: Float[Tensor, "B 2"],
 ) -> Upright:  # fmt: skip
-    """Turn the camera to the person and roll it with their trunk, then take the size out.
+    """Turn the camera to the person and roll it with their trunk, then remove the size.
 
-    A person beside the optical axis is seen from the side: 18 degrees at the edge of a usual photo.
+    A person off the optical axis is seen from the side: by 18 degrees at a usual photo's edge.
     """
     if xy.shape[1] not in (len(LSP_14), len(POINTS)):
         raise ValueError(f"xy: expected {len(LSP_14)} or {len(POINTS)} points, got {xy.shape[1]}")

@@ -1,7 +1,7 @@
 """Starts from a library of poses: those whose joints, seen from some side, look like the keypoints.
 
-Ours, not the paper's: the least-cost minimum near the mean pose is often the wrong one, and several
-near starts cost one batch.
+Ours, not the paper's: the lowest minimum near the mean pose is often the wrong one, and several
+good starts cost only one batch.
 """
 
 from dataclasses import dataclass
@@ -23,20 +23,20 @@ from fitting.rotations import matrix_from_quaternion, quaternion_from_vector, qu
 from fitting.rows import Rows
 from fitting.starts.initialize import trunk_roll, upright
 
-TORSO_LENGTH = 0.55  # m, shoulder to hip of a grown-up: the unit of the keypoints' sigmas
+TORSO_LENGTH = 0.55  # m, shoulder to hip of an adult; the unit of the keypoints' sigmas
 _YAWS = 24
-_SHORTLIST = 300  # views a person that are compared robustly
+_SHORTLIST = 300  # views per person that are compared robustly
 _ROUNDS = 4  # of iteratively re-weighted least squares
-_APART = 0.08  # m, mean joint distance below which two candidates are the same
+_APART = 0.08  # m, mean joint distance below which two candidates count as the same
 _PEOPLE_AT_ONCE = 32  # 72,000 views x 32 people are 9 MB an array
-_PRIOR_SHARE = 0.5  # of the prior's energy, against the keypoints'
-_LIFTED_SHARE = 1.0  # of the lifted joints' energy
-_TILTED = 0.6  # rad: trunks that lean further are also looked up as lying ones
+_PRIOR_SHARE = 0.5  # weight of the prior's energy against the keypoints'
+_LIFTED_SHARE = 1.0  # weight of the lifted joints' energy
+_TILTED = 0.6  # rad; trunks that lean farther are also looked up as lying people
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """The best k views of each of B people, best first: where a fit may start.
+    """The best k views of each of B people, best first: possible starts of a fit.
 
     Args:
         root: quaternions of the pelvis.
@@ -50,10 +50,10 @@ class Candidates:
 
 
 def load_pose_library(path: str | Path) -> Float64[np.ndarray, "P 69"]:
-    """Poses (rad) from an npz with body_pose (P, 63) or (P, 69); hands that are absent are at rest.
+    """Poses (rad) from an npz with body_pose (P, 63) or (P, 69); absent hands are at rest.
 
     Raises:
-        FileNotFoundError, ValueError: as read_npz; or the array has another shape.
+        FileNotFoundError, ValueError: as read_npz; or the array has a wrong shape.
     """
     poses = read_npz(path, "pose library", ("body_pose",))["body_pose"].astype(np.float64)
     if poses.ndim != 2 or poses.shape[1] not in (63, 69) or not np.isfinite(poses).all():
@@ -89,7 +89,7 @@ class PoseLibrary:
 
         Args:
             seen: with weights of 1 / (expected error in torso lengths).
-            lookup: `lifted` compares with seen.target as well.
+            lookup: `lifted` also compares with seen.target.
         """
         rows = torch.arange(len(seen.xy), device=seen.xy.device).split(_PEOPLE_AT_ONCE)
         parts = [self._choose(seen[r], count, lookup is Lookup.lifted) for r in rows]
@@ -99,14 +99,14 @@ class PoseLibrary:
     def _choose(
         self, seen: Observations, count: int, lifted: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Shortlist by least squares, then compare robustly, then keep distinct ones."""
+        """Make a shortlist by least squares, compare robustly, then keep distinct ones."""
         xy, weight = seen.xy[:, :14].float(), seen.weight[:, :14].float()
         asked = _Asked(xy - seen.center[:, None].float(), weight, seen.target.float())
         tilt = trunk_roll(xy, weight)
         lying = (tilt.abs() > _TILTED).nonzero()[:, 0]
         misfit, view = self._shortlist(asked, lifted)
         roll = torch.zeros_like(misfit)
-        if len(lying):  # upright as they are, and as the trunk lies
+        if len(lying):  # both upright, and rolled as the trunk lies
             other = self._shortlist(asked[lying].rolled(-tilt[lying]), lifted)
             _, chosen = torch.cat([misfit[lying], other[0]], 1).topk(_SHORTLIST, largest=False)
             view[lying] = torch.cat([view[lying], other[1]], 1).gather(1, chosen)
@@ -126,7 +126,7 @@ class PoseLibrary:
         return self._placed(view.gather(1, kept), place, roll.gather(1, kept))
 
     def _shortlist(self, asked: "_Asked", lifted: bool) -> tuple[Tensor, Tensor]:
-        """Misfit and index of the views that are nearest."""
+        """Misfit and index of the nearest views."""
         misfit = self._misfit_3d(asked) if lifted else self._misfit(asked)
         return misfit.topk(_SHORTLIST, largest=False)
 
@@ -134,8 +134,8 @@ class PoseLibrary:
         """Weighted squares of each view after its best scale and shift, in squared torso lengths.
 
         With S the view's own spread, C its covariance with the keypoints (0 or less: upside down)
-        and Q the keypoints' spread, the best scale is C / S and what is left (Q - C^2 / S) S^2 /
-        C^2 = S (Q S / C^2 - 1).
+        and Q the keypoints' spread, the best scale is C / S, and (Q - C^2 / S) S^2 / C^2 =
+        S (Q S / C^2 - 1) is left.
         """
         squared = asked.weight**2
         total = squared.sum(1, keepdim=True)
@@ -150,7 +150,7 @@ class PoseLibrary:
         return ratio.mul_(own).sub_(1).mul_(spread).mul_(total / TORSO_LENGTH**2)
 
     def _misfit_3d(self, asked: "_Asked") -> Float[Tensor, "B V"]:
-        """Weighted squared distances from the lifted joints, but for a constant of the person."""
+        """Weighted squared distances from the lifted joints, up to a constant per person."""
         target, weight = asked.target.split([3, 1], -1)
         squared = (weight**2)[..., 0]
         misfit = squared @ self.squares_3d
@@ -176,15 +176,15 @@ class PoseLibrary:
 
 @dataclass(frozen=True)
 class _Asked(Rows):
-    """What views are compared with: keypoints (px from the image's centre) with their weights, and
-    lifted joints (m) with theirs, last."""
+    """What views are compared with: keypoints (px from the image's centre) with their weights, then
+    lifted joints (m) with theirs."""
 
     xy: Float[Tensor, "B 14 2"]
     weight: Float[Tensor, "B 14"]
     target: Float[Tensor, "B 14 4"]
 
     def rolled(self, angle: Float[Tensor, " B"]) -> "_Asked":
-        """The same, turned in the image."""
+        """The same target, turned in the image."""
         flat, rest = self.target.split([2, 2], -1)
         target = torch.cat([_rotated(flat, angle), rest], -1)
         return _Asked(_rotated(self.xy, angle), self.weight, target)
@@ -210,7 +210,7 @@ def _rotated(xy: Float[Tensor, "*b 14 2"], angle: Float[Tensor, "*b"]) -> Tensor
 def _robust_fit(
     points: Float[Tensor, "B s 14 3"], xy: Float[Tensor, "B s 14 2"], weight: Float[Tensor, "B 14"]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Weak perspective of each view with outliers weighed down (Geman-McClure, 3 sigma).
+    """Weak perspective of each view, with little weight for outliers (Geman-McClure, 3 sigma).
 
     Returns:
         Energy (B, s), scale (B, s) px per m, weighted mean of the points and of the pixels.
@@ -251,5 +251,5 @@ def _distinct(
         best = energy.argmin(1)
         kept.append(best)
         apart = (points - points[rows, best][:, None]).norm(dim=-1).mean(-1)
-        energy += 1e6 * (apart < _APART)  # where all are alike, the next best of them
+        energy += 1e6 * (apart < _APART)  # if all are alike, takes the next best
     return torch.stack(kept, 1)

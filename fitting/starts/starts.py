@@ -1,4 +1,4 @@
-"""Where fits start: what is seen of each person, and the states that the stages begin from."""
+"""Where fits start: what is seen of each person, and the states from which the stages begin."""
 
 from dataclasses import dataclass, replace
 
@@ -18,7 +18,7 @@ from fitting.starts.initialize import start_orientation, start_translation, turn
 from fitting.starts.lifter import Lifter
 from fitting.starts.retrieval import TORSO_LENGTH, PoseLibrary
 
-_LIFTED_FLOOR = 0.02  # m: no lifted joint is surer than this
+_LIFTED_FLOOR = 0.02  # m; no lifted joint is surer than this
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Starts(Rows):
 
     Args:
         x: states (fitting.objective.objective).
-        seen: by the person, with the size and depth that this start gives them.
+        seen: of the person, with the size and depth that this start gives them.
         person: row among the people.
-        hypothesis: number of the start among the person's.
+        hypothesis: number of the start among those of the person.
         iterations: of the solver, spent so far.
         status: of the last stage.
     """
@@ -43,14 +43,14 @@ class Starts(Rows):
 
 
 def uses_extras(keypoints: Keypoints, config: FitConfig) -> Bool[np.ndarray, " N"]:
-    """Who has points of face and feet to fit."""
+    """Which people have points of face and feet to fit."""
     return (config.extra_weight > 0) & (keypoints.extra_confidence > 0).any(1)
 
 
 def observe(
     keypoints: Keypoints, camera: Camera, lifter: Lifter | None, config: FitConfig, device: str
 ) -> Observations:
-    """What the terms need of every person, in double precision."""
+    """What the terms need to know about every person, in double precision."""
 
     def tensor(array: np.ndarray) -> Tensor:
         return torch.as_tensor(array, dtype=torch.float64, device=device)
@@ -83,7 +83,7 @@ def observe(
 
 
 def _point_weights(config: FitConfig) -> np.ndarray:
-    """Of all POINTS."""
+    """The values for all POINTS."""
     of_joints = [config.joint_weights.get(name, 1.0) for name in LSP_14]
     return np.array([*of_joints, *[config.extra_weight] * len(EXTRA)])
 
@@ -91,14 +91,14 @@ def _point_weights(config: FitConfig) -> np.ndarray:
 def find_starts(
     model: Model, seen: Observations, library: PoseLibrary | None, config: FitConfig
 ) -> Starts:
-    """The starts of every person, in double precision; `model` in that, too."""
+    """The starts of every person, in double precision, which `model` must have too."""
     if config.starts and library:
         return _retrieved(model, seen, library, config)
     return _mean_pose(model, seen, config)
 
 
 def _mean_pose(model: Model, seen: Observations, config: FitConfig) -> Starts:
-    """One start a person: the prior's mean pose or none, turned as the camera stage asks for."""
+    """One start per person: the prior's mean pose or the rest pose, turned as the settings say."""
     kinematics, batch = model.kinematics, len(seen.xy)
     xy, known = seen.xy[:, :14], seen.seen[:, :14].to(seen.xy.dtype)
     root = start_orientation(xy, known, config.camera.start)
@@ -116,7 +116,7 @@ def _mean_pose(model: Model, seen: Observations, config: FitConfig) -> Starts:
 
 
 def _retrieved(model: Model, seen: Observations, library: PoseLibrary, config: FitConfig) -> Starts:
-    """Several starts a person: what in the library looks like the keypoints."""
+    """Several starts per person: poses of the library that look like the keypoints."""
     k, batch = config.starts, len(seen.xy)
     found = library.candidates(seen, k, config.lookup)
     betas = seen.xy.new_zeros(batch, k, model.kinematics.n_betas)
@@ -130,7 +130,7 @@ def _retrieved(model: Model, seen: Observations, library: PoseLibrary, config: F
 def _sized(
     x: Tensor, seen: Observations, whose: tuple[Tensor, Tensor], torso: Tensor, config: FitConfig
 ) -> Starts:
-    """Fixes the size in the image and the depth that the weights refer to."""
+    """Fix the size in the image, and the depth that the weights refer to."""
     depth, scale = x[:, -1], seen.scale
     if config.reference_torso:
         scale = config.reference_torso * depth / (seen.focal_length * torso)
@@ -141,8 +141,8 @@ def _sized(
 
 
 def both_ways(starts: Starts, config: FitConfig) -> Starts:
-    """Every start as it is and, where the shoulders are so close that front and back cannot be
-    told apart, turned by 180 degrees too."""
+    """Every start as it is and, if the shoulders are so close that front and back cannot be told
+    apart, also turned by 180 degrees."""
     seen, (left, right) = starts.seen, TORSO[:2]
     apart = (seen.xy[:, left] - seen.xy[:, right]).norm(dim=1) * seen.scale
     known = seen.seen[:, left] & seen.seen[:, right]

@@ -63,7 +63,6 @@ def sequence_stage(
 def _report(job: Job, motion: Motion) -> None:
     """Tell the user which detections were read with exchanged sides, or left out."""
     exchanged, left_out = int((motion.reading > 0).sum()), int((motion.reading < 0).sum())
-
     if exchanged:
         _log.info("%s: left and right were exchanged in %d detections", job.clip.path, exchanged)
     if left_out:

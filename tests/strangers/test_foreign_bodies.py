@@ -71,7 +71,7 @@ def test_pose_blend_shapes_may_be_missing(tmp_path: Path, caplog: pytest.LogCapt
         assert not load_body_model(path).posedirs.any()
         load_body_model(path)  # a run loads it once for the fit and once for the picture
     assert [record.message for record in caplog.records] == [
-        f"{path} has no posedirs: its body is posed without pose blend shapes"
+        f"{path} has no posedirs, so its body is posed without pose blend shapes"
     ]
 
 

@@ -112,7 +112,7 @@ SIZES = {
 def test_claims_of_gigabytes_are_held_against_the_file(claim: str, tmp_path: Path) -> None:
     path = written(tmp_path, b"\x80\x04" + SIZES[claim] + b"abc.")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(ValueError, match=r"it claims \d+ more bytes, 4 are left"):
+    with pytest.raises(ValueError, match=r"it asks for \d+ more bytes, but 4 are left"):
         read_pickle(path, "body")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
 
@@ -147,7 +147,7 @@ def test_deep_nesting_ends_in_a_message(nest: str, tmp_path: Path) -> None:
 def test_a_deep_tuple_is_no_key(tmp_path: Path) -> None:
     """Its hash would overflow the stack of C, which ends the process."""
     content = b"\x80\x02})" + b"\x85" * (8 * DEEP) + b"K\x01s."
-    with pytest.raises(ValueError, match="a dictionary whose keys are no names"):
+    with pytest.raises(ValueError, match="a dictionary whose keys are not names"):
         read_pickle(written(tmp_path, content), "body")
 
 
@@ -161,7 +161,7 @@ def test_many_small_parts_are_too_many(tmp_path: Path, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "it claims 1 more bytes, 0 are left"),
+        (b"", "it asks for 1 more bytes, but 0 are left"),
         (b"PK\x03\x04 an npz by mistake", "is no body"),
         (b"v 0.1 0.2 0.3\n" * 20, "is no body"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "is no body"),
@@ -171,7 +171,10 @@ def test_many_small_parts_are_too_many(tmp_path: Path, monkeypatch) -> None:
         (b"\x80\x09}.", "unsupported pickle protocol: 9"),
         (b"\x80\x02}U\x01a.", "is no body"),
         (b"cchumpy.ch\nCh\n(tR}b0}.", "it lacks v_template"),
-        (b"\x80\x02ccopy_reg\n_reconstructor\n(U\x01aU\x01bNtR.", "of something that is no class"),
+        (
+            b"\x80\x02ccopy_reg\n_reconstructor\n(U\x01aU\x01bNtR.",
+            "of something that is not a class",
+        ),
         (b"\x80\x02c_codecs\nencode\n(U\x01aU\x03zipt R.", "is no body"),
         (b"\x80\x02c_codecs\nencode\n(U\x01aU\x03zlb\x74R.", "encodes bytes in a way"),
         (b"\x80\x02c_codecs\nencode\n}U\x01xK\x01sb.", "gives a state to something that has none"),

@@ -163,7 +163,7 @@ def test_multistart_lives_with_missing_joints(preset, assets, people):
 
 def test_starts_need_a_library(preset, assets, people):
     keypoints, camera, _ = people
-    with pytest.raises(ValueError, match="a pose library is needed"):
+    with pytest.raises(ValueError, match="need a pose library"):
         fit(keypoints, camera, replace(assets, library=None), preset("multistart"))
 
 
