@@ -15,12 +15,14 @@ from fitting.objective.residuals import Observations
 from fitting.result import FitResult
 from fitting.sequence.frames import keypoints_of, observed, states_of
 from fitting.sequence.motion import Motion
-from fitting.sequence.settings import SequenceConfig
+from fitting.sequence.settings import CameraKind, SequenceConfig
 from fitting.sequence.sides import exchanged, readings
+from fitting.sequence.standing import upwards
 from fitting.sequence.timeline import Timeline, timelines
 from fitting.sequence.track_fit import Fit, TrackFit
 from fitting.sequence.track_problem import Frames, FrameTerms
 from fitting.sequence.track_rows import Outcome, outcome_of, replaced, with_outcomes
+from fitting.sequence.world import World, world_of
 from fitting.smplify import fit, loss_of
 
 SHORTEST = 3  # frames: fewer have no acceleration
@@ -29,6 +31,7 @@ SHORTEST = 3  # frames: fewer have no acceleration
 def follow(
     keypoints: Keypoints, result: FitResult, times: Float[np.ndarray, " F"], assets: Assets,
     config: FitConfig, settings: SequenceConfig, device: str = "cpu",
+    shots: Int32[np.ndarray, " F"] | None = None,
 ) -> Motion:  # fmt: skip
     """Fit everybody's frames together.
 
@@ -40,6 +43,7 @@ def follow(
         assets, config: that the frames were fitted with.
         settings: of the sequence.
         device: torch device.
+        shots: of every frame of the clip: in another one, the camera stands elsewhere. None: one.
 
     Returns:
         The rows of the keypoints and those of gaps that were filled, frames ascending.
@@ -50,7 +54,37 @@ def follow(
     solve = _Solve(keypoints, result, assets, config, settings, device)
     with torch.no_grad():
         outcomes = [solve(timeline) for timeline in found if len(timeline) >= SHORTEST]
-    return with_outcomes(keypoints, result, labels, [one for one in outcomes if one is not None])
+    solved = [one for one in outcomes if one is not None]
+    motion = with_outcomes(keypoints, result, labels, solved)
+    if settings.camera is CameraKind.moving:
+        return motion
+    if shots is None:
+        shots = np.zeros(len(times), np.int32)
+    return replace(motion, world=_world(motion.result.frame, shots, solved, settings))
+
+
+def _world(
+    frame: np.ndarray, shots: np.ndarray, solved: list[Outcome], settings: SequenceConfig
+) -> World:
+    """Of each of these frames: everybody in a shot stands on the same floor."""
+    world = World.unknown(len(frame))
+    for shot in np.unique(shots):
+        there = [shots[one.timeline.frame] == shot for one in solved]
+        soles = [one.soles[rows] for one, rows in zip(solved, there, strict=True)]
+        seconds = [one.standing[rows].ravel() for one, rows in zip(solved, there, strict=True)]
+        joints = [one.joints[rows] for one, rows in zip(solved, there, strict=True)]
+        if not sum(map(len, joints)):
+            continue
+        found = world_of(
+            np.concatenate(soles).reshape(-1, 3), np.concatenate(seconds),
+            upwards(np.concatenate(joints)), settings.errors_last,
+        )  # fmt: skip
+        if found is not None:
+            rows = np.flatnonzero(shots[frame] == shot)
+            order = np.arange(len(frame))
+            order[rows] = len(frame)
+            world = World.concatenate([world, found])[order]
+    return world
 
 
 def _readings(keypoints: Keypoints, times: np.ndarray) -> Int32[np.ndarray, " N"]:

@@ -8,6 +8,7 @@ from jaxtyping import Int32
 from fitting.joints import Keypoints
 from fitting.result import FitResult
 from fitting.rows import Rows
+from fitting.sequence.world import World
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Motion(Rows):
         reading: how the keypoints differ from what the detector said (fitting.sequence.sides): 0
             not at all; left and right exchanged 1 of the body, 2 of the legs, 3 of the arms; -1: it
             fits to nothing before and after, and is left out.
+        world: of each row's camera.
 
     Raises:
         ValueError: the rows of the parts do not belong together.
@@ -31,10 +33,13 @@ class Motion(Rows):
     keypoints: Keypoints
     result: FitResult
     reading: Int32[np.ndarray, " N"] = None  # pyright: ignore[reportAssignmentType]
+    world: World = None  # pyright: ignore[reportAssignmentType]
 
     def __post_init__(self) -> None:
         if self.reading is None:
             object.__setattr__(self, "reading", np.zeros(len(self.keypoints), np.int32))
+        if self.world is None:
+            object.__setattr__(self, "world", World.unknown(len(self.keypoints)))
         if self.reading.shape != (len(self.keypoints),):
             raise ValueError(f"Motion.reading: expected one a row, got {self.reading.shape}")
         for name in ("frame", "track"):

@@ -11,12 +11,21 @@ class Method(Enum):
     none = "none"
 
 
+class CameraKind(Enum):
+    """Whether the camera stands still. One that moves has no floor that feet could stand on, and
+    what joints do in its axes is its motion, too."""
+
+    static = "static"
+    moving = "moving"
+
+
 @dataclass
 class SequenceConfig:
     """How a person's frames are fitted together; conf/sequence/*.yaml is the home of the numbers.
 
     Args:
         method: track, or none: the fit of every frame as it is.
+        camera: static or moving.
         acceleration: of a joint, standard deviation, m/s^2.
         kernel: standard deviations from which an acceleration counts as an exception.
         rotation: standard deviation of the second derivative of an axis-angle, rad/s^2.
@@ -31,6 +40,7 @@ class SequenceConfig:
     """
 
     method: Method
+    camera: CameraKind
     acceleration: float
     kernel: float
     rotation: float

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fitting.objective.model import Model
 from fitting.sequence.pieces import Piece, pieces, samples
-from fitting.sequence.settings import SequenceConfig
+from fitting.sequence.settings import CameraKind, SequenceConfig
 from fitting.sequence.smoothness import Stiffness
 from fitting.sequence.standing import Standing, standing_chances
 from fitting.sequence.track_problem import Frames, FrameTerms, TrackProblem
@@ -85,7 +85,8 @@ class TrackFit:
             )
             x = torch.where(frames.held[:, None], x, problem.complete(found.x))
             iterations, status = iterations + found.iterations, found.status
-            standing = self._standing(x, frames)
+            if self._settings.camera is CameraKind.static:
+                standing = self._standing(x, frames)
         return Fit(x, iterations, status)
 
     def _standing(self, x: Tensor, frames: Frames) -> Standing:

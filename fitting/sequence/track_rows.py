@@ -19,6 +19,7 @@ from fitting.objective.residuals import Observations
 from fitting.result import FitResult
 from fitting.rows import Rows
 from fitting.sequence.motion import Motion
+from fitting.sequence.standing import soles_of, standing_chances
 from fitting.sequence.timeline import ADDED, Timeline
 from fitting.sequence.track_fit import Fit
 from fitting.sequence.track_problem import FrameTerms
@@ -37,6 +38,9 @@ class Outcome:
         timeline: which rows they are.
         keypoints: that the bodies were fitted to.
         params, joints, reprojection_error, status: as in FitResult.
+        soles: left toes, left heel, right toes, right heel, in the camera's axes, m.
+        standing: s that each of them stands from its frame to the next, times the chance that it
+            does.
         terms: what each of the objective's terms adds to the cost in every frame.
         on: whether it acts.
         iterations: of the solver.
@@ -47,6 +51,8 @@ class Outcome:
     params: BodyParams
     joints: Float64[np.ndarray, "T 14 3"]
     reprojection_error: Float64[np.ndarray, " T"]
+    soles: Float64[np.ndarray, "T 4 3"]
+    standing: Float64[np.ndarray, "T 4"]
     terms: Float64[np.ndarray, "T n"]
     on: Bool[np.ndarray, " n"]
     status: Int32[np.ndarray, " T"]
@@ -68,18 +74,26 @@ def outcome_of(
         values.append(objective.values(fit.x[rows]))
         points.append(model.pose(fit.x[rows]).points + model.split(fit.x[rows])[3][:, None])
         on = objective.on
-    joints = torch.cat(points)[:, : len(LSP_14)]
+    whole = torch.cat(points)
+    joints = whole[:, : len(LSP_14)]
     return Outcome(
         timeline,
         keypoints,
         BodyParams(**{name: t.cpu().numpy() for name, t in params_of(model, fit.x).items()}),
         joints.cpu().numpy(),
         _pixels_off(joints, seen).cpu().numpy(),
+        soles_of(whole).cpu().numpy(),
+        _standing(whole.cpu().numpy(), timeline),
         torch.cat(values).cpu().numpy(),
         np.array([term.name in on for term in model.terms]),
         np.where(timeline.known, fit.status, Status.FILLED).astype(np.int32),
         fit.iterations,
     )
+
+
+def _standing(points: np.ndarray, timeline: Timeline) -> Float64[np.ndarray, "T 4"]:
+    chance = standing_chances(points, timeline.times) * timeline.joined[:, None]
+    return np.append(chance * np.diff(timeline.times)[:, None], np.zeros((1, 4)), 0)
 
 
 def with_outcomes(

@@ -8,9 +8,10 @@ import numpy as np
 from fitting.joints import LSP_14
 from fitting.solver.status import Status
 from fitting.trail import step_names
+from pipeline.outputs.scene import UPRIGHT, WORLD
 from pipeline.outputs.writer import Files, Run, Writer
 from pipeline.stages.sequence import NAME as SEQUENCE
-from pipeline.stages.sequence import last_of, result_of
+from pipeline.stages.sequence import last_of, result_of, world_of
 from pipeline.stages.stage import Job
 from pipeline.storage.cache import check, npz_bytes, opened, to_arrays
 from pipeline.storage.whole_files import replacing
@@ -50,17 +51,37 @@ def _arrays(job: Job) -> dict[str, np.ndarray]:
     time = facts.seconds_of(result.frame)
     if not facts.fps:
         time[result.frame > 0] = np.nan
-    return to_arrays(result) | {
-        "time": time,
-        "source_frame": facts.numbers_of(result.frame),
-        "joint_names": np.array(LSP_14),
-        "stage_names": np.array(steps_of(job)),
-        "status_names": np.array([status.name.lower() for status in Status]),
-        "image_size": np.array(facts.image_size),
-        "fps": np.array(facts.fps or 0.0),  # 0 for a photo
-        "gender": np.array(fit.provenance["config"]["gender"]),
-        "body_sha256": np.array(fit.provenance["files"]["body"]),
-        "convention": np.array(CONVENTION),
+    return (
+        to_arrays(result)
+        | _world(job)
+        | {
+            "time": time,
+            "source_frame": facts.numbers_of(result.frame),
+            "joint_names": np.array(LSP_14),
+            "stage_names": np.array(steps_of(job)),
+            "status_names": np.array([status.name.lower() for status in Status]),
+            "image_size": np.array(facts.image_size),
+            "fps": np.array(facts.fps or 0.0),  # 0 for a photo
+            "gender": np.array(fit.provenance["config"]["gender"]),
+            "body_sha256": np.array(fit.provenance["files"]["body"]),
+            "convention": np.array(CONVENTION),
+        }
+    )
+
+
+def _world(job: Job) -> dict[str, np.ndarray]:
+    """Where up is and where the floor is, how sure that is, and which world that is in words."""
+    world = world_of(job)
+    if world is None:
+        matrix, tilt, floor, words = np.diag([1.0, -1.0, -1.0, 1.0]), np.nan, np.nan, UPRIGHT
+    else:
+        matrix, words = world.world_from_camera[0], WORLD
+        tilt, floor = np.degrees(world.tilt[0]), world.floor[0]
+    return {
+        "world_from_camera": matrix,
+        "world_tilt_degrees": np.array(tilt),
+        "world_floor_m": np.array(floor),
+        "world": np.array(words),
     }
 
 

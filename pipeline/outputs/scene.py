@@ -62,6 +62,7 @@ class Scene:
 def scene_of(
     result: FitResult, body: BodyModel, image_size: tuple[int, int], *, name: str = "people",
     fps: float | None = None, gender: str = "neutral", official: bool = False,
+    world_from_camera: Matrix4 | None = None,
 ) -> Scene:  # fmt: skip
     """The scene of a photo or a clip.
 
@@ -70,8 +71,12 @@ def scene_of(
         body: that was fitted.
         image_size: width, height, px.
         name, fps, gender, official: as in Scene.
+        world_from_camera: of the track fit, where it knows the floor (npz: `world_from_camera`);
+            None: the camera's axes turned upright.
     """
-    matrix, world = _world(result)
+    matrix, world = np.diag([1.0, -1.0, -1.0, 1.0]), UPRIGHT
+    if world_from_camera is not None:
+        matrix, world = np.asarray(world_from_camera, float), WORLD
     fitted = result[result.fitted]
     people = [fitted[fitted.track == track] for track in np.unique(fitted.track)]
     width, height = image_size
@@ -85,11 +90,3 @@ def scene_of(
         world=world, fps=fps, n_frames=int(result.frame.max(initial=0)) + 1, gender=gender,
         official=official,
     )  # fmt: skip
-
-
-def _world(result: FitResult) -> tuple[Matrix4, str]:
-    """The world of the track fit if it knows one, else the camera's axes turned upright."""
-    known = getattr(result, "world_from_camera", None)
-    if known is not None:
-        return np.asarray(known, float), WORLD
-    return np.diag([1.0, -1.0, -1.0, 1.0]), UPRIGHT

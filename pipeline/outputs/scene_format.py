@@ -15,7 +15,7 @@ from pipeline.outputs.scene import Scene, scene_of
 from pipeline.outputs.writer import Files, Run, Writer, write_file
 from pipeline.stages.fit import bodies_of
 from pipeline.stages.sequence import NAME as SEQUENCE
-from pipeline.stages.sequence import result_of
+from pipeline.stages.sequence import result_of, world_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
 from pipeline.storage.cache import plain
 
@@ -97,8 +97,9 @@ class SceneFormat(Writer):
 
 def scene_of_job(job: Job, body: BodyModel, official: bool) -> Scene:
     """The scene that a fitted clip holds."""
-    fit, facts = job.results["fit"], job.clip.facts()
+    fit, facts, world = job.results["fit"], job.clip.facts(), world_of(job)
     return scene_of(
         result_of(job), body, facts.image_size, name=job.clip.name, fps=facts.fps,
         gender=fit.provenance["config"]["gender"], official=official,
+        world_from_camera=None if world is None else world.world_from_camera[0],
     )  # fmt: skip

@@ -11,6 +11,7 @@ from fitting.fit_config import FitConfig, Gender
 from fitting.result import FitResult
 from fitting.sequence.motion import Motion
 from fitting.sequence.settings import Method, SequenceConfig
+from fitting.sequence.world import World
 from pipeline.config import ModelsConfig, RuntimeConfig
 from pipeline.stages.fit import assets_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
@@ -42,7 +43,8 @@ def sequence_stage(
             frames = np.arange(int(result.frame.max(initial=0)) + 1)
             times = job.clip.facts().seconds_of(frames)
             assets = loaded(own.gender)
-            motion = follow(keypoints, result, times, assets, own, config, runtime.device)
+            shots = _shots(job, len(frames))
+            motion = follow(keypoints, result, times, assets, own, config, runtime.device, shots)
             _report(job, motion)
             return motion
 
@@ -58,6 +60,13 @@ def sequence_stage(
         compute=compute,
         applies=lambda clip: clip.video is not None and config.method is not Method.none,
     )
+
+
+def _shots(job: Job, frames: int) -> np.ndarray:
+    """Of every frame; one in which nobody was found belongs to the shot before."""
+    seen = job.results["detect"].load()
+    row = np.searchsorted(seen.frame, np.arange(frames), side="right") - 1
+    return seen.shot[np.maximum(row, 0)]
 
 
 def _report(job: Job, motion: Motion) -> None:
@@ -80,6 +89,16 @@ def result_of(job: Job) -> FitResult:
     """The bodies of a clip as they are drawn, written and measured: over time if the clip went
     through this stage, else the fit of each frame. Their rows may differ from those of the fit."""
     return job.results[NAME].load().result if NAME in job.results else job.results["fit"].load()
+
+
+def world_of(job: Job) -> World | None:
+    """The world (one row) of a clip that has one for all of its people; None: the camera's axes."""
+    if NAME not in job.results:
+        return None
+    motion = job.results[NAME].load()
+    world = motion.world[motion.result.fitted]
+    same = len(world) and (world.world_from_camera == world.world_from_camera[:1]).all()
+    return world[:1] if same else None
 
 
 def motion_of(job: Job) -> Motion:

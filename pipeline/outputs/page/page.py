@@ -20,7 +20,7 @@ from pipeline.outputs.page.three_js import three_js
 from pipeline.outputs.summary import Entry
 from pipeline.outputs.writer import Files, Run, Writer, write_file
 from pipeline.stages.render import PictureFile
-from pipeline.stages.sequence import result_of
+from pipeline.stages.sequence import result_of, world_of
 from pipeline.stages.stage import Job, Stage
 from pipeline.storage.cache import key_of
 
@@ -122,7 +122,7 @@ def _view(job: Job) -> dict[str, Any]:
         "center": fitted.camera.center[0].tolist(),
         "fps": facts.fps or USUAL_FPS,
         "n_frames": int(result.frame.max()) + 1,
-        "floor": getattr(result, "world_from_camera", None) is not None,
+        "floor": world_of(job) is not None,
         "people": people,
     }
 

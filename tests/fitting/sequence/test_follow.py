@@ -13,7 +13,7 @@ from fitting.camera import project
 from fitting.joints import HIPS
 from fitting.rotations import rotation_and_left_jacobian
 from fitting.sequence.follow import follow
-from fitting.sequence.settings import Method, SequenceConfig
+from fitting.sequence.settings import CameraKind, Method, SequenceConfig
 from tests.conftest import ROOT
 
 FRAMES, FPS, FOCAL = 24, 24.0, 800.0
@@ -22,7 +22,7 @@ FRAMES, FPS, FOCAL = 24, 24.0, 800.0
 @pytest.fixture(scope="module")
 def settings() -> SequenceConfig:
     values = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/sequence/track.yaml"))
-    return SequenceConfig(**{**values, "method": Method.track})
+    return SequenceConfig(**{**values, "method": Method.track, "camera": CameraKind.static})
 
 
 def body_in_motion(body, prior, seed=0, noise=2.0):

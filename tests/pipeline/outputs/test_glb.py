@@ -91,8 +91,7 @@ def test_a_known_world_takes_camera_and_people_along(body: BodyModel) -> None:
     matrix = np.eye(4)
     matrix[:3, :3] = [[0, 0, 1], [0, -1, 0], [1, 0, 0]]
     matrix[:3, 3] = 0.5, 1.7, 3.0
-    object.__setattr__(result, "world_from_camera", matrix)
-    moved = Glb(glb_bytes(scene_of(result, body, SIZE, fps=FPS)))
+    moved = Glb(glb_bytes(scene_of(result, body, SIZE, fps=FPS, world_from_camera=matrix)))
     truth = smplx_joints(body, result.params)[1] @ matrix[:3, :3].T + matrix[:3, 3]
     np.testing.assert_allclose(moved.joints(0, 1 / FPS), truth, atol=0.01 * MM)
     (node,) = moved.named("person0_body")

@@ -41,8 +41,7 @@ def test_the_world_of_a_track_fit_is_used_where_there_is_one() -> None:
     turn, move = np.eye(4), np.array([0.3, 1.6, -4.0])
     turn[:3, :3] = [[0, 0, 1], [0, -1, 0], [1, 0, 0]]
     turn[:3, 3] = move
-    object.__setattr__(result, "world_from_camera", turn)
-    scene = scene_of(result, body, SIZE)
+    scene = scene_of(result, body, SIZE, world_from_camera=turn)
     truth = smplx_joints(body, result.params) @ turn[:3, :3].T + move
     np.testing.assert_allclose(joints(scene, scene.motions[0]), truth, atol=1e-6)
     assert scene.world == WORLD

@@ -15,7 +15,7 @@ from pipeline.datasets.synthetic_video import SyntheticVideo
 from pipeline.inputs.clips import Clip
 from pipeline.inputs.videos import VideoReader
 from pipeline.pipeline import stages_of
-from pipeline.stages.sequence import motion_of, result_of
+from pipeline.stages.sequence import motion_of, result_of, world_of
 from pipeline.stages.stage import Job, Stage, by_settings, run_stage
 from pipeline.storage.cache import Cache, from_arrays, to_arrays
 from tests.conftest import ROOT
@@ -75,6 +75,30 @@ def test_the_result_is_the_motion_where_there_is_one(drawn: dict[str, Any]) -> N
     assert (together.result.status == Status.FILLED).sum() == len(together) - len(alone)
     assert result_of(drawn["track"]).frame.tolist() == together.keypoints.frame.tolist()
     assert (np.diff(together.result.frame) == 1).all()
+
+
+def test_the_world_of_a_clip(drawn: dict[str, Any]) -> None:
+    """The floor of the drawn clip is found, as sure as it says; without the track there is none."""
+    assert world_of(drawn["none"]) is None
+    world = world_of(drawn["track"])
+    assert world is not None
+    data: SyntheticVideo = config("data=synthetic_video", "data.gaps=0.15").data
+    true = data.true(SHORT)
+    off = np.arccos(world.world_from_camera[0, 1, :3] @ true.world_from_camera[0, 1])
+    assert off < np.radians(6)
+    assert world.tilt[0] < np.radians(12)
+    height = true.camera_place[0, 1]
+    assert world.world_from_camera[0, 1, 3] == pytest.approx(height, abs=0.3 * height)
+
+
+def test_a_moving_camera_has_no_world_and_no_standing_feet(drawn: dict[str, Any]) -> None:
+    settings = config("data=synthetic_video", "sequence.camera=moving", "data.gaps=0.15")
+    (stage,) = [stage for stage in stages_of(settings) if stage.name == "sequence"]
+    job = drawn["none"]
+    (done,) = stage.compute([job], lambda: None)
+    assert np.isnan(done.result.world.tilt).all()
+    together = motion_of(drawn["track"]).result
+    assert np.abs(done.result.result.joints - together.joints).max() > 1e-3
 
 
 def test_settings_of_the_sequence_change_its_key_alone(drawn: dict[str, Any]) -> None:
