@@ -84,7 +84,8 @@ def minimize_chain(
     for iteration in range(1, max_iterations + 1):
         try:
             step, predicted = system.step(damping)
-        except torch.linalg.LinAlgError:  # rounding: all but singular, which damping helps against
+        except torch.linalg.LinAlgError:  # pyright: ignore
+            # Rounding made it indefinite; damping helps against that.
             damping, growth = max(damping, _TINY) * growth, growth * 2
             if damping > _DAMPING_LIMIT:
                 return ChainSolution(x, linear.cost, iteration, Status.STALLED)
@@ -180,7 +181,7 @@ class _System:
         while True:
             try:
                 return self._solved(damping)[2]
-            except torch.linalg.LinAlgError:
+            except torch.linalg.LinAlgError:  # pyright: ignore
                 if damping > 1:
                     raise
                 damping = max(10 * damping, 1e-6)
