@@ -28,10 +28,14 @@ class ConfigError(Exception):
 
 
 class Picture(Enum):
-    """What is drawn: the bodies over the photo, also a view from 90 degrees, or nothing."""
+    """What is drawn: the bodies over the photo, also a view from 90 degrees, the fitted joints over
+    the photo, the bodies on white, the bodies turning round, or nothing."""
 
     overlay = "overlay"
     side_by_side = "side_by_side"
+    skeleton = "skeleton"
+    white = "white"
+    turntable = "turntable"
     none = "none"
 
 
@@ -74,14 +78,32 @@ class TrackingConfig:
 
 @dataclass
 class RenderConfig:
-    """picture: what is drawn. backend: what draws it. opacity: of the bodies, 0..1."""
+    """What pictures show.
+
+    Args:
+        picture: what is drawn.
+        backend: what draws it.
+        opacity: of bodies over the photo, 0..1.
+        crop: only the part of the input that people are in.
+        max_side: a longer side (of each panel) is made this long, px; None: it stays as it is.
+        max_expected_error: views from elsewhere and crops are framed without people whose expected
+            error is above this, mm; None: with everybody.
+    """
 
     picture: Picture = MISSING
     backend: Backend = MISSING
     opacity: float = MISSING
+    crop: bool = MISSING
+    max_side: int | None = MISSING
+    max_expected_error: float | None = MISSING
 
     def __post_init__(self) -> None:
         _within("render.opacity", self.opacity, 0, 1)
+        if self.max_side is not None and self.max_side < 16:
+            raise ValueError(f"render.max_side: expected 16 px or more, got {self.max_side}")
+        if self.max_expected_error is not None and not self.max_expected_error > 0:
+            got = self.max_expected_error
+            raise ValueError(f"render.max_expected_error: expected mm above 0, or null, got {got}")
 
 
 @dataclass

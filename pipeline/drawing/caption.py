@@ -95,3 +95,13 @@ def _draw_row(
             color = _DIM if text == OFF else colors[1]
             draw.text((x + wide, y), text, color, font, anchor="rm")
         x += wide + _GAP
+
+
+def note(picture: Image, text: str) -> Image:
+    """A copy of the picture with a line of small text at its foot."""
+    with Pillow.fromarray(picture) as image:
+        draw = ImageDraw.Draw(image)
+        size = max(9, min(_TEXT, picture.shape[1] // 32))
+        place = (_MARGIN, picture.shape[0] - _MARGIN // 2)
+        draw.text(place, text, _DIM, ImageFont.load_default(size), anchor="ld")
+        return np.array(image)

@@ -95,6 +95,12 @@ class View:
         if min(self.size) < 1:
             raise ValueError(f"View.size: expected width and height of at least 1, got {self.size}")
 
+    def cropped(self, box: tuple[int, int, int, int]) -> "View":
+        """The view of a part of the same photo: x0, y0, x1, y1, px, the latter not included."""
+        x0, y0, x1, y1 = box
+        center = (self.center[0] - x0, self.center[1] - y0)
+        return View(self.focal_length, center, (x1 - x0, y1 - y0))
+
     def scaled(self, factor: float) -> "View":
         """The view of the same photo resized by `factor`."""
         cx, cy = ((c + 0.5) * factor - 0.5 for c in self.center)

@@ -1,7 +1,6 @@
-"""Pictures for people: the fitted bodies over the photo, and next to it from another side."""
+"""Pictures for people: the fitted bodies over the photo, or next to it, and the joints."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -22,36 +21,8 @@ _LIMBS = (
 )  # fmt: skip
 _LEFT, _RIGHT, _MIDDLE = (255, 138, 76), (64, 178, 255), (250, 240, 120)
 _SEEN, _SHADE = (255, 255, 255), (40, 40, 40)
-_BACKDROP = (252, 224)  # grey levels at the top and the bottom of the view from the side
 _ROWS_AT_ONCE = 256
 _GAP = 0.008  # white between the panels, of their height
-_FILL = 0.92  # how much of its panel a side view may take
-_ABOUT_JOINTS = 0.15  # m that a body reaches beyond its joints
-_FRAMED = 98  # percentile of a clip's joints: a body that is far off now and then may leave it
-
-
-@dataclass(frozen=True)
-class Framing:
-    """The region that a view from the side shows, m, in the photo's camera frame.
-
-    Args:
-        middle: the point in the middle of the picture.
-        half: how far people reach from it: to each side, up and down, and in depth.
-    """
-
-    middle: Float[np.ndarray, "3"]
-    half: Float[np.ndarray, "3"]
-
-
-def framing_of_clip(joints: Float[np.ndarray, "N 3"]) -> Framing | None:
-    """One framing for all frames, so that the camera stands still; None if there is nobody."""
-    if not len(joints):
-        return None
-    middle = np.median(joints, axis=0)
-    low, high = np.percentile(joints[:, 1], (100 - _FRAMED, _FRAMED))
-    middle[1] = (low + high) / 2
-    half = np.percentile(np.abs(_quarter_turn(joints - middle)), _FRAMED, axis=0)
-    return Framing(middle, half + _ABOUT_JOINTS)
 
 
 def compose(photo: Image, rendering: Rendering, opacity: float = 0.88) -> Image:
@@ -91,83 +62,43 @@ def side_by_side(
     photo: Image,
     meshes: Sequence[Mesh],
     view: View,
+    aside: Image,
     *,
     keypoints: tuple[Float[np.ndarray, "P 14 2"], Float[np.ndarray, "P 14"]] | None = None,
     opacity: float = 0.88,
-    max_side: int = 1080,
     backend: Backend = Backend.auto,
-    framing: Framing | None = None,
 ) -> Image:
-    """Three panels of one size: the photo, the bodies over it, the bodies from the right.
+    """Three panels of one size: the photo, the bodies over it, and another view of them.
 
     Args:
         photo: RGB.
         meshes: one per person, in the camera frame.
         view: the photo's camera.
+        aside: the third panel (pipeline/drawing/around.py), of the photo's size.
         keypoints: xy (px) and confidence (0..1) of LSP's 14 joints, drawn on the photo.
         opacity: of the bodies over the photo, 0..1.
-        max_side: px; a photo with a longer side is made smaller.
         backend: see `mesh_renderer.render`.
-        framing: of the view from the side; None: around the meshes.
     """
-    import cv2
-
-    factor = min(1.0, max_side / max(view.size))
-    if factor < 1:
-        view = view.scaled(factor)
-        photo = cv2.resize(photo, view.size, interpolation=cv2.INTER_AREA)
     left = photo.copy()
     if keypoints is not None:
         for xy, confidence in zip(*keypoints, strict=True):
-            draw_keypoints(left, (xy + 0.5) * factor - 0.5, confidence)
+            draw_keypoints(left, xy, confidence)
     middle = overlay(photo, meshes, view, opacity=opacity, backend=backend)
-    right = from_the_side(meshes, view, backend, framing)
     gap = np.full((len(photo), max(2, round(_GAP * len(photo))), 3), 255, np.uint8)
-    return np.concatenate([left, gap, middle, gap, right], axis=1)
-
-
-def from_the_side(
-    meshes: Sequence[Mesh], view: View, backend: Backend = Backend.auto,
-    framing: Framing | None = None,
-) -> Image:  # fmt: skip
-    """Draw all bodies turned by 90 degrees about the vertical axis through their middle.
-
-    They keep the photo's scale at that axis, or are made smaller if they would not fit. The camera
-    steps far back along its axis with a longer lens, so that people who stood behind each other
-    stand side by side, and nobody is too close to the camera.
-    """
-    width, height = view.size
-    backdrop = _backdrop(width, height)
-    if not meshes:
-        return backdrop
-    framing = framing or _around(meshes)
-    scale = view.focal_length / max(float(framing.middle[2]), 0.1)  # px per metre at the axis
-    room = _FILL * np.array(view.size) / 2
-    scale = min(scale, *(room / np.maximum(framing.half[:2], 1e-6)))
-    turned = [_quarter_turn(mesh.vertices - framing.middle) for mesh in meshes]
-    distance = 12 * max(float(framing.half.max()), 1e-3)
-    camera = View(scale * distance, ((width - 1) / 2, (height - 1) / 2), view.size)
-    away = np.array([0, 0, distance])
-    placed = [mesh.moved(v + away) for mesh, v in zip(meshes, turned, strict=True)]
-    return compose(backdrop, render(placed, camera, backend), 1.0)
-
-
-def _around(meshes: Sequence[Mesh]) -> Framing:
-    """The framing of one picture's side view: all of everybody."""
-    points = np.concatenate([mesh.vertices for mesh in meshes])
-    middle = points.mean(axis=0)
-    middle[1] = (points[:, 1].min() + points[:, 1].max()) / 2
-    half = np.abs(_quarter_turn(points - middle)).max(axis=0)
-    return Framing(middle, half)
+    return np.concatenate([left, gap, middle, gap, aside], axis=1)
 
 
 def draw_keypoints(
-    image: Image, xy: Float[np.ndarray, "14 2"], confidence: Float[np.ndarray, " 14"]
-) -> None:
+    image: Image, xy: Float[np.ndarray, "14 2"], confidence: Float[np.ndarray, " 14"],
+    limbs: UInt8[np.ndarray, "3"] | None = None,
+) -> None:  # fmt: skip
     """Draw LSP's 14 joints and the limbs between them on an image, in place.
 
     The person's left is orange, the right blue. Joints of confidence 0 and their limbs are left
     out; unsure ones are small.
+
+    Args:
+        limbs: their colour; None: that of their side.
     """
     import cv2
 
@@ -181,7 +112,8 @@ def draw_keypoints(
     for a, b in _LIMBS:
         if a in place and b in place:
             thick = max(1, round(0.8 * size))
-            cv2.line(image, place[a], place[b], _side_color(a, b), thick, cv2.LINE_AA, bits)
+            color = _side_color(a, b) if limbs is None else tuple(limbs.tolist())
+            cv2.line(image, place[a], place[b], color, thick, cv2.LINE_AA, bits)
     for name, sure in zip(LSP_14, confidence, strict=True):
         if name in place:
             radius = round((0.6 + 0.6 * float(sure)) * size * 2**bits)
@@ -212,14 +144,3 @@ def _side_color(a: str, b: str) -> tuple[int, int, int]:
     if {"left", "right"} <= sides:
         return _MIDDLE
     return _LEFT if "left" in sides else _RIGHT if "right" in sides else _MIDDLE
-
-
-def _quarter_turn(points: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 3"]:
-    """Turn points (x right, z forward) to the view of somebody at the photo's right edge, looking
-    left."""
-    return np.stack([points[:, 2], points[:, 1], -points[:, 0]], axis=1)
-
-
-def _backdrop(width: int, height: int) -> Image:
-    grey = np.rint(np.linspace(*_BACKDROP, height)).astype(np.uint8)
-    return np.broadcast_to(grey[:, None, None], (height, width, 3)).copy()

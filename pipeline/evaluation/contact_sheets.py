@@ -63,9 +63,8 @@ def write_contact_sheets(
     """
     ranked = rankings(evaluation)
     wanted = {name for some in ranked.values() for name, _ in some}
-    stage = render_stage(
-        replace(config.render, picture=Picture.overlay), config.fit, config.models, config.runtime
-    )
+    whole = replace(config.render, picture=Picture.overlay, crop=False, max_side=None)
+    stage = render_stage(whole, config.fit, config.models, config.runtime)
     some = [job for job in jobs if job.clip.name in wanted]
     with progress_bars() as track:
         drawn, lost = run_stage(stage, some, Cache(Path(config.runtime.cache_dir)), track)

@@ -16,8 +16,9 @@ from fitting.result import FitResult
 from fitting.trail import step_names
 from pipeline.config import ModelsConfig, RenderConfig, RuntimeConfig, check_backend
 from pipeline.inputs.images import Image
+from pipeline.stages.draw import meshes_of, view_of
 from pipeline.stages.fit import bodies_of
-from pipeline.stages.render import PictureFile, meshes_of, mp4, view_of
+from pipeline.stages.render import PictureFile, mp4
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
 
 if TYPE_CHECKING:

@@ -3,18 +3,15 @@
 import io
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import UInt8
 
-from fitting.body.body_model import BodyParams
 from fitting.fit_config import FitConfig
-from fitting.joints import Keypoints
-from fitting.result import FitResult
 from pipeline.config import (
     ModelsConfig,
     Picture,
@@ -24,16 +21,16 @@ from pipeline.config import (
 )
 from pipeline.drawing.rasterizers import backend_for
 from pipeline.inputs.images import USUAL_FPS, Image
+from pipeline.stages.draw import TURN_FPS, TURN_SECONDS, draw, framing_of, turn_at
 from pipeline.stages.fit import bodies_of
 from pipeline.stages.sequence import NAME as SEQUENCE
 from pipeline.stages.sequence import motion_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, frames_of, timed
+from pipeline.storage.cache import plain
 from pipeline.storage.whole_files import scratch
 
 if TYPE_CHECKING:
     from fitting.body.body_model import BodyModel
-    from pipeline.drawing.mesh_renderer import Mesh, View
-    from pipeline.drawing.overlay import Framing
 
 _JPEG_QUALITY = 92
 SCRATCH = "smplify.mp4"  # in the folder for temporary files
@@ -61,7 +58,7 @@ def render_stage(
         # By parcels, so that a picture does not depend on how many others a process draws.
         for _, parcel in groupby(jobs, key=lambda job: job.parcel):
             own = list(parcel)
-            chosen = replace(config, backend=backend_for(config.backend, pictures_of(own)))
+            chosen = replace(config, backend=backend_for(config.backend, pictures_of(own, config)))
             yield from timed(
                 own, lambda job, c=chosen: _draw_clip(job, body_for(job.clip), c, tick)
             )
@@ -69,11 +66,7 @@ def render_stage(
     return Stage(
         name="render",
         version=3,
-        config={
-            "picture": config.picture.name,
-            "backend": config.backend.name,
-            "opacity": config.opacity,
-        },
+        config=_in_key(config),
         files={},
         after=("remap", "fit", SEQUENCE),
         output=PictureFile,
@@ -81,73 +74,52 @@ def render_stage(
     )
 
 
-def pictures_of(jobs: list[Job]) -> int:
-    """How many pictures the jobs have; a lot if only decoding can tell."""
-    return sum(frames_of(job) or 10_000 for job in jobs)
+def pictures_of(jobs: list[Job], config: RenderConfig) -> int:
+    """How many pictures the jobs make; a lot if only decoding can tell."""
+    turns = config.picture is Picture.turntable
+    photo = round(TURN_SECONDS * TURN_FPS) if turns else 1
+    return sum((frames_of(job) or 10_000) if job.clip.video else photo for job in jobs)
+
+
+def _in_key(config: RenderConfig) -> dict[str, Any]:
+    """The settings that can change this picture: others would have it drawn again for nothing."""
+    settings = plain(asdict(config))
+    framed = config.crop or config.picture in (Picture.side_by_side, Picture.turntable)
+    unused = {
+        "opacity": config.picture not in (Picture.overlay, Picture.side_by_side),
+        "crop": not config.crop,
+        "max_side": config.max_side is None,
+        "max_expected_error": not framed,
+    }
+    return {name: value for name, value in settings.items() if not unused.get(name)}
 
 
 def _draw_clip(job: Job, body: "BodyModel", config: RenderConfig, tick: Tick) -> PictureFile:
     motion = motion_of(job)
     result, keypoints = motion.result, motion.keypoints
-    framing = None  # for a photo: around the people in it
-    if job.clip.video and config.picture is Picture.side_by_side:
-        from pipeline.drawing.overlay import framing_of_clip
+    facts = job.clip.facts()
+    framing = framing_of(result[result.fitted], facts.image_size, config, job.clip.video)
+    fps = facts.fps or USUAL_FPS
 
-        framing = framing_of_clip(result.joints[result.fitted].reshape(-1, 3))
+    def picture(index: int, frame: Image, turn: float) -> Image:
+        rows = np.flatnonzero((result.frame == index) & result.fitted)
+        return draw(frame, result[rows], keypoints[rows], body, config, framing, turn)
 
     def pictures() -> Iterator[Image]:
         for index, frame in enumerate(job.clip.frames()):
-            rows = np.flatnonzero((result.frame == index) & result.fitted)
-            yield draw(frame, result[rows], keypoints[rows], body, config, framing)
+            yield picture(index, frame, turn_at(index, fps))
             tick()
 
     if job.clip.video:
-        return mp4(pictures(), job.clip.facts().fps or USUAL_FPS)
-    (picture,) = pictures()
-    return jpg(picture)
-
-
-def draw(
-    photo: Image, result: FitResult, keypoints: Keypoints, body: "BodyModel", config: RenderConfig,
-    framing: "Framing | None" = None,
-) -> Image:  # fmt: skip
-    """One frame with its people.
-
-    Args:
-        photo: RGB.
-        result, keypoints: the rows of this frame, in the same order.
-        framing: of the view from the side; None: around the people of this frame.
-    """
-    from pipeline.drawing.overlay import overlay, side_by_side
-
-    meshes = meshes_of(body, result.params, result.track)
-    view = view_of(result, (photo.shape[1], photo.shape[0]))
-    options = {"opacity": config.opacity, "backend": config.backend}
-    if config.picture is Picture.side_by_side:
-        points = keypoints.xy, keypoints.confidence
-        return side_by_side(photo, meshes, view, keypoints=points, framing=framing, **options)
-    return overlay(photo, meshes, view, **options)
-
-
-def meshes_of(body: "BodyModel", params: BodyParams, track: np.ndarray) -> list["Mesh"]:
-    """Everybody's surface, each in the person's colour."""
-    from pipeline.drawing.mesh_renderer import Mesh, track_color
-
-    return [
-        Mesh(vertices, body.faces, track_color(int(person)))
-        for vertices, person in zip(body.vertices(params), track, strict=True)
-    ]
-
-
-def view_of(result: FitResult, size: tuple[int, int]) -> "View":
-    """The camera that the rows of one image share; any camera if there are no rows."""
-    from pipeline.drawing.mesh_renderer import View
-
-    if not len(result):
-        width, height = size
-        return View(float(max(size)), ((width - 1) / 2, (height - 1) / 2), size)
-    cx, cy = result.camera.center[0].tolist()
-    return View(float(result.camera.focal_length[0]), (cx, cy), size)
+        return mp4(pictures(), fps)
+    if config.picture is not Picture.turntable:
+        (whole,) = pictures()
+        return jpg(whole)
+    (photo,) = job.clip.frames()
+    turns = (turn_at(k, TURN_FPS) for k in range(round(TURN_SECONDS * TURN_FPS)))
+    file = mp4((picture(0, photo, turn) for turn in turns), TURN_FPS)
+    tick()
+    return file
 
 
 def jpg(picture: Image) -> PictureFile:

@@ -19,7 +19,7 @@ from pipeline import pipeline
 from pipeline.config import Picture, RenderConfig, TrackingConfig
 from pipeline.datasets.synthetic import draw_cases
 from pipeline.datasets.synthetic_data import figures_of
-from pipeline.drawing import overlay
+from pipeline.drawing import around, overlay
 from pipeline.drawing.mesh_renderer import render
 from pipeline.drawing.rasterizers import Backend
 from pipeline.evaluation.contact_sheets import rankings
@@ -31,9 +31,9 @@ from pipeline.inputs.clips import PeopleChoice
 from pipeline.inputs.sources import Video
 from pipeline.inputs.videos import VideoReader, write_video
 from pipeline.outputs.export import export
+from pipeline.stages.draw import draw, meshes_of, view_of
 from pipeline.stages.progress import Artist, blended
 from pipeline.stages.remap import select, to_lsp
-from pipeline.stages.render import draw, meshes_of, view_of
 from pipeline.stages.tracking import identify
 from tests.conftest import ROOT
 from tests.faults.inputs import cheap
@@ -73,7 +73,7 @@ def test_the_fit_and_every_step_of_it(
 
 NOBODY = fit_result(0)
 VIEW = view_of(NOBODY, (WIDTH, HEIGHT))
-SETTINGS = {p: RenderConfig(p, Backend.raycast, 0.8) for p in Picture}
+SETTINGS = {p: RenderConfig(p, Backend.raycast, 0.8, False, None, None) for p in Picture}
 TRACKING = TrackingConfig(max_gap=1.5, min_similarity=0.2, min_frames=3)
 POINTS = np.zeros((0, 14, 2)), np.zeros((0, 14))
 TRUTH, GUESS = Annotation(POINTS[0], np.zeros((0, 14), bool)), Guess.nothing(0)
@@ -112,7 +112,8 @@ def test_a_frame_with_nobody_is_drawn_as_it_is(picture: Picture, body: BodyModel
 def test_nothing_to_draw(body: BodyModel) -> None:
     assert not render([], VIEW, Backend.raycast).alpha.any()
     assert (overlay.overlay(photo(90), [], VIEW, backend=Backend.raycast) == 90).all()
-    overlay.from_the_side([], VIEW, Backend.raycast)
+    around.from_the_side([], VIEW, Backend.raycast)
+    around.from_around([], VIEW, 1.0, Backend.raycast)
     picture = photo(90)
     overlay.draw_residuals(picture, np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0))
     assert (picture == 90).all()

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from fitting.joints import LSP_14
+from pipeline.drawing.around import from_the_side
 from pipeline.drawing.mesh_renderer import Mesh, Rendering, View
 from pipeline.drawing.overlay import (
     compose,
     draw_keypoints,
     draw_residuals,
-    framing_of_clip,
-    from_the_side,
     overlay,
     side_by_side,
 )
@@ -67,89 +66,28 @@ def test_nobody_leaves_the_photo(photo):
 
 
 def test_side_by_side_is_three_panels(photo):
-    picture = side_by_side(photo, [box((0.2, 0, 3), 0.4)], VIEW, backend=RAYS)
+    people = [box((0.2, 0, 3), 0.4)]
+    aside = from_the_side(people, VIEW, RAYS)
+    picture = side_by_side(photo, people, VIEW, aside, backend=RAYS)
     gap = (picture.shape[1] - 3 * 160) // 2
     assert picture.shape[0] == 120
     assert 2 <= gap <= 4
     assert (picture[:, :160] == photo).all()
     assert (picture[:, 160 : 160 + gap] == 255).all()
     middle = picture[:, 160 + gap : 320 + gap]
-    assert (middle == overlay(photo, [box((0.2, 0, 3), 0.4)], VIEW, backend=RAYS)).all()
-    side = picture[:, -160:]
-    assert (side == from_the_side([box((0.2, 0, 3), 0.4)], VIEW, RAYS)).all()
+    assert (middle == overlay(photo, people, VIEW, backend=RAYS)).all()
+    assert (picture[:, -160:] == aside).all()
 
 
-def test_a_large_photo_is_made_smaller():
-    photo = np.zeros((400, 600, 3), np.uint8)
-    view = View(700.0, (299.5, 199.5), (600, 400))
-    picture = side_by_side(photo, [box((0, 0, 3), 0.4)], view, max_side=300, backend=RAYS)
-    assert picture.shape[0] == 200
-    assert picture.shape[1] in range(904, 912)
-
-
-def test_the_side_view_shows_depth_as_width_at_the_photo_scale():
-    slab = box((0.3, 0.1, 3), (0.2, 0.5, 0.9))
-    empty = from_the_side([], VIEW, RAYS)
-    x0, y0, x1, y1 = changed(from_the_side([slab], VIEW, RAYS), empty)
-    assert x1 - x0 == pytest.approx(300 * 0.9 / 3, abs=4)  # px of the slab's depth
-    assert y1 - y0 == pytest.approx(300 * 0.5 / 3, abs=4)
-    assert (x0 + x1) / 2 == pytest.approx(80, abs=1)
-    assert (y0 + y1) / 2 == pytest.approx(60, abs=1)
-
-
-def test_the_side_view_looks_from_the_right_of_the_photo():
-    """What was nearer to the photo's camera is on the left."""
-    near, far = box((0, 0, 2.6), 0.2, (255, 0, 0)), box((0, 0, 3.4), 0.2, (0, 0, 255))
-    picture = from_the_side([near, far], VIEW, RAYS).astype(int)
-    red = np.nonzero(picture[..., 0] > picture[..., 2] + 60)[1]
-    blue = np.nonzero(picture[..., 2] > picture[..., 0] + 60)[1]
-    assert red.max() < 80 < blue.min()
-
-
-def test_the_side_view_fits_people_far_apart():
-    people = [box((0, 0, 2), 0.5), box((0.4, 0, 9), 0.5)]
-    empty = from_the_side([], VIEW, RAYS)
-    x0, _, x1, _ = changed(from_the_side(people, VIEW, RAYS), empty)
-    assert x0 > 2
-    assert x1 < 158
-    assert x1 - x0 > 130
-
-
-def test_a_clips_side_view_stands_still() -> None:
-    """Somebody goes away from the camera: in the side view to the right, no larger or smaller."""
-    places = np.array([(0.1, 0.0, z) for z in (3.0, 3.5, 4.0)])
-    joints = (places[:, None] + np.array([(0, -0.5, 0), (0, 0.5, 0)])).reshape(-1, 3)
-    framing = framing_of_clip(joints)
-    empty = from_the_side([], VIEW, RAYS)
-    seen = [
-        changed(from_the_side([box(place, (0.2, 1.0, 0.2))], VIEW, RAYS, framing), empty)
-        for place in places
-    ]
-    left, top, right, bottom = np.array(seen).T
-    middles = (left + right) / 2
-    assert np.diff(middles) == pytest.approx(np.diff(middles)[0], abs=1.5)
-    assert middles[0] < 80 - 20
-    assert middles[2] > 80 + 20
-    assert np.ptp(right - left) <= 2
-    assert np.ptp(top) <= 1
-    assert np.ptp(bottom) <= 1
-    whole = side_by_side(
-        np.zeros((120, 160, 3), np.uint8), [box(places[2], (0.2, 1.0, 0.2))], VIEW,
-        backend=RAYS, framing=framing,
-    )  # fmt: skip
-    assert (changed(whole[:, -160:], empty) == seen[2]).all()
-
-
-def test_a_body_that_is_far_off_in_one_frame_does_not_make_the_others_small() -> None:
-    joints = np.random.default_rng(0).normal((0, 0, 4), 0.3, (100 * 14, 3))
-    off = joints.copy()
-    off[:14] += (0, 5, 40)
-    one, other = framing_of_clip(joints), framing_of_clip(off)
-    assert one is not None
-    assert other is not None
-    np.testing.assert_allclose(other.middle, one.middle, atol=0.1)
-    np.testing.assert_allclose(other.half, one.half, atol=0.2)
-    assert framing_of_clip(joints[:0]) is None
+def test_limbs_may_have_the_colour_of_the_person():
+    image = np.zeros((200, 200, 3), np.uint8)
+    xy, confidence = np.zeros((14, 2)), np.zeros(14)
+    for joint, y in (("elbow", 50.0), ("wrist", 150.0)):
+        row = LSP_14.index(f"left_{joint}")
+        xy[row], confidence[row] = (100.0, y), 1.0
+    draw_keypoints(image, xy, confidence, np.array([10, 200, 30], np.uint8))
+    np.testing.assert_allclose(image[100, 100], (10, 200, 30), rtol=0.15)  # a soft edge
+    assert image[50, 100, 0] > image[50, 100, 2] + 50, "joints keep the colour of their side"
 
 
 def test_keypoints_are_drawn_where_they_are_and_missing_ones_are_not():

@@ -16,7 +16,7 @@ from pipeline import pipeline
 from pipeline.drawing.mesh_renderer import View, render
 from pipeline.drawing.rasterizers import Backend
 from pipeline.inputs.videos import write_video
-from pipeline.stages.render import meshes_of
+from pipeline.stages.draw import meshes_of
 from tests.pipeline.fake_detector import HEIGHT, WIDTH, photo
 from tests.pipeline.test_run import config
 

@@ -24,6 +24,7 @@ from pipeline.drawing.caption import OFF
 from pipeline.drawing.rasterizers import Backend
 from pipeline.inputs.sources import Photos, Video
 from pipeline.inputs.videos import write_video
+from pipeline.stages.draw import draw, view_of
 from pipeline.stages.progress import (
     BLEND,
     FPS,
@@ -36,7 +37,6 @@ from pipeline.stages.progress import (
     n_frames,
     progress_stage,
 )
-from pipeline.stages.render import draw, view_of
 from pipeline.stages.stage import Job
 from pipeline.storage.cache import Cache, from_arrays
 from tests.pipeline.fake_detector import HEIGHT, WIDTH, FakeDetector, fit_result, photo
@@ -217,7 +217,7 @@ def test_without_its_joints_the_picture_is_the_overlay(
 ) -> None:
     _, result, keypoints = crowd
     result, keypoints = result[:count], keypoints[:count]
-    options = RenderConfig(Picture.overlay, Backend.raycast, 0.9)
+    options = RenderConfig(Picture.overlay, Backend.raycast, 0.9, False, None, None)
     expected = draw(photo(90), result, keypoints, body, options)
     artist = Artist(body, Kinematics(body, 10), options)
     view = view_of(result, (WIDTH, HEIGHT))
@@ -234,7 +234,11 @@ def test_joints_are_projected_by_the_photos_camera(
     crowd: tuple[Job, Any, Any], body: BodyModel
 ) -> None:
     _, result, _ = crowd
-    artist = Artist(body, Kinematics(body, 10), RenderConfig(Picture.none, Backend.raycast, 0.9))
+    artist = Artist(
+        body,
+        Kinematics(body, 10),
+        RenderConfig(Picture.none, Backend.raycast, 0.9, False, None, None),
+    )
     last = result.trail.bodies(result.trail.n_steps - 1)
     found = artist._joints(last, view_of(result, (WIDTH, HEIGHT)))
     f, center = result.camera.focal_length[:, None, None], result.camera.center[:, None]
