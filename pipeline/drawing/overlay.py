@@ -112,7 +112,10 @@ def draw_keypoints(
     for a, b in _LIMBS:
         if a in place and b in place:
             thick = max(1, round(0.8 * size))
-            color = _side_color(a, b) if limbs is None else tuple(limbs.tolist())
+            color = _side_color(a, b)
+            if limbs is not None:  # pale, so a dark edge makes them seen on light ground
+                thick, color = thick + 1, tuple(limbs.tolist())
+                cv2.line(image, place[a], place[b], _SHADE, thick + 2, cv2.LINE_AA, bits)
             cv2.line(image, place[a], place[b], color, thick, cv2.LINE_AA, bits)
     for name, sure in zip(LSP_14, confidence, strict=True):
         if name in place:

@@ -86,6 +86,9 @@ ALL = ["detect", "remap", "fit", "render"]
         (["render.opacity=0.5"], ALL[3:]),
         (["render=side_by_side"], ALL[3:]),
         (["render.backend=raycast"], ALL[3:]),
+        (["render.crop=true"], ALL[3:]),
+        (["render.max_side=100"], ALL[3:]),
+        (["render.max_expected_error=50"], []),  # matters to views from elsewhere and to crops
         (["render=none"], []),
         (["runtime.device=cuda:1", "runtime.threads=7", "runtime.batch_size=3"], []),
         (["runtime.output_dir=o", "runtime.weights_dir=w"], []),
@@ -124,3 +127,13 @@ def test_other_pixels_redo_everything(tmp_path: Path) -> None:
     computed_by(job, cache)
     job = job_of(tmp_path, 11)
     assert computed_by(job, cache) == ALL
+
+
+def test_what_a_picture_does_not_use_draws_it_again_for_nothing(tmp_path: Path) -> None:
+    job, cache = job_of(tmp_path, 10), Cache(tmp_path / "c")
+    computed_by(job, cache, "render=white")
+    assert computed_by(job, cache, "render=white", "render.opacity=0.5") == []
+    assert computed_by(job, cache, "render=turntable") == ["render"]
+    assert computed_by(job, cache, "render=turntable", "render.opacity=0.5") == []
+    words = ("render=turntable", "render.max_expected_error=50")
+    assert computed_by(job, cache, *words) == ["render"]

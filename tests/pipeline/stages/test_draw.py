@@ -1,16 +1,23 @@
 """Pictures of the render stage: what each shows, how large, and who is left out of which view."""
 
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from fitting import BodyModel
 from fitting.joints import Keypoints
 from fitting.result import FitResult
+from fitting.sequence.motion import Motion
 from pipeline.config import Picture, RenderConfig
 from pipeline.drawing.rasterizers import Backend
+from pipeline.inputs.sources import Photos
+from pipeline.stages import render
 from pipeline.stages.draw import (
     Framing,
     doubtful_people,
@@ -18,6 +25,7 @@ from pipeline.stages.draw import (
     framing_of,
     turn_at,
 )
+from pipeline.stages.stage import Job
 from tests.pipeline.outputs.people import FOCAL, SIZE, smplx_joints, walkers
 
 SKY = (90, 120, 150)
@@ -203,3 +211,34 @@ def test_without_people_every_picture_can_be_drawn(body: BodyModel) -> None:
             framing = framing_of(result, SIZE, config, False)
             assert framing == Framing()
             assert draw(photo(), result, keypoints, body, config, framing).any()
+
+
+def test_a_turntable_of_a_photo_is_a_film_of_it(
+    people: Any, body: BodyModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "TURN_SECONDS", 0.4)
+    Pillow.fromarray(photo()).save(tmp_path / "a.png")
+    (clip,), _ = Photos(str(tmp_path / "a.png")).clips()
+    result, keypoints = people
+    known: Any = {"remap": keypoints, "fit": result, "sequence": Motion(result, keypoints)}
+    stored = {name: SimpleNamespace(load=lambda v=value: v) for name, value in known.items()}
+    job, ticks = Job(clip, stored), []  # pyright: ignore[reportArgumentType]
+    config = options(Picture.turntable, max_side=64)
+    file = render._draw_clip(job, body, config, lambda: ticks.append(1))
+    assert file.suffix == ".mp4"
+    assert ticks == [1], "one input"
+    (tmp_path / "a.mp4").write_bytes(file.content.tobytes())
+    film = cv2.VideoCapture(str(tmp_path / "a.mp4"))
+    sizes = [film.get(key) for key in (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FRAME_WIDTH)]
+    assert sizes == [6, 64]
+    assert render.pictures_of([job], config) == 6
+    assert render.pictures_of([job], options(Picture.white)) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"max_side": 3}, "16 px or more"), ({"max_expected_error": -1.0}, "mm above 0, or null")],
+)
+def test_impossible_options_are_refused(changes: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        options(Picture.overlay, **changes)
