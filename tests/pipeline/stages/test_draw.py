@@ -220,7 +220,7 @@ def test_a_turntable_of_a_photo_is_a_film_of_it(
     Pillow.fromarray(photo()).save(tmp_path / "a.png")
     (clip,), _ = Photos(str(tmp_path / "a.png")).clips()
     result, keypoints = people
-    known: Any = {"remap": keypoints, "fit": result, "sequence": Motion(result, keypoints)}
+    known: Any = {"remap": keypoints, "fit": result, "sequence": Motion(keypoints, result)}
     stored = {name: SimpleNamespace(load=lambda v=value: v) for name, value in known.items()}
     job, ticks = Job(clip, stored), []  # pyright: ignore[reportArgumentType]
     config = options(Picture.turntable, max_side=64)
