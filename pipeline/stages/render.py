@@ -98,7 +98,7 @@ def _draw_clip(job: Job, body: "BodyModel", config: RenderConfig, tick: Tick) ->
     motion = motion_of(job)
     result, keypoints = motion.result, motion.keypoints
     facts = job.clip.facts()
-    framing = framing_of(result[result.fitted], facts.image_size, config, job.clip.video)
+    framing = framing_of(result[result.fitted], facts.image_size, config, bool(job.clip.video))
     fps = facts.fps or USUAL_FPS
 
     def picture(index: int, frame: Image, turn: float) -> Image:
