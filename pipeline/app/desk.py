@@ -1,6 +1,7 @@
 """The desk that jobs come to: one is worked on at a time, the others wait in a queue."""
 
 import asyncio
+import logging
 import secrets
 import shutil
 import time
@@ -15,6 +16,8 @@ from pipeline.app.settings import AppSettings
 
 _HAS_SUMMARY = (0, 2, 3)  # exit codes of a run that came to its end
 _SWEEP = 20.0  # s between two looks for jobs that nobody wants any more
+
+_log = logging.getLogger(__name__)
 
 Command = Callable[[Job], list[str]]
 
@@ -143,6 +146,9 @@ class Desk:
             _conclude(job, ended)
         except OSError as error:
             job.state, job.message = State.failed, f"The run could not be started: {error}"
+        except Exception as error:  # a bug of ours: the next jobs are to run all the same
+            _log.exception("job %s", job.id)
+            job.state, job.message = State.failed, f"Internal error, please report it: {error!r}"
 
 
 def _conclude(job: Job, ended: child.Ended) -> None:

@@ -140,12 +140,18 @@ def _told(desk: Desk, job: Job) -> dict[str, Any]:
         "inputs": [
             {"number": upload.number, "name": upload.name, "size": upload.size}
             | {
-                key: job.plain(value) if key == "reason" else value
+                key: _reason(job, upload.name, value) if key == "reason" else value
                 for key, value in entries.get(upload.number, {}).items()
             }
             for upload in job.uploads
         ],
     }
+
+
+def _reason(job: Job, name: str, text: str) -> str:
+    """Why a file was not fitted; its name stands above it on the page."""
+    said = job.plain(text).removeprefix(f"{name}: ")
+    return said[:1].upper() + said[1:]
 
 
 def _file(job: Job, request: Request) -> Response:

@@ -1,6 +1,7 @@
 """In place of `run.py`: tells steps and writes results at once, or behaves badly.
 
-python fake_run.py MODE OUTPUT_DIR INPUT ...: MODE is well, slow, stubborn, wrong, nobody or crash.
+python fake_run.py MODE OUTPUT_DIR INPUT ...: MODE is well, slow, stubborn, wrong, nobody, garbled
+or crash.
 """
 
 import json
@@ -27,7 +28,9 @@ def main() -> None:
         sys.exit(f"error: data.focal_length: {paths[0]} has none")
     if mode == "crash":
         os.kill(os.getpid(), signal.SIGKILL)
-    inputs = [entry(path, out, mode) for path in paths]
+    inputs: list[object] = [entry(path, out, mode) for path in paths]
+    if mode == "garbled":
+        inputs = [1]
     (out / "summary.json").write_text(json.dumps({"inputs": inputs}))
     sys.exit(2 if mode == "nobody" else 0)
 

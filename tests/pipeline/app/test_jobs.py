@@ -127,14 +127,16 @@ def test_a_crash_and_a_wrong_setting_are_told_and_hurt_nobody(page: Page) -> Non
     page.mode = "wrong"
     told = page.until(page.started("my photo.jpg"), "failed")
     assert told["message"] == "data.focal_length: my photo.jpg has none"
+    page.mode = "garbled"
+    assert "Internal error" in page.until(page.started(), "failed")["message"]
     page.mode = "well"
     page.until(page.started(), "done")
 
 
-def test_the_reason_of_a_skipped_file_names_it_as_the_user_does(page: Page) -> None:
+def test_the_reason_of_a_skipped_file_has_no_path_of_ours(page: Page) -> None:
     page.mode = "nobody"
     (entry,) = page.until(page.started("my photo.jpg"), "done")["inputs"]
-    assert (entry["status"], entry["reason"]) == ("skipped", "my photo.jpg: nobody was found")
+    assert (entry["status"], entry["reason"]) == ("skipped", "Nobody was found")
 
 
 def test_a_job_starts_once_and_with_something_to_do(page: Page) -> None:
