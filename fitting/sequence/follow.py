@@ -1,4 +1,4 @@
-"""From fits of single frames to people over time."""
+"""Turns fits of single frames into people over time."""
 
 from dataclasses import dataclass, replace
 
@@ -25,7 +25,7 @@ from fitting.sequence.track_rows import Outcome, outcome_of, replaced, with_outc
 from fitting.sequence.world import World, world_of
 from fitting.smplify import fit, loss_of
 
-SHORTEST = 3  # frames: fewer have no acceleration
+SHORTEST = 3  # frames; fewer have no acceleration
 
 
 def follow(
@@ -36,17 +36,17 @@ def follow(
     """Fit everybody's frames together.
 
     Args:
-        keypoints: of a clip, frames ascending; `track` says who is who.
-        result: the fit of each frame by itself: where the track starts. A person with fewer than
-            three frames to fit together keeps it.
+        keypoints: of a clip, with ascending frames; `track` says who is who.
+        result: the fit of each frame by itself, from which the track starts. A person with fewer
+            than three frames to fit together keeps it.
         times: of every frame of the clip, ascending, s.
-        assets, config: that the frames were fitted with.
+        assets, config: those that the frames were fitted with.
         settings: of the sequence.
         device: torch device.
         shots: of every frame of the clip: in another one, the camera stands elsewhere. None: one.
 
     Returns:
-        The rows of the keypoints and those of gaps that were filled, frames ascending.
+        The rows of the keypoints and of filled gaps, with ascending frames.
     """
     labels = _readings(keypoints, times)
     keypoints, result = _as_read(keypoints, result, labels, assets, config, device)
@@ -88,7 +88,7 @@ def _world(
 
 
 def _readings(keypoints: Keypoints, times: np.ndarray) -> Int32[np.ndarray, " N"]:
-    """Of every row (fitting.sequence.sides.readings)."""
+    """The reading of every row (fitting.sequence.sides.readings)."""
     labels = np.zeros(len(keypoints), np.int32)
     for person in np.unique(keypoints.track):
         rows = np.flatnonzero(keypoints.track == person)
@@ -100,8 +100,8 @@ def _as_read(
     keypoints: Keypoints, result: FitResult, labels: np.ndarray, assets: Assets, config: FitConfig,
     device: str,
 ) -> tuple[Keypoints, FitResult]:  # fmt: skip
-    """The keypoints with left and right where they belong, and the fits of those frames anew; what
-    fits to nothing is not there (skipped), so that it is filled as a gap is."""
+    """The keypoints with left and right on their own sides, and new fits of those frames. Rows that
+    fit to nothing become skipped ones, so that they are filled like a gap."""
     rows = np.flatnonzero(labels)
     if not len(rows):
         return keypoints, result
@@ -122,7 +122,7 @@ class _Solve:
     device: str
 
     def __call__(self, timeline: Timeline) -> Outcome | None:
-        """None where the numbers are beyond what can be computed with."""
+        """The solved track; None if its numbers are too large to compute with."""
         seen = keypoints_of(timeline, self.keypoints)
         camera = self.result.camera[timeline.nearest]
         exact, search = self._model(torch.float64), None
@@ -148,7 +148,7 @@ class _Solve:
         return replace(found, x=found.x.double())
 
     def _model(self, dtype: torch.dtype) -> Model:
-        """With the points of face and feet, whether they are seen or not: feet stand."""
+        """The model with the points of face and feet, seen or not, because feet stand."""
         assets, config, extras = self.assets, self.config, True
         capsules = assets.capsules if config.interpenetration else None
         return Model(
@@ -156,10 +156,10 @@ class _Solve:
         )
 
     def _terms(self) -> FrameTerms:
-        """Those of the fit's last stage.
+        """The weights of the fit's last stage.
 
-        The pull to a consensus of several starts has no meaning here, and a depth that was left as
-        the camera stage had found it is kept near as in that stage.
+        The pull to a consensus of several starts has no meaning here. If the last stage left the
+        depth as the camera stage had found it, the camera stage's weight keeps it near.
         """
         stage = (*self.config.stages, *self.config.refine)[-1]
         weights = {"depth": self.config.camera.weights.get("depth", 0.0), **stage.weights}

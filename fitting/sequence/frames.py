@@ -1,4 +1,4 @@
-"""What a track is solved with: what is seen in each of its frames, and where its bodies start."""
+"""The data of a track: what is seen in each of its frames, and where its bodies start."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ from fitting.starts.starts import observe
 
 
 def keypoints_of(timeline: Timeline, keypoints: Keypoints) -> Keypoints:
-    """Of every frame; in those that were added nothing is seen."""
+    """The values of every frame; in frames that were added, nothing is seen."""
     nothing = Keypoints(
         np.zeros(1, np.int32), np.zeros(1, np.int32),
         np.zeros((1, len(LSP_14), 2), np.float32), np.zeros((1, len(LSP_14)), np.float32),
@@ -35,11 +35,11 @@ def keypoints_of(timeline: Timeline, keypoints: Keypoints) -> Keypoints:
 
 
 def states_of(timeline: Timeline, params: BodyParams, device: str) -> Float[Tensor, "T S"]:
-    """The fitted bodies as states; between them, in frames without one, on the way from the last
-    to the next.
+    """The fitted bodies as states. Frames without a fit get a body on the way from the last fitted
+    one to the next.
 
     Args:
-        params: of all rows that the timeline's are of.
+        params: of all rows that the timeline refers to.
     """
     at = np.flatnonzero(timeline.known)
     own = params[timeline.row[at]]
@@ -62,14 +62,14 @@ def observed(
     model: Model, timeline: Timeline, people: tuple[Keypoints, Camera], x: Float[Tensor, "T S"],
     assets: Assets, config: FitConfig,
 ) -> Observations:  # fmt: skip
-    """What the terms need of every frame.
+    """What the terms need to know about every frame.
 
-    Sizes and depths are those of similar triangles for the bodies that the track starts from. A
-    frame without one has no depth and no lifted joints of its own: what is seen is too little.
+    Sizes and depths come from similar triangles for the bodies that the track starts from. A frame
+    without a body has no depth and no lifted joints of its own, because too little is seen.
 
     Args:
         people: what is seen in every frame, and by which camera.
-        x: that the track starts from.
+        x: the states that the track starts from.
     """
     keypoints, camera = people
     known = torch.as_tensor(timeline.known, device=x.device)
@@ -93,7 +93,7 @@ def observed(
 
 
 def _padded(seen: Observations) -> Observations:
-    """With all of POINTS: those that nobody looked for are not seen."""
+    """The same with all of POINTS; points that the detector lacks are not seen."""
     missing = len(POINTS) - seen.xy.shape[1]
     if not missing:
         return seen

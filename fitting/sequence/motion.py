@@ -13,17 +13,17 @@ from fitting.sequence.world import World
 
 @dataclass(frozen=True)
 class Motion(Rows):
-    """What was seen of people and the bodies that were fitted to it, one row per person per frame.
+    """What was seen of people, and the bodies fitted to it, one row per person per frame.
 
-    The rows are those of the keypoints, and of a person's short gaps: their keypoints all have
-    confidence 0, and their status is FILLED. Frames ascend.
+    The rows are those of the keypoints and of people's short gaps. In gaps, all keypoints have
+    confidence 0, and the status is FILLED. Frames ascend.
 
     Args:
-        keypoints: as the bodies were fitted to them.
+        keypoints: in the form that the bodies were fitted to.
         result: the bodies.
-        reading: how the keypoints differ from what the detector said (fitting.sequence.sides): 0
-            not at all; left and right exchanged 1 of the body, 2 of the legs, 3 of the arms; -1: it
-            fits to nothing before and after, and is left out.
+        reading: how the keypoints differ from the detector's (fitting.sequence.sides): 0: not at
+            all; left and right exchanged of 1: the body, 2: the legs, 3: the arms; -1: they fit to
+            nothing before and after, and are left out.
         world: of each row's camera.
 
     Raises:
@@ -41,11 +41,11 @@ class Motion(Rows):
         if self.world is None:
             object.__setattr__(self, "world", World.unknown(len(self.keypoints)))
         if self.reading.shape != (len(self.keypoints),):
-            raise ValueError(f"Motion.reading: expected one a row, got {self.reading.shape}")
+            raise ValueError(f"Motion.reading: expected one per row, got {self.reading.shape}")
         for name in ("frame", "track"):
             seen, fitted = getattr(self.keypoints, name), getattr(self.result, name)
             if seen.shape != fitted.shape or (seen != fitted).any():
-                raise ValueError(f"Motion.{name}: expected the same of keypoints and result")
+                raise ValueError(f"Motion.{name}: expected the same in keypoints and result")
 
     def __len__(self) -> int:
         return len(self.keypoints)

@@ -1,9 +1,9 @@
-"""Long tracks piece by piece: memory does not grow with them."""
+"""Cuts long tracks into pieces, so that memory does not grow with them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-HELD = 2  # frames before a piece that it goes on from: an acceleration spans three
+HELD = 2  # frames before a piece from which it goes on, because an acceleration spans three
 
 
 @dataclass(frozen=True)
@@ -11,9 +11,9 @@ class Piece:
     """A part of a track that is solved in one go.
 
     Args:
-        frames: that take part.
-        held: how many of them, the first ones, stay as the piece before left them.
-        kept: of the track, what this piece settles; the frames behind only look ahead.
+        frames: those that take part.
+        held: how many of the first ones stay as the piece before left them.
+        kept: the frames of the track that this piece settles; those after them only look ahead.
     """
 
     frames: slice
@@ -22,7 +22,7 @@ class Piece:
 
 
 def pieces(length: int, window: int, overlap: int) -> Iterator[Piece]:
-    """The parts of a track in order; one, where it is not longer than a window.
+    """The parts of a track in order; just one if it is not longer than a window.
 
     Args:
         length: frames of the track.
@@ -32,7 +32,7 @@ def pieces(length: int, window: int, overlap: int) -> Iterator[Piece]:
     start = 0
     while True:
         stop = start + window
-        if stop + overlap >= length:  # no last piece shorter than what others look ahead
+        if stop + overlap >= length:  # the last piece is not shorter than what others look ahead
             stop = length
         kept = length if stop == length else stop - overlap
         held = min(HELD, start)
@@ -43,7 +43,7 @@ def pieces(length: int, window: int, overlap: int) -> Iterator[Piece]:
 
 
 def samples(length: int, window: int, most: int) -> list[slice]:
-    """Windows spread evenly over a track, `most` of them or as many as do not overlap."""
+    """Windows spread evenly over a track: `most` of them, or as many as do not overlap."""
     count = max(1, min(most, length // window))
     size = min(window, length)
     starts = [round(k * (length - size) / max(count - 1, 1)) for k in range(count)]

@@ -5,7 +5,7 @@ from enum import Enum
 
 
 class Method(Enum):
-    """How the frames of a person are fitted: all together, or each as if it were alone."""
+    """How the frames of a person are fitted: all together, or each by itself."""
 
     track = "track"
     none = "none"
@@ -21,22 +21,22 @@ class CameraKind(Enum):
 
 @dataclass
 class SequenceConfig:
-    """How a person's frames are fitted together; conf/sequence/*.yaml is the home of the numbers.
+    """How a person's frames are fitted together; the numbers are in conf/sequence/*.yaml.
 
     Args:
         method: track, or none: the fit of every frame as it is.
         camera: static or moving.
-        acceleration: of a joint, standard deviation, m/s^2.
-        kernel: standard deviations from which an acceleration counts as an exception.
+        acceleration: standard deviation of a joint's acceleration, m/s^2.
+        kernel: standard deviations beyond which an acceleration counts as an exception.
         rotation: standard deviation of the second derivative of an axis-angle, rad/s^2.
         standing: standard deviation of the speed of a foot that stands, m/s.
-        errors_last: time after which a detector errs anew, s. Frames that are nearer than this say
-            the same about the shape of the body.
-        max_fill: frames without a fit are filled in where they last this long at most, s.
+        errors_last: how long a detector's error lasts, s. Frames nearer than this say the same
+            about the shape of the body.
+        max_fill: gaps without a fit are filled if they last this long at most, s.
         window: frames solved at a time; longer tracks are solved piece by piece.
         overlap: frames that a piece looks ahead.
         max_iterations: of the solver, per piece.
-        tolerance: relative decrease of the cost that ends it.
+        tolerance: the solve ends when the cost falls by less than this share of it.
     """
 
     method: Method

@@ -1,16 +1,17 @@
-"""Frames in which a detector took left for right, or saw something else than this person, told by
+"""Finds frames in which a detector took left for right, or saw something else than this person, by
 where the joints were before and after.
 
 A detector that exchanges left and right for some frames moves every joint of one side to the other
-and back, at once. Of all ways to read a track - the joints as they are, with the sides of the body,
-the legs or the arms exchanged, or not this person at all, in every frame - the one is taken whose
-joints move least: the path of least cost through the frames, by dynamic programming (Viterbi),
+and back, all at once. In every frame a track can be read in several ways: the joints as they are,
+with the sides of the body, the legs or the arms exchanged, or as something that is not this person.
+We take the reading whose joints move least, which is the path of least cost through the frames, by
+dynamic programming (Viterbi),
 
     sum over frames  e(label) dt + [change] s + sum over joints  w c^2 / 2 log(1 + d^2 / (c r)^2)
     + p for every frame that is passed over
 
-d: way of a joint since the frame before, r: what joints usually move and jitter in that time, w:
-how sure the less sure of both is, dt: time between them.
+d: how far a joint moved since the frame before, r: how far joints usually move and jitter in that
+time, w: the confidence of the less sure of the two, dt: the time between them.
 """
 
 from dataclasses import replace
@@ -31,18 +32,18 @@ _AS_IS = np.arange(len(POINTS))
 _READINGS = np.stack(
     [_AS_IS, _OPPOSITE, *(np.where(part, _OPPOSITE, _AS_IS) for part in (_LEGS, _ARMS))]
 )
-"""As they are; exchanged: all, the legs, the arms."""
+"""As they are, and with all, the legs or the arms exchanged."""
 
-_RARE = np.array([0.0, 12.6, 15.1, 19.1])  # e, cost of a second, by reading
-_CHANGE = 2.0  # s: cost of another reading than the frame before
+_RARE = np.array([0.0, 12.6, 15.1, 19.1])  # e, cost per second, by reading
+_CHANGE = 2.0  # s; cost of another reading than in the frame before
 _JITTER = 0.02  # of the person's size
 _DRIFT = 0.3  # of the person's size in 1 s
 _KERNEL = 3.0  # c
 _PASSED_OVER = 30.0  # p: cost of a frame that is left out
-_LONGEST = 16  # frames on the way from one that is not left out to the next
+_LONGEST = 16  # frames from one that is not left out to the next
 
 LEFT_OUT = -1
-"""In place of a reading: what was seen fits to nothing before and after."""
+"""In place of a reading: the keypoints fit to nothing before and after."""
 
 
 def readings(keypoints: Keypoints, times: Float[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
@@ -50,7 +51,7 @@ def readings(keypoints: Keypoints, times: Float[np.ndarray, " N"]) -> Int[np.nda
     2 of the legs, 3 of the arms, LEFT_OUT: not at all.
 
     Args:
-        keypoints: of one person, frames ascending. A row without any joint is passed over.
+        keypoints: of one person, with ascending frames. Rows without any joint are skipped.
         times: of the rows, s.
     """
     labels = np.zeros(len(keypoints), int)
@@ -61,7 +62,7 @@ def readings(keypoints: Keypoints, times: Float[np.ndarray, " N"]) -> Int[np.nda
 
 
 def exchanged(keypoints: Keypoints, labels: Int[np.ndarray, " N"]) -> Keypoints:
-    """The keypoints as they are read; those of frames that are left out are missing."""
+    """The keypoints as they are read; in frames that are left out, they are missing."""
     order, seen = _READINGS[np.maximum(labels, 0)], (labels != LEFT_OUT)[:, None]
     joints, extra = order[:, : len(LSP_14)], order[:, len(LSP_14) :] - len(LSP_14)
 
@@ -79,7 +80,7 @@ def exchanged(keypoints: Keypoints, labels: Int[np.ndarray, " N"]) -> Keypoints:
 
 
 def _least(keypoints: Keypoints, times: np.ndarray) -> Int[np.ndarray, " N"]:
-    """The readings of least cost in sum; LEFT_OUT where a frame is passed over."""
+    """The readings with the least total cost; LEFT_OUT where a frame is left out."""
     cost = np.zeros((len(times), len(_RARE)))
     before = np.full((*cost.shape, 2), -1)
     ways = [_ways(keypoints, times, lag) for lag in range(1, min(_LONGEST, len(times) - 1) + 1)]
@@ -110,8 +111,8 @@ def _path(cost: np.ndarray, before: np.ndarray) -> Int[np.ndarray, " N"]:
 
 
 def _ways(keypoints: Keypoints, times: np.ndarray, lag: int) -> Float[np.ndarray, "N-lag 4 4"]:
-    """What it costs to go from each frame (its readings: rows) to the one `lag` rows later (its
-    readings: columns) and to pass over those in between."""
+    """The cost of going from each frame (its readings: rows) to the one `lag` rows later (its
+    readings: columns), and of leaving out those in between."""
     order = _READINGS[:, : len(LSP_14)]
     xy, sure = keypoints.xy[:, order].astype(float), keypoints.confidence[:, order].astype(float)
     xy = np.where(sure[..., None] > 0, xy, 0)

@@ -5,7 +5,7 @@ h' = (t + 1) - t after it, is
 
     a = 2 / (h + h') ((X_{t+1} - X_t) / h' - (X_t - X_{t-1}) / h)      m/s^2
 
-in the camera's axes, the motion of the whole body included: that is what steadies its depth.
+in the camera's axes. It includes the motion of the whole body, which is what steadies its depth.
 """
 
 from dataclasses import dataclass, replace
@@ -24,10 +24,10 @@ N_JOINTS = len(LSP_14)
 
 @dataclass(frozen=True)
 class Stiffness:
-    """What accelerations cost.
+    """How much accelerations cost.
 
     Args:
-        joints: of each joint, the standard deviation, m/s^2.
+        joints: standard deviation of each joint's acceleration, m/s^2.
         kernel: c of 0.5 c^2 log(1 + |a|^2 / (c s)^2), in standard deviations; inf: plain squares.
         rotations: standard deviation of the second derivative of an axis-angle, rad/s^2.
     """
@@ -43,9 +43,9 @@ class Smoothness:
     Args:
         unknowns: of every frame.
         times: of the frames, ascending, s.
-        linked: of each frame but the first and last: whether the motion goes on through it, from
-            the frame before to the one after.
-        stiffness: what accelerations cost.
+        linked: for each frame except the first and last, whether the motion goes on through it,
+            from the frame before to the one after.
+        stiffness: how much accelerations cost.
         dtype: of the states.
     """
 

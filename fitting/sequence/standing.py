@@ -1,9 +1,10 @@
-"""Feet that stand: which ones, and a term that keeps them where they are.
+"""Feet that stand: which ones do, and a term that keeps them where they are.
 
-Points of the soles: toes (mean of the big and the small one) and heel of each foot. Whether one
-stands from a frame to the next is a guess from how fast it moves, most of all across the view,
-where one camera is sure, and from how high it is above the lowest point of the last and next half
-second; runs are likelier than single frames (forward and backward through a chain of two states).
+The points of the soles are the toes (mean of the big and the small one) and the heel of each foot.
+Whether one stands from a frame to the next is a guess. It depends on the speed, above all across
+the view, where one camera is sure, and on the height above the lowest point of the last and next
+half second. Runs are likelier than single frames (forward and backward through a chain of two
+states).
 """
 
 from dataclasses import dataclass, replace
@@ -26,10 +27,10 @@ SOLES = tuple(
 
 _ANKLES = [LSP_14.index("right_ankle"), LSP_14.index("left_ankle")]
 _NECK = LSP_14.index("neck")
-_ACROSS, _ALONG, _SWING = 0.12, 0.45, 1.2  # m/s: of who stands, across the view and along it; else
-_HEIGHT, _LIFTED = 0.06, 0.25  # m above the lowest: of who stands, and else
-_NEAR = 0.5  # s: of the frames whose lowest point counts
-_RARELY = 3.0  # minus log of the odds of who stands, speed and height left aside
+_ACROSS, _ALONG, _SWING = 0.12, 0.45, 1.2  # m/s; of a standing foot across and along the view; else
+_HEIGHT, _LIFTED = 0.06, 0.25  # m above the lowest; of a foot that stands, and of others
+_NEAR = 0.5  # s; frames this near give the lowest point
+_RARELY = 3.0  # minus log of the odds that a foot stands, before speed and height
 _CHANGE = 2.0  # minus log of the chance to begin or end to stand, from frame to frame
 
 
@@ -66,7 +67,7 @@ class Standing:
 
 
 def soles_of(points: Float[Tensor, "T 25 3"]) -> Float[Tensor, "T 4 3"]:
-    """In the order of SOLES."""
+    """The soles in the order of SOLES."""
     return _means(points)
 
 
@@ -77,7 +78,7 @@ def _means(values: Float[Tensor, "T 25 *d"]) -> Float[Tensor, "T 4 *d"]:
 def standing_chances(
     points: Float[np.ndarray, "T 25 3"], times: Float[np.ndarray, " T"]
 ) -> Float[np.ndarray, "T-1 4"]:
-    """That a sole stands from each frame to the next, 0..1."""
+    """The chance that a sole stands from each frame to the next, 0..1."""
     up = upwards(points[:, : len(LSP_14)])
     soles = np.stack([points[:, list(part)].mean(1) for part in SOLES], 1)
     interval = np.diff(times)
@@ -95,14 +96,15 @@ def standing_chances(
 
 
 def upwards(joints: Float[np.ndarray, "T 14 3"]) -> Float[np.ndarray, "3"]:
-    """Where the people's heads are, seen from their feet; of all frames, length 1."""
+    """The mean direction from feet to neck over all frames, length 1."""
     body = joints[:, _NECK] - joints[:, _ANKLES].mean(1)
     mean = (body / np.linalg.norm(body, axis=1, keepdims=True)).mean(0)
     return mean / np.linalg.norm(mean)
 
 
 def _above_lowest(height: Float[np.ndarray, "T 4"], times: np.ndarray) -> np.ndarray:
-    """Of every sole, in each frame and the next the higher one, above the lowest sole nearby."""
+    """Height of every sole above the lowest one nearby; the higher one of each frame and the
+    next."""
     lowest = height.min(1)
     first, last = np.searchsorted(times, times - _NEAR), np.searchsorted(times, times + _NEAR)
     ground = np.array([lowest[a : b + 1].min() for a, b in zip(first, last, strict=True)])
@@ -115,7 +117,7 @@ def _smoothed(odds: Float[np.ndarray, "T 4"]) -> Float[np.ndarray, "T 4"]:
     change, stay = -_CHANGE, np.log1p(-np.exp(-_CHANGE))
 
     def through(values: np.ndarray) -> np.ndarray:
-        """Odds of what came before each."""
+        """The odds from the frames before each one."""
         come = np.zeros_like(values)
         for t in range(1, len(values)):
             before = come[t - 1] + values[t - 1]

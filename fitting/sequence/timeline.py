@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-ADDED = -1  # in place of a row: there was none for this frame
+ADDED = -1  # in place of a row, if there was none for this frame
 
-_AFTER = 1e-6  # s: times that are computed differ in the last digits
+_AFTER = 1e-6  # s; computed times differ in the last digits
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Timeline:
         row: among the keypoints, or ADDED.
         frame: of the clip.
         times: of the frames, s.
-        known: there is a fit of the frame itself to start from.
-        segment: number of the part that the frame belongs to: motion goes on within a segment.
+        known: whether the frame has a fit of its own to start from.
+        segment: number of the part that the frame belongs to; motion goes on within a segment.
     """
 
     track: int
@@ -43,12 +43,12 @@ class Timeline:
 
     @property
     def linked(self) -> Bool[np.ndarray, " T-2"]:
-        """Of each frame but the first and last: the ones before and after belong to its segment."""
+        """For each frame except the first and last, whether both neighbours are in its segment."""
         return self.segment[2:] == self.segment[:-2]
 
     @property
     def joined(self) -> Bool[np.ndarray, " T-1"]:
-        """Of each frame but the last: the next one belongs to its segment."""
+        """For each frame except the last, whether the next one is in its segment."""
         return self.segment[1:] == self.segment[:-1]
 
 
@@ -56,10 +56,10 @@ def timelines(
     frame: Int[np.ndarray, " N"], track: Int[np.ndarray, " N"], fitted: Bool[np.ndarray, " N"],
     times: Float[np.ndarray, " F"], max_fill: float,
 ) -> Iterator[Timeline]:  # fmt: skip
-    """One of every person with a fit in one frame at least.
+    """A timeline for every person with a fit in at least one frame.
 
-    Frames between two fits that are not further apart than max_fill and one frame are filled in,
-    whether there are rows for them or not; what lies in a longer gap is left out.
+    Frames between two fits that are no farther apart than max_fill and one frame are filled,
+    whether they have rows or not. Frames in a longer gap are left out.
 
     Args:
         frame, track, fitted: of every row.

@@ -15,13 +15,13 @@ from fitting.sequence.track_problem import Frames, FrameTerms, TrackProblem
 from fitting.solver.chain import minimize_chain, shared_information
 from fitting.solver.status import Status
 
-_PLAIN = float("inf")  # a kernel that makes no exceptions
+_PLAIN = float("inf")  # a kernel without exceptions
 _SHAPE_SAMPLES = 4  # pieces of a long track that tell the shape of the body
 
 
 @dataclass(frozen=True)
 class Fit:
-    """The states of a track and how its solve ended; iterations are those of the longest piece."""
+    """The states of a track, and how its solve ended; iterations are those of the longest piece."""
 
     x: Float[Tensor, "T S"]
     iterations: int
@@ -62,7 +62,7 @@ class TrackFit:
         return self._solve(x[piece.frames], part, shape=False)
 
     def _shape_of(self, x: Tensor, frames: Frames) -> Float[Tensor, " n_betas"]:
-        """What some pieces of the track say about the shape, each as much as it knows."""
+        """The shape from some pieces of the track, each weighted by how much it knows."""
         some = samples(len(x), self._settings.window, _SHAPE_SAMPLES)
         total, right = 0.0, 0.0
         for rows in some:
@@ -75,8 +75,8 @@ class TrackFit:
         return torch.linalg.solve(total, right)
 
     def _solve(self, x: Tensor, frames: Frames, shape: bool) -> Fit:
-        """First as if no acceleration was an exception and no foot stood: which ones are and do
-        shows only then."""
+        """Solve twice, first as if no acceleration were an exception and no foot stood: only the
+        result shows which ones are, and which feet do."""
         iterations, status, standing = 0, Status.CONVERGED, None
         for kernel in (_PLAIN, self._settings.kernel):
             problem = self._problem(frames, kernel, shape, standing)
@@ -90,7 +90,7 @@ class TrackFit:
         return Fit(x, iterations, status)
 
     def _standing(self, x: Tensor, frames: Frames) -> Standing:
-        """Which feet stand, as the states have them."""
+        """Which feet stand, according to the states."""
         points = self._model.pose(x).points + self._model.split(x)[3][:, None]
         chance = standing_chances(points.double().cpu().numpy(), frames.times.cpu().numpy())
         return Standing(

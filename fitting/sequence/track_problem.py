@@ -1,4 +1,4 @@
-"""The objective of a person over time: every frame's own, one shape, and how the body moves."""
+"""The objective of a person over time: each frame's terms, one shape, and how the body moves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,11 +21,11 @@ class Frames:
     """The frames of a chain.
 
     Args:
-        seen: by each.
+        seen: in each frame.
         times: ascending, s.
-        linked: of each but the first and last: whether the motion goes on through it.
+        linked: for each except the first and last, whether the motion goes on through it.
         held: frames that stay as they are.
-        joined: of each but the last: the motion goes on to the next.
+        joined: for each except the last, whether the motion goes on to the next.
     """
 
     seen: Observations
@@ -36,7 +36,7 @@ class Frames:
 
     @property
     def lasts(self) -> float:
-        """How long all of them take together, s."""
+        """How long all of them last together, s."""
         return float(self.times[-1] - self.times[0])
 
     def __getitem__(self, rows: slice) -> "Frames":
@@ -63,10 +63,10 @@ class TrackProblem:
     Args:
         model: what is fitted.
         frames: of one person, 3 at least.
-        terms: of every frame, but for the shape's.
-        stiffness: what accelerations cost.
+        terms: of every frame, except the shape's.
+        stiffness: how much accelerations cost.
         shape: how often the term of the shape counts; 0: the betas are not free.
-        standing: what feet that stand cost when they move.
+        standing: how much it costs if feet that stand move.
     """
 
     def __init__(
@@ -102,11 +102,11 @@ class TrackProblem:
         return self._objective.retract(x, step)
 
     def complete(self, x: Float[Tensor, "T S"]) -> Tensor:
-        """The states with the joints that only the prior acts on where the prior has them."""
+        """The states, with the joints that only the prior acts on at the prior's best values."""
         return self._objective.complete(x)
 
     def _with_shape(self, linear: ChainLinearization, betas: Tensor) -> ChainLinearization:
-        """E_beta, in the place of the first frame: shared unknowns are summed over all frames."""
+        """E_beta, put into the first frame, because shared unknowns are summed over all frames."""
         linear.gradient[0, self.shared] += self._shape * betas
         linear.diagonal[0, self.shared, self.shared].diagonal().add_(self._shape)
         return replace(linear, cost=linear.cost + float(0.5 * self._shape * (betas**2).sum()))

@@ -1,4 +1,4 @@
-"""From the states of tracks to rows of a motion."""
+"""Turns the states of tracks into rows of a motion."""
 
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -26,23 +26,23 @@ from fitting.sequence.track_problem import FrameTerms
 from fitting.solver.status import Status
 from fitting.trail import Trail
 
-_AT_ONCE = 256  # frames; the Hessians of a long track would not fit into memory
+_AT_ONCE = 256  # frames; the Hessians of a whole long track would not fit into memory
 _FARTHEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A track that was solved, one row per frame of its timeline.
+    """A solved track, one row per frame of its timeline.
 
     Args:
         timeline: which rows they are.
-        keypoints: that the bodies were fitted to.
+        keypoints: those that the bodies were fitted to.
         params, joints, reprojection_error, status: as in FitResult.
         soles: left toes, left heel, right toes, right heel, in the camera's axes, m.
         standing: s that each of them stands from its frame to the next, times the chance that it
             does.
         terms: what each of the objective's terms adds to the cost in every frame.
-        on: whether it acts.
+        on: whether the term acts.
         iterations: of the solver.
     """
 
@@ -63,7 +63,7 @@ def outcome_of(
     model: Model, timeline: Timeline, keypoints: Keypoints, seen: Observations, fit: Fit,
     terms: FrameTerms,
 ) -> Outcome | None:  # fmt: skip
-    """What a track's states mean; None where one of them is not finite."""
+    """The bodies of a track's states; None if one of them is not finite."""
     if not bool(fit.x.isfinite().all()):
         return None
     unknowns = model.unknowns(list(PARAMETERS), terms.weights.get("interpenetration", 0.0) > 0)
@@ -99,9 +99,9 @@ def _standing(points: np.ndarray, timeline: Timeline) -> Float64[np.ndarray, "T 
 def with_outcomes(
     keypoints: Keypoints, result: FitResult, reading: np.ndarray, outcomes: list[Outcome]
 ) -> Motion:
-    """The rows of all tracks in the places of those they came from, and those of filled gaps.
+    """The rows of all tracks in the places of the original rows, and those of filled gaps.
 
-    Whoever has no track keeps the fit of each frame, which is the track's step of the trail, too.
+    People without a track keep the fit of each frame, also as the track's step of the trail.
 
     Args:
         reading: of each row, as in Motion.
@@ -154,7 +154,7 @@ Table = TypeVar("Table", bound=Rows)
 
 
 def replaced(table: Table, rows: np.ndarray, new: Table) -> Table:
-    """The table with some of its rows given."""
+    """The table with some of its rows replaced."""
     order = np.arange(len(table))
     order[rows] = len(table) + np.arange(len(rows))
     return type(table).concatenate([table, new])[order]
@@ -175,7 +175,7 @@ def _with_step(result: FitResult) -> FitResult:
 
 
 def _pixels_off(joints: Float[Tensor, "T 14 3"], seen: Observations) -> Float[Tensor, " T"]:
-    """Mean distance of the keypoints that were seen; 0 where none was."""
+    """Mean distance of the keypoints that were seen; 0 if none was."""
     pixels, _ = project(joints, seen.focal_length, seen.center)
     known = seen.seen[:, : len(LSP_14)].to(pixels.dtype)
     off = (known * (pixels - seen.xy[:, : len(LSP_14)]).norm(dim=-1)).sum(1)
