@@ -12,8 +12,8 @@ class Method(Enum):
 
 
 class CameraKind(Enum):
-    """Whether the camera stands still. One that moves has no floor that feet could stand on, and
-    what joints do in its axes is its motion, too."""
+    """Whether the camera stands still. If it moves, feet have no fixed floor in its axes, and
+    joints move in them with the camera too."""
 
     static = "static"
     moving = "moving"
