@@ -14,6 +14,7 @@ from fitting.priors import PosePrior, load_pose_prior
 from fitting.starts.retrieval import PoseLibrary, load_pose_library
 
 if TYPE_CHECKING:
+    from fitting.starts.fusion import Fusion
     from fitting.starts.lifter import Lifter
 
 
@@ -27,6 +28,7 @@ class Assets:
         library: of poses to start from; for FitConfig.starts.
         lifter: from keypoints to joints; for FitConfig.lifts.
         capsules: of the body; for FitConfig.interpenetration.
+        fusion: of the lifter with a detector's own 3-D joints; None: these are not used.
     """
 
     body: BodyModel
@@ -34,6 +36,7 @@ class Assets:
     library: PoseLibrary | None = None
     lifter: "Lifter | None" = None
     capsules: Capsules | None = None
+    fusion: "Fusion | None" = None
 
 
 def load_assets(folder: str | Path, gender: str = "neutral", device: str = "cpu") -> Assets:
@@ -42,10 +45,11 @@ def load_assets(folder: str | Path, gender: str = "neutral", device: str = "cpu"
     Raises:
         FileNotFoundError, ValueError: from the loaders of the parts.
     """
+    from fitting.starts.fusion import load_fusion
     from fitting.starts.lifter import load_lifter
 
     folder = Path(folder)
-    path = find_body(folder / "bodies", gender)
+    path, table = find_body(folder / "bodies", gender), folder / "fusion_blazepose.npz"
     body, prior = load_body_model(path), load_pose_prior(folder / "pose_prior.npz")
     poses: Float64[np.ndarray, "P 69"] = load_pose_library(folder / "pose_library.npz")
     return Assets(
@@ -54,4 +58,5 @@ def load_assets(folder: str | Path, gender: str = "neutral", device: str = "cpu"
         library=PoseLibrary(poses, body, prior, device),
         lifter=load_lifter(folder / "lifter.npz"),
         capsules=load_capsules(path),
+        fusion=load_fusion(table) if table.is_file() else None,
     )

@@ -69,7 +69,7 @@ def _fitted(
     none."""
     extras = bool(uses_extras(people, config).any())
     exact, search = _models(assets, config, device, extras, terms)
-    seen = observe(people, camera, assets.lifter, config, device)
+    seen = observe(people, camera, assets.lifter, assets.fusion, config, device)
     starts = find_starts(exact, seen, assets.library, config)
     starts = replace(starts, x=starts.x.to(search.dtype), seen=starts.seen.to(search.dtype))
     after_camera = _camera_stage(search, starts, config)

@@ -110,12 +110,14 @@ class RenderConfig:
 class ModelsConfig:
     """bodies: folder with {neutral,female,male}.npz or official SMPL files, or one file.
     pose_prior: npz or gmm_08.pkl. pose_library: npz of poses to start from (fit.starts). lifter:
-    npz of the network (fit.lookup). Relative paths start at the project's folder."""
+    npz of the network (fit.lookup). fusion: npz that tells what a detector's 3-D joints are worth
+    beside the lifter's; null: they are not used. Relative paths start at the project's folder."""
 
     bodies: str = MISSING
     pose_prior: str = MISSING
     pose_library: str = MISSING
     lifter: str = MISSING
+    fusion: str | None = MISSING
 
 
 @dataclass

@@ -44,7 +44,7 @@ def film(true: TrueFrames, body: BodyModel, seed: int) -> Iterator[np.ndarray]:
     if np.ptp(true.world_from_camera, axis=0).max() > 1e-9:
         raise ValueError("data.camera: expected static, got a camera that moves")
     rng = np.random.default_rng([seed, 2])
-    outfit = _outfit(rng)
+    outfit = draw_outfit(rng)
     room = empty_room(true, rng)
     color = paint(body, outfit, body.v_template)[0].clip(0, 1)
     color = np.rint(255 * color).astype(np.uint8)
@@ -79,7 +79,9 @@ def empty_room(true: TrueFrames, rng: np.random.Generator) -> np.ndarray:
     return photograph(camera, choices[rng.integers(len(choices))], [], _SAMPLES, 0.0)
 
 
-def _outfit(rng: np.random.Generator) -> Outfit:
+def draw_outfit(rng: np.random.Generator) -> Outfit:
+    """Clothes of any colour, skin and hair of most people's."""
+
     def color() -> tuple[float, float, float]:
         red, green, blue = rng.uniform(0.05, 0.95, 3).tolist()
         return red, green, blue

@@ -73,7 +73,8 @@ def observed(
     """
     keypoints, camera = people
     known = torch.as_tensor(timeline.known, device=x.device)
-    seen = _padded(observe(keypoints, camera, assets.lifter, config, str(x.device)))
+    seen = observe(keypoints, camera, assets.lifter, assets.fusion, config, str(x.device))
+    seen = _padded(seen)
     points, sure = model.pose(x).points[:, : len(LSP_14)], seen.seen[:, : len(LSP_14)].to(x)
     place = start_translation(
         points, seen.xy[:, : len(LSP_14)], sure, seen.focal_length, seen.center

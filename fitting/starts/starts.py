@@ -9,11 +9,12 @@ from torch import Tensor
 
 from fitting.camera import Camera
 from fitting.fit_config import FitConfig, StartPose
-from fitting.joints import EXTRA, LSP_14, TORSO, Keypoints
+from fitting.joints import EXTRA, HIPS, LSP_14, TORSO, Keypoints
 from fitting.objective.model import Model
 from fitting.objective.residuals import Observations
 from fitting.rotations import matrix_from_quaternion
 from fitting.rows import Rows
+from fitting.starts.fusion import Fusion
 from fitting.starts.initialize import start_orientation, start_translation, turned
 from fitting.starts.lifter import Lifter
 from fitting.starts.retrieval import TORSO_LENGTH, PoseLibrary
@@ -48,8 +49,9 @@ def uses_extras(keypoints: Keypoints, config: FitConfig) -> Bool[np.ndarray, " N
 
 
 def observe(
-    keypoints: Keypoints, camera: Camera, lifter: Lifter | None, config: FitConfig, device: str
-) -> Observations:
+    keypoints: Keypoints, camera: Camera, lifter: Lifter | None, fusion: Fusion | None,
+    config: FitConfig, device: str,
+) -> Observations:  # fmt: skip
     """What the terms need to know about every person, in double precision."""
 
     def tensor(array: np.ndarray) -> Tensor:
@@ -77,9 +79,22 @@ def observe(
     )
     if config.lifts and lifter:
         lifted = lifter.lift(seen.xy, tensor(confidence), focal_length, seen.center)
+        if fusion:
+            lifted = fusion.fuse(lifted, tensor(keypoints.points_3d[:, :14]), rays_of(seen))
         sure = 1 / (lifted.sigma**2 + _LIFTED_FLOOR**2).sqrt()
         seen = replace(seen, target=torch.cat([lifted.joints, sure[..., None]], -1).to(seen.xy))
     return seen
+
+
+def rays_of(seen: Observations) -> Tensor:
+    """From the camera to the middle of the hips or, where one is not seen, of all that is."""
+    hips = seen.seen[:, HIPS].all(1, keepdim=True)
+    among = torch.where(hips, torch.zeros_like(seen.seen), seen.seen)
+    among[:, HIPS] |= hips
+    count = among.sum(1, keepdim=True).clamp_min(1)
+    middle = (seen.xy * among[..., None]).sum(1) / count
+    flat = (middle - seen.center) / seen.focal_length[:, None]
+    return torch.cat([flat, torch.ones_like(flat[:, :1])], 1)
 
 
 def _point_weights(config: FitConfig) -> np.ndarray:

@@ -76,6 +76,8 @@ def _fit_stage(
         files["pose_library"] = existing("models.pose_library", library)
     if config.lifts:
         files["lifter"] = existing("models.lifter", project_path(models.lifter))
+        if models.fusion:
+            files["fusion"] = existing("models.fusion", project_path(models.fusion))
     try:
         parse_focal_length(config.focal_length)
     except ValueError as error:
@@ -146,21 +148,24 @@ def _solver(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> 
 def assets_of(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -> "Assets":
     """The models that the settings need; loading more would only take time."""
     from fitting import Assets, load_lifter, load_pose_prior
+    from fitting.starts.fusion import load_fusion
     from fitting.starts.retrieval import PoseLibrary, load_pose_library
     from pipeline.stages.capsules import capsules_of
 
     body = body_of(config, models)
     prior = _loaded("models.pose_prior", models.pose_prior, load_pose_prior)
-    library = lifter = capsules = None
+    library = lifter = capsules = fusion = None
     if config.starts:
         poses = _loaded("models.pose_library", models.pose_library, load_pose_library)
         library = PoseLibrary(poses, body, prior, runtime.device)
     if config.lifts:
         lifter = _loaded("models.lifter", models.lifter, load_lifter)
+        if models.fusion:
+            fusion = _loaded("models.fusion", models.fusion, load_fusion)
     if config.interpenetration:
         load = partial(capsules_of, body, cache_dir=runtime.cache_dir)
         capsules = _loaded("models.bodies", str(_body_file(config, models)), load)
-    return Assets(body, prior, library, lifter, capsules)
+    return Assets(body, prior, library, lifter, capsules, fusion)
 
 
 def _loaded(option: str, path: str, load: Callable[[Path], Model]) -> Model:

@@ -61,7 +61,7 @@ def gym_floor(x, z):
     return np.where(mat[:, None], np.array((0.20, 0.50, 0.52)) * floor / 0.47, floor)
 
 
-def _path(x, z):
+def path(x, z):
     """A lawn with a sandy path along x."""
     flat = np.stack([x, z], 1)
     edge = 0.95 + 0.12 * textures.noise(flat * 1.5)
@@ -78,7 +78,7 @@ def scenes() -> dict[str, Scene]:
         light=(0.45, -0.75, -0.6),
     )  # fmt: skip
     park = Room(
-        1.2, None, _path, textures.landscape, light=(-0.5, -0.9, -0.75), softness=0.03,
+        1.2, None, path, textures.landscape, light=(-0.5, -0.9, -0.75), softness=0.03,
         key=(2.3, 2.15, 1.85), sky=(0.60, 0.68, 0.82), bounce=(0.30, 0.28, 0.20),
     )  # fmt: skip
     anna = Person(
