@@ -50,7 +50,7 @@ def _lasting(found: Detections, min_frames: int, job: Job) -> Detections:
     stays = lasting(found, min_frames)
     if not stays.all():
         gone = len(np.unique(found.track[~stays]))
-        _log.info(
+        _log.warning(
             "%s: %d short tracks left out, of people seen in fewer than %d frames "
             "(tracking.min_frames=1 keeps them)",
             job.clip.path, gone, min_frames,

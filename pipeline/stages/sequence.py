@@ -73,9 +73,9 @@ def _report(job: Job, motion: Motion) -> None:
     """Tell the user which detections were read with exchanged sides, or left out."""
     exchanged, left_out = int((motion.reading > 0).sum()), int((motion.reading < 0).sum())
     if exchanged:
-        _log.info("%s: left and right were exchanged in %d detections", job.clip.path, exchanged)
+        _log.warning("%s: left and right were exchanged in %d detections", job.clip.path, exchanged)
     if left_out:
-        _log.info(
+        _log.warning(
             "%s: left out %d detections that fit to nothing near them", job.clip.path, left_out
         )
 
