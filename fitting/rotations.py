@@ -57,7 +57,9 @@ def vector_from_quaternion(q: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b 3"]:
     return xyz * torch.where(small, 2 / w.clamp_min(0.5), angle / sin.clamp_min(_SMALL))
 
 
-def quaternion_product(p: Float[Tensor, "*b 4"], q: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b 4"]:
+def quaternion_product(
+    p: Float[Tensor, "*#b 4"], q: Float[Tensor, "*#b 4"]
+) -> Float[Tensor, "*#b 4"]:
     """The rotation q followed by the rotation p, normalised."""
     pw, pv, qw, qv = p[..., :1], p[..., 1:], q[..., :1], q[..., 1:]
     w = pw * qw - (pv * qv).sum(-1, keepdim=True)
@@ -74,8 +76,8 @@ def matrix_from_quaternion(q: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b 3 3"]:
 
 
 def slerp(
-    p: Float[Tensor, "*b 4"], q: Float[Tensor, "*b 4"], share: float | Float[Tensor, "*b 1"]
-) -> Float[Tensor, "*b 4"]:
+    p: Float[Tensor, "*#b 4"], q: Float[Tensor, "*#b 4"], share: float | Float[Tensor, "*#b 1"]
+) -> Float[Tensor, "*#b 4"]:
     """Unit quaternion on the shortest way from p (share 0) to q (share 1), at constant speed
     (Shoemake, SIGGRAPH 1985)."""
     inverse = p * p.new_tensor([1.0, -1.0, -1.0, -1.0])

@@ -23,8 +23,15 @@ from fitting import (
     load_body_model,
     load_pose_prior,
 )
+from tests import shapes
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _shapes_from_the_first_call() -> None:
+    """Every test has its first calls checked, whatever ran before it."""
+    shapes.calls.clear()
 
 
 @pytest.fixture(scope="session")

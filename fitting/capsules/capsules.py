@@ -22,7 +22,7 @@ _THINNED = ("upper_arm", "thigh")
 
 @dataclass(frozen=True, eq=False)
 class Capsules:
-    """Capsules that each follow one joint; n = n_betas, all sizes are linear in [1, betas]. Two are
+    """Capsules that each follow one joint; all sizes are linear in the L entries of [1, betas]. Two are
     equal only if they are the same object.
 
     Args:
@@ -40,9 +40,9 @@ class Capsules:
     names: tuple[str, ...]
     joint: Int64[np.ndarray, " C"]
     axis: Float64[np.ndarray, "C 3"]
-    center: Float64[np.ndarray, "C 3 1+n"]
-    radius: Float64[np.ndarray, "C 1+n"]
-    length: Float64[np.ndarray, "C 1+n"]
+    center: Float64[np.ndarray, "C 3 L"]
+    radius: Float64[np.ndarray, "C L"]
+    length: Float64[np.ndarray, "C L"]
 
     def __post_init__(self) -> None:
         count, columns = len(self.names), self.radius.shape[-1]

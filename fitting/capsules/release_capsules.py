@@ -88,7 +88,7 @@ def load_release_capsules(
 
 def _linear(
     path: str | Path, name: str, array: np.ndarray, n_betas: int
-) -> Float[np.ndarray, "20 1+n"]:  # fmt: skip
+) -> Float[np.ndarray, "20 L"]:  # fmt: skip
     """Lengths or radii as functions of [1, betas]."""
     if array.ndim != 2 or array.shape[1] != len(_PARTS) or len(array) < 1 + n_betas:
         expected = f"({1 + n_betas} or more, {len(_PARTS)})"
@@ -96,7 +96,7 @@ def _linear(
     return np.concatenate([array[-1:], array[:n_betas]]).T.astype(np.float64)
 
 
-def _joints(body: BodyModel, regressor: np.ndarray, n_betas: int) -> Float[np.ndarray, "24 3 1+n"]:
+def _joints(body: BodyModel, regressor: np.ndarray, n_betas: int) -> Float[np.ndarray, "24 3 L"]:
     """Places of the joints in the T-pose as functions of [1, betas]."""
     expected = (N_JOINTS, len(body.v_template))
     if regressor.shape != expected:

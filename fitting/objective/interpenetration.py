@@ -46,7 +46,7 @@ class _Limb:
         joints: free ones that move one capsule of a pair but not the other, from the trunk outward.
         moved: 1 where a joint moves a pair of capsules.
         sign: for each joint, 1 if it moves the limb, -1 if it moves the other capsule.
-        upper: the upper triangle of a Hessian over the joints.
+        upper: the upper triangle of a Hessian over the joints, D = 3 J.
     """
 
     end: int
@@ -54,7 +54,7 @@ class _Limb:
     joints: Int[Tensor, " J"]
     moved: Float[Tensor, "J G"]
     sign: Float[Tensor, "J 1 1"]
-    upper: Bool[Tensor, "3J 3J"]
+    upper: Bool[Tensor, "D D"]
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,7 @@ class PointJacobian:
         self.point = torch.as_tensor(point, device=device)
         self.weight = torch.as_tensor(weight[:, None, None], dtype=dtype, device=device)
 
-    def __call__(
-        self, posed: Posed, outer: Float[Tensor, "B n k 3"]
-    ) -> Float[Tensor, "B n k {self.unknowns.size}"]:
+    def __call__(self, posed: Posed, outer: Float[Tensor, "B n k 3"]) -> Float[Tensor, "B n k D"]:
         """outer @ (derivative of the points with respect to the unknowns).
 
         The root turns about its own joint. A translation moves every point in the same way.

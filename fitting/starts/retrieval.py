@@ -201,7 +201,7 @@ def _mid_hip(joints: Tensor) -> Tensor:
     return joints[:, list(TORSO[2:])].mean(1, keepdim=True)
 
 
-def _rotated(xy: Float[Tensor, "*b 14 2"], angle: Float[Tensor, "*b"]) -> Tensor:
+def _rotated(xy: Float[Tensor, "*#b 14 2"], angle: Float[Tensor, "*#b"]) -> Tensor:
     cos, sin = angle.cos(), angle.sin()
     turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
     return xy @ turn.mT
