@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fitting import Assets, Camera, FitConfig, Keypoints, smplify
 from fitting.fit_config import Kernel
-from fitting.joints import HIPS
+from fitting.joints import HIPS, N_LSP
 from fitting.objective.model import Model
 from fitting.objective.objective import Objective
 from fitting.solver.levenberg_marquardt import Solution, minimize
@@ -57,7 +57,7 @@ class ScipyProblem:
             parts.append(weights["depth"] * (transl[:, 2:] - seen.depth) / seen.depth_unit)
         if weights["joints_3d"]:
             place, sure = seen.target[..., :3], seen.target[..., 3:]
-            relative = points[:, :14] - points[:, HIPS].mean(1, keepdim=True)
+            relative = points[:, :N_LSP] - points[:, HIPS].mean(1, keepdim=True)
             parts.append(weights["joints_3d"] * (sure * (relative - place)).flatten(1))
         return torch.cat(parts, 1)
 
@@ -141,7 +141,7 @@ def last_search_stage(
         smplify.fit(keypoints, camera, assets, config)
     problem, x, solution, limits = calls[len(config.stages)]  # the first call is the camera's
     first = torch.arange(len(keypoints)) * max(config.starts, 1)
-    extras = problem.model.kinematics.n_points > 14
+    extras = problem.model.kinematics.n_points > N_LSP
     exact = Model(assets.body, assets.prior, None, config.n_betas, extras=extras)
     seen = problem.observations[first].to(torch.float64)
     objective = Objective(exact, problem.unknowns, seen, problem.weights, problem.loss)

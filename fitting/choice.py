@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fitting.joints import HIPS
+from fitting.joints import HIPS, N_LSP
 from fitting.objective.model import Model
 from fitting.starts.starts import Starts
 
@@ -41,13 +41,13 @@ class Consensus:
         share = torch.exp(-(value - least[person]) / max(temperature, 1e-6)).nan_to_num(0.0)
         total = value.new_zeros(people).index_add(0, person, share)
         share = (share / total[person].clamp_min(1e-30))[:, None, None]
-        joints = model.pose(starts.x).points[:, :14]
+        joints = model.pose(starts.x).points[:, :N_LSP]
         joints = torch.where(share > 0, joints - joints[:, HIPS].mean(1, keepdim=True), 0.0)
-        mean = joints.new_zeros(people, 14, 3).index_add(0, person, share * joints)
+        mean = joints.new_zeros(people, N_LSP, 3).index_add(0, person, share * joints)
         apart = share * (joints - mean[person]) ** 2
         self.joints: Float[Tensor, "P 14 3"] = mean
         self.spread: Float[Tensor, "P 14"] = (
-            mean.new_zeros(people, 14, 3).index_add(0, person, apart).sum(-1).sqrt()
+            mean.new_zeros(people, N_LSP, 3).index_add(0, person, apart).sum(-1).sqrt()
         )
 
     def pull(self, chosen: Starts) -> Starts:

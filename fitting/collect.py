@@ -10,9 +10,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fitting.body.body_model import BodyParams
+from fitting.body.skeleton import SMPL_24
 from fitting.camera import Camera, project
 from fitting.fit_config import FitConfig
-from fitting.joints import Keypoints
+from fitting.joints import N_LSP, Keypoints
 from fitting.objective.model import Model
 from fitting.objective.residuals import Observations
 from fitting.priors import PosePrior
@@ -54,21 +55,20 @@ def placeholder(
 ) -> FitResult:  # fmt: skip
     """Every row marked as skipped: the mean pose at the origin."""
     n, steps = len(keypoints), 2 + len(config.stages) + len(config.refine)
+    sizes = config.n_betas, 3, SMPL_24.n_pose, 3
     params = BodyParams(
         betas=np.zeros((n, config.n_betas)), global_orient=np.zeros((n, 3)),
         body_pose=np.tile(prior.mean_pose, (n, 1)), transl=np.zeros((n, 3)),
     )  # fmt: skip
     return FitResult(
         frame=keypoints.frame, track=keypoints.track, params=params, camera=camera,
-        joints=np.zeros((n, 14, 3)), reprojection_error=np.zeros(n), cost=np.zeros(n),
+        joints=np.zeros((n, N_LSP, 3)), reprojection_error=np.zeros(n), cost=np.zeros(n),
         status=np.full(n, Status.SKIPPED, np.int32), iterations=np.zeros(n, np.int32),
         hypothesis=np.zeros(n, np.int32), spread=np.zeros(n), expected_error=np.zeros(n),
         term_names=term_names,
         stage_terms=np.zeros((n, steps, len(term_names))),
         stage_on=np.zeros((n, steps, len(term_names)), bool),
-        trail=Trail(
-            *(np.zeros((n, steps, size), np.float32) for size in (config.n_betas, 3, 69, 3))
-        ),
+        trail=Trail(*(np.zeros((n, steps, size), np.float32) for size in sizes)),
     )  # fmt: skip
 
 
@@ -81,11 +81,11 @@ def with_rows(result: FitResult, rows: np.ndarray, fitted: Fitted) -> FitResult:
     transl = model.split(last.x)[-1]
     points = model.pose(last.x).points + transl[:, None]
     pixels, _ = project(points, seen.focal_length, seen.center)
-    known, spread = seen.seen[:, :14].to(pixels.dtype), fitted.spread.mean(1)
-    told = signs(points[:, :14], pixels[:, :14], seen, spread.to(points))
-    error = (known * (pixels - seen.xy)[:, :14].norm(dim=-1)).sum(1) / known.sum(1)
+    known, spread = seen.seen[:, :N_LSP].to(pixels.dtype), fitted.spread.mean(1)
+    told = signs(points[:, :N_LSP], pixels[:, :N_LSP], seen, spread.to(points))
+    error = (known * (pixels - seen.xy)[:, :N_LSP].norm(dim=-1)).sum(1) / known.sum(1)
     new = {
-        "joints": points[:, :14], "reprojection_error": error,
+        "joints": points[:, :N_LSP], "reprojection_error": error,
         "cost": fitted.terms[:, -1].sum(1), "status": last.status,
         "iterations": last.iterations, "hypothesis": last.hypothesis,
         "spread": spread, "expected_error": expected_error(fitted.coefficients, told),

@@ -13,6 +13,8 @@ LSP_14 = (
     "neck", "head_top",
 )  # fmt: skip
 
+N_LSP = len(LSP_14)
+
 SMPL_JOINT_OF_LSP = (8, 5, 2, 1, 4, 7, 21, 19, 17, 16, 18, 20, 12)
 """SMPL's joint behind each of LSP's first 13; the head top is a vertex (BodyModel.head_top)."""
 
@@ -67,7 +69,7 @@ class Keypoints(Rows):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, np.zeros(shape, np.float32))
         shapes = {
-            "frame": (n,), "track": (n,), "xy": (n, 14, 2), "confidence": (n, 14),
+            "frame": (n,), "track": (n,), "xy": (n, N_LSP, 2), "confidence": (n, N_LSP),
             "extra_xy": (n, extra, 2), "extra_confidence": (n, extra), "points_3d": (n, points, 3),
         }  # fmt: skip
         for name, shape in shapes.items():

@@ -9,9 +9,8 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
+from fitting.body.skeleton import SMPL_24
 from fitting.files.model_files import check_axes, read_arrays
-
-N_POSE = 69
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +26,10 @@ class PosePrior:
     weights: Float64[np.ndarray, " K"]
 
     def __post_init__(self) -> None:
-        k = len(self.weights)
-        if self.means.shape != (k, N_POSE) or self.covars.shape != (k, N_POSE, N_POSE):
-            found = self.means.shape, self.covars.shape
-            raise ValueError(
-                f"pose prior: expected means ({k}, 69), covars ({k}, 69, 69), got {found}"
-            )
+        k, pose = len(self.weights), SMPL_24.n_pose
+        found, expected = (self.means.shape, self.covars.shape), ((k, pose), (k, pose, pose))
+        if found != expected:
+            raise ValueError(f"pose prior: means and covars are {found}, expected {expected}")
         if not np.isclose(self.weights.sum(), 1, atol=1e-4):
             raise ValueError(f"pose prior: weights sum to {self.weights.sum():.4f}, expected 1")
         if not (np.linalg.eigvalsh(self.covars).min(1) > 0).all():
@@ -71,8 +68,8 @@ class MaxMixture:
         def tensor(a: np.ndarray | Tensor) -> Tensor:
             return torch.as_tensor(a, dtype=dtype, device=device)
 
-        kept = list(range(N_POSE)) if entries is None else entries
-        rest = sorted(set(range(N_POSE)) - set(kept))
+        kept = list(range(SMPL_24.n_pose)) if entries is None else entries
+        rest = sorted(set(range(SMPL_24.n_pose)) - set(kept))
         # By torch, which keeps to its number of threads. numpy takes all cores, and on a busy
         # machine such small matrices then wait a hundred times as long as they take.
         covars = torch.as_tensor(prior.covars)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fitting.fit_config import SIGNS
-from fitting.joints import HIPS, TORSO
+from fitting.joints import HIPS, N_LSP, TORSO
 from fitting.objective.residuals import Observations
 
 _FLOOR = 1e-3  # lower limit of every sign before its logarithm, m or torso lengths
@@ -31,10 +31,10 @@ def signs(
         seen: of each person; the target is the lifted one.
         spread: of the joints over all starts, m.
     """
-    target, sure = seen.target[:, :14].split([3, 1], -1)
+    target, sure = seen.target[:, :N_LSP].split([3, 1], -1)
     apart = (joints - joints[:, HIPS].mean(1, keepdim=True) - target).norm(dim=-1)
-    known = seen.seen[:, :14].to(pixels.dtype)
-    off = (known * (pixels - seen.xy[:, :14]).norm(dim=-1)).sum(1) / known.sum(1).clamp_min(1)
+    known = seen.seen[:, :N_LSP].to(pixels.dtype)
+    off = (known * (pixels - seen.xy[:, :N_LSP]).norm(dim=-1)).sum(1) / known.sum(1).clamp_min(1)
     left_shoulder, right_shoulder, left_hip, right_hip = (joints[:, j] for j in TORSO)
     size = ((left_shoulder - left_hip).norm(dim=1) + (right_shoulder - right_hip).norm(dim=1)) / 2
     torso = size * seen.focal_length / joints[..., 2].mean(1).clamp_min(0.1)

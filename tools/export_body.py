@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csc_matrix
 
-from fitting.body.body_model import N_JOINTS, BodyModel, load_body_model
+from fitting.body.body_model import BodyModel, load_body_model
+from fitting.body.skeleton import SMPL_24
 from fitting.capsules.capsules import has_capsules, load_capsules
 from fitting.joints import EXTRA
 from pipeline.storage.whole_files import replacing
@@ -43,7 +44,7 @@ class _ClassicPickler(pickle._Pickler):
 
 def classic_fields(body: BodyModel) -> dict[str, Any]:
     """The body under SMPL's field names, types and layout."""
-    kintree = np.stack([body.parents, np.arange(N_JOINTS)])
+    kintree = np.stack([body.parents, np.arange(SMPL_24.n_joints)])
     kintree[0, 0] = _ROOT
     return {
         "v_template": body.v_template,

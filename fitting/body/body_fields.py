@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fitting.body.skeleton import SMPL_24
 from fitting.files.model_files import check_axes, read_arrays
 
-N_JOINTS = 24
+_JOINTS = SMPL_24.n_joints
 _WHAT = "body in SMPL's format"
 _AXES = {
     "v_template": 2, "shapedirs": 3, "posedirs": 3, "J_regressor": 2, "weights": 2,
@@ -24,7 +25,7 @@ _OTHER_NAMES = {
 
 _EXTRAS = ("head_top", "landmark_names", "landmark_vertices")
 _BY_JOINTS = {5: "FLAME", 16: "MANO", 33: "SMAL", 52: "SMPL-H", 55: "SMPL-X", 75: "SUPR"}
-_POSE_BLENDS = 9 * (N_JOINTS - 1)
+_POSE_BLENDS = 9 * SMPL_24.n_turned
 _STARS_BLENDS = 93  # STAR blends by quaternions
 _BY_FILE_NAME = {
     r"smplx": "SMPL-X", r"smplh": "SMPL-H", r"mano": "MANO", r"flame": "FLAME", r"star": "STAR",
@@ -81,14 +82,14 @@ def _check_model(path: str | Path, data: dict[str, np.ndarray]) -> None:
     like."""
     joints = _joints(data)
     blends = data["posedirs"].shape[-1] if data.get("posedirs", np.zeros(0)).ndim == 3 else 0
-    name = "STAR" if (joints, blends) == (N_JOINTS, _STARS_BLENDS) else _BY_JOINTS.get(joints)
-    if joints in (0, N_JOINTS) and name is None:
+    name = "STAR" if (joints, blends) == (_JOINTS, _STARS_BLENDS) else _BY_JOINTS.get(joints)
+    if joints in (0, _JOINTS) and name is None:
         return
     said = f"looks like {name} (" if name else "has "
     vertices = len(data["v_template"]) if data.get("v_template", np.zeros(())).ndim else 0
     sizes = f"{joints} joints, {vertices} vertices" + (")" if name else "")
     raise ValueError(
-        f"{path} {said}{sizes}: SMPL ({N_JOINTS} joints) is needed, e.g. SMPL_NEUTRAL.pkl or "
+        f"{path} {said}{sizes}: SMPL ({_JOINTS} joints) is needed, e.g. SMPL_NEUTRAL.pkl or "
         "basicModel_neutral_lbs_10_207_0_v1.0.0.pkl; other models cannot be used"
     )
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float64, Int
 
-from fitting.body.body_fields import N_JOINTS, read_fields
+from fitting.body.body_fields import read_fields
+from fitting.body.skeleton import SMPL_24, Skeleton
 from fitting.joints import EXTRA
 from fitting.rows import Rows
 
@@ -37,7 +38,7 @@ class BodyParams(Rows):
 
     def __post_init__(self) -> None:
         n = len(self.betas)
-        for name, width in (("global_orient", 3), ("body_pose", 69), ("transl", 3)):
+        for name, width in (("global_orient", 3), ("body_pose", SMPL_24.n_pose), ("transl", 3)):
             found = getattr(self, name).shape
             if found != (n, width):
                 raise ValueError(f"BodyParams.{name}: expected shape {(n, width)}, got {found}")
@@ -70,10 +71,10 @@ class BodyModel:
     landmarks: Int[np.ndarray, "11"]
 
     def __post_init__(self) -> None:
-        v = len(self.v_template)
+        v, joints, blends = len(self.v_template), SMPL_24.n_joints, 9 * SMPL_24.n_turned
         shapes = {
-            "v_template": (v, 3), "shapedirs": (v, 3, self.n_betas), "posedirs": (v, 3, 207),
-            "J_regressor": (N_JOINTS, v), "weights": (v, N_JOINTS), "parents": (N_JOINTS,),
+            "v_template": (v, 3), "shapedirs": (v, 3, self.n_betas), "posedirs": (v, 3, blends),
+            "J_regressor": (joints, v), "weights": (v, joints), "parents": (joints,),
             "landmarks": (len(EXTRA),), "faces": (len(self.faces), 3),
         }  # fmt: skip
         for name, shape in shapes.items():
@@ -84,7 +85,7 @@ class BodyModel:
             raise ValueError("body model weights: expected rows that sum to 1")
         if not np.allclose(self.J_regressor.sum(1), 1, atol=1e-3):
             raise ValueError("body model J_regressor: expected rows that sum to 1")
-        if not (self.parents[1:] < np.arange(1, N_JOINTS)).all():
+        if not (self.parents[1:] < np.arange(1, joints)).all():
             raise ValueError("body model kintree_table: expected every parent before its children")
         for name in ("head_top", "landmarks", "faces"):
             vertices = getattr(self, name)
@@ -94,6 +95,11 @@ class BodyModel:
     @property
     def n_betas(self) -> int:
         return self.shapedirs.shape[2]
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """SMPL's, with this body's own parents."""
+        return Skeleton(SMPL_24.names, tuple(self.parents.tolist()))
 
     def vertices(self, params: BodyParams) -> Float[np.ndarray, "N V 3"]:
         """Posed meshes in the frame of `params.transl`, m; smplx does the skinning."""
@@ -120,7 +126,7 @@ class BodyModel:
         data = Struct(
             v_template=self.v_template, shapedirs=shapedirs, posedirs=self.posedirs,
             J_regressor=self.J_regressor, weights=self.weights, f=self.faces,
-            kintree_table=np.stack([self.parents, np.arange(N_JOINTS)]),
+            kintree_table=np.stack([self.parents, np.arange(SMPL_24.n_joints)]),
         )  # fmt: skip
         with contextlib.redirect_stdout(io.StringIO()):  # smplx prints that 10 betas are not 300
             return SMPL(

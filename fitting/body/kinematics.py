@@ -13,9 +13,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fitting.body.body_model import N_JOINTS, BodyModel
+from fitting.body.body_model import BodyModel
+from fitting.body.skeleton import SMPL_24
 from fitting.joints import LSP_14, POINTS, SMPL_JOINT_OF_LSP
 from fitting.rotations import rotation_and_left_jacobian
+
+_JOINTS = SMPL_24.n_joints
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,8 @@ class Kinematics:
         self.n_betas = n_betas
         self.n_points = len(POINTS if extras else LSP_14)
         self.attachments = _attachments(body, self.n_points)
-        self.parents = body.parents
-        self.above = _ancestors(body.parents)
+        self.skeleton, self.parents = body.skeleton, body.parents
+        self.above = self.skeleton.above()
         self.levels = _levels(self.above, body.parents)
         affine, root = _affine(body, n_betas, self.attachments, self.above)
         self.affine, self.root_place = tensor(affine), tensor(root)
@@ -103,9 +106,9 @@ class Kinematics:
     @cached_property
     def weights_of_places(self) -> Float[np.ndarray, "n A"]:
         """The parts of each point: joints, or the attachments of a vertex."""
-        weight = np.zeros((self.n_points, N_JOINTS + len(self.attachments)))
+        weight = np.zeros((self.n_points, _JOINTS + len(self.attachments)))
         weight[np.arange(len(SMPL_JOINT_OF_LSP)), SMPL_JOINT_OF_LSP] = 1
-        for place, attachment in enumerate(self.attachments, N_JOINTS):
+        for place, attachment in enumerate(self.attachments, _JOINTS):
             weight[attachment.point, place] = attachment.weight
         return weight
 
@@ -113,13 +116,13 @@ class Kinematics:
     def carried(self) -> Float[np.ndarray, "A 24"]:
         """1 where a joint's rotation moves a place; it does not move its own origin."""
         of_vertices = [self.above[a.joint] for a in self.attachments]
-        return np.array([*(self.above - np.eye(N_JOINTS)), *of_vertices])
+        return np.array([*(self.above - np.eye(_JOINTS)), *of_vertices])
 
     @cached_property
     def movers(self) -> tuple[int, ...]:
         """Joints of body_pose whose rotation moves any point."""
         if self.pose_dirs is not None:  # every joint deforms the skin a little
-            return tuple(range(1, N_JOINTS))
+            return tuple(range(1, _JOINTS))
         moves = (self.weights_of_places > 0).astype(float) @ self.carried
         return tuple(int(joint) for joint in np.flatnonzero(moves.any(0)) if joint)
 
@@ -129,27 +132,27 @@ class Kinematics:
     ) -> Posed:  # fmt: skip
         """Pose the skeleton and the points."""
         batch = len(body_pose)
-        rotations, left = rotation_and_left_jacobian(body_pose.reshape(batch, 23, 3))
+        rotations, left = rotation_and_left_jacobian(body_pose.unflatten(1, (-1, 3)))
         local = torch.cat([root[:, None], rotations], 1)
         left = torch.cat([self.eye.expand(batch, 1, 3, 3), left], 1)
         world = local.clone()
         for children, parents in self.levels:
             world[:, children] = world[:, parents] @ local[:, children]
-        flat = world.transpose(1, 2).reshape(batch, 3, 3 * N_JOINTS)
+        flat = world.transpose(1, 2).reshape(batch, 3, 3 * _JOINTS)
         linear = (flat @ self.affine).unflatten(-1, (-1, 1 + self.n_betas))
         linear = linear + self.root_place[:, None]
         by_shape = linear[..., 1:]
         places = (linear[..., 0] + (by_shape @ betas[:, None, :, None])[..., 0]).mT
         if self.pose_dirs is not None:
-            places = torch.cat([places[:, :N_JOINTS], self._blended(places, rotations, world)], 1)
+            places = torch.cat([places[:, :_JOINTS], self._blended(places, rotations, world)], 1)
         points = self.blend @ places
-        return Posed(points, places[:, :N_JOINTS], world, local, left, places, by_shape)
+        return Posed(points, places[:, :_JOINTS], world, local, left, places, by_shape)
 
     def _blended(self, places: Tensor, rotations: Tensor, world: Tensor) -> Tensor:
         """The attachments, moved by SMPL's pose blend shapes."""
         feature = (rotations - self.eye).flatten(1)
         offsets = torch.einsum("mcp,np->nmc", self.pose_dirs, feature)
-        return places[:, N_JOINTS:] + (world[:, self.owners] @ offsets[..., None])[..., 0]
+        return places[:, _JOINTS:] + (world[:, self.owners] @ offsets[..., None])[..., 0]
 
 
 def _affine(
@@ -164,15 +167,15 @@ def _affine(
     templates = [body.v_template[..., None], body.shapedirs[..., :n_betas]]
     vertices = np.concatenate(templates, -1)
     joints = np.einsum("jv,vcb->jcb", body.J_regressor, vertices)
-    affine = np.zeros((N_JOINTS, 3, N_JOINTS + len(attachments), 1 + n_betas))
-    for joint in range(N_JOINTS):
+    affine = np.zeros((_JOINTS, 3, _JOINTS + len(attachments), 1 + n_betas))
+    for joint in range(_JOINTS):
         for bone in np.flatnonzero(above[joint])[1:]:
             start = body.parents[bone]
             affine[start, :, joint] += joints[bone] - joints[start]
-    for place, a in enumerate(attachments, N_JOINTS):
+    for place, a in enumerate(attachments, _JOINTS):
         affine[:, :, place] = affine[:, :, a.joint]
         affine[a.joint, :, place] += vertices[a.vertex] - joints[a.joint]
-    return affine.reshape(3 * N_JOINTS, -1), joints[0]
+    return affine.reshape(3 * _JOINTS, -1), joints[0]
 
 
 def _attachments(body: BodyModel, n_points: int) -> list[Attachment]:
@@ -184,14 +187,6 @@ def _attachments(body: BodyModel, n_points: int) -> list[Attachment]:
         for point, vertex in enumerate(vertices, first)
         for joint in np.flatnonzero(body.weights[vertex])
     ]
-
-
-def _ancestors(parents: np.ndarray) -> np.ndarray:
-    """(24, 24): row j has 1 for j and every joint above it."""
-    above = np.eye(len(parents))
-    for joint in range(1, len(parents)):
-        above[joint] += above[parents[joint]]
-    return above
 
 
 def _levels(above: np.ndarray, parents: np.ndarray) -> list[tuple[list[int], list[int]]]:

@@ -22,8 +22,9 @@ _THINNED = ("upper_arm", "thigh")
 
 @dataclass(frozen=True, eq=False)
 class Capsules:
-    """Capsules that each follow one joint; all sizes are linear in the L entries of [1, betas]. Two are
-    equal only if they are the same object.
+    """Capsules that each follow one joint; all sizes are linear in the L entries of [1, betas].
+
+    Two are equal only if they are the same object.
 
     Args:
         names: `left_forearm`, `belly`, ...

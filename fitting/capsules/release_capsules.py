@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from fitting.body.body_model import N_JOINTS, BodyModel
+from fitting.body.body_model import BodyModel
+from fitting.body.skeleton import SMPL_24
 from fitting.capsules.capsules import Capsules
 from fitting.files.model_files import read_arrays, read_npz
 
@@ -98,7 +99,7 @@ def _linear(
 
 def _joints(body: BodyModel, regressor: np.ndarray, n_betas: int) -> Float[np.ndarray, "24 3 L"]:
     """Places of the joints in the T-pose as functions of [1, betas]."""
-    expected = (N_JOINTS, len(body.v_template))
+    expected = (SMPL_24.n_joints, len(body.v_template))
     if regressor.shape != expected:
         raise ValueError(f"J_regressor_prior: expected shape {expected}, got {regressor.shape}")
     shapes = np.concatenate([body.v_template[..., None], body.shapedirs[..., :n_betas]], 2)

@@ -24,6 +24,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fitting.body.kinematics import Posed
+from fitting.body.skeleton import Skeleton
 from fitting.capsules.capsules import MIN_RADIUS, Capsules, incompatible, spread_spheres
 from fitting.objective.bodies import Bodies, Part
 from fitting.rotations import hat
@@ -80,7 +81,7 @@ class Interpenetration:
 
     Args:
         capsules: of the body.
-        parents: of SMPL's 24 joints, -1 for the root.
+        skeleton: of the body.
         n_betas: shape coefficients in use, the first ones of the capsules'.
         device, dtype: of all tensors.
         joints: those of 1..23, ascending, whose part of body_pose is free.
@@ -90,14 +91,14 @@ class Interpenetration:
     """
 
     def __init__(
-        self, capsules: Capsules, parents: Int[np.ndarray, "24"], n_betas: int = 10,
+        self, capsules: Capsules, skeleton: Skeleton, n_betas: int = 10,
         device: str | torch.device = "cpu", dtype: torch.dtype = torch.float64,
-        joints: Iterable[int] = range(1, 24),
+        joints: Iterable[int] | None = None,
     ) -> None:  # fmt: skip
         if not 0 <= n_betas <= capsules.n_betas:
             raise ValueError(f"n_betas: expected 0..{capsules.n_betas}, got {n_betas}")
         self._device, self._dtype = device, dtype
-        self.joints = tuple(joints)
+        self.joints = tuple(range(1, skeleton.n_joints) if joints is None else joints)
         sizes = (capsules.center, capsules.radius[:, None], capsules.length[:, None])
         linear = np.concatenate(sizes, 1)[..., : 1 + n_betas]
         self._constant, self._by_beta = self._tensor(linear[..., 0]), self._tensor(linear[..., 1:])
@@ -106,8 +107,9 @@ class Interpenetration:
         self._sigma = self._tensor(np.where(hand, _SIGMA_HAND, _SIGMA))
         spheres = spread_spheres(capsules)
         self._capsule, self._along = self._tensor(spheres.capsule), self._tensor(spheres.along)
-        self._parents = self._tensor(parents.clip(0))
-        self._set_pairs(incompatible(capsules), spheres.capsule, _carried(parents)[capsules.joint])
+        self._parents = self._tensor(np.array(skeleton.parents).clip(0))
+        carried = skeleton.above().astype(int)[capsules.joint]
+        self._set_pairs(incompatible(capsules), spheres.capsule, carried)
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         dtype = torch.long if array.dtype.kind == "i" else self._dtype
@@ -241,11 +243,11 @@ class Interpenetration:
 
 @lru_cache(maxsize=32)
 def contacts_of(
-    capsules: Capsules, parents: tuple[int, ...], n_betas: int, device: str | torch.device,
+    capsules: Capsules, skeleton: Skeleton, n_betas: int, device: str | torch.device,
     dtype: torch.dtype, joints: tuple[int, ...],
 ) -> Interpenetration:  # fmt: skip
     """Like Interpenetration, but made once, because every stage of every fit asks for it."""
-    return Interpenetration(capsules, np.array(parents), n_betas, device, dtype, joints)
+    return Interpenetration(capsules, skeleton, n_betas, device, dtype, joints)
 
 
 def contacts(bodies: Bodies, weight: float) -> Part:
@@ -271,11 +273,3 @@ def _add_limb(
     total.gradient.view(-1).index_add_(0, at.flatten(), gradient.flatten())
     at = at[:, :, None] * total.gradient.shape[1] + entries
     total.hessian.view(-1).index_add_(0, at.flatten(), hessian.flatten())
-
-
-def _carried(parents: np.ndarray) -> np.ndarray:
-    """(24, 24): row j has 1 for j and every joint above it."""
-    carried = np.eye(len(parents), dtype=int)
-    for joint in range(1, len(parents)):
-        carried[joint] += carried[parents[joint]]
-    return carried

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fitting.body.body_model import BodyModel
 from fitting.body.kinematics import Kinematics, Posed
+from fitting.body.skeleton import SMPL_24
 from fitting.capsules.capsules import Capsules
 from fitting.objective.terms import TERMS, Term
 from fitting.objective.unknowns import Unknowns
@@ -65,7 +66,7 @@ class Model:
 
     def split(self, x: Float[Tensor, "B S"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Quaternion (B, 4), body_pose (B, 69), betas (B, n_betas), transl (B, 3)."""
-        return x.split([4, 69, self.kinematics.n_betas, 3], dim=1)  # pyright: ignore
+        return x.split([4, SMPL_24.n_pose, self.kinematics.n_betas, 3], dim=1)  # pyright: ignore
 
     def pose(self, x: Float[Tensor, "B S"]) -> Posed:
         """The bodies of the states, without their translation."""

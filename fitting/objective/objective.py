@@ -80,7 +80,7 @@ class Objective:
         kinematics, capsules = self.model.kinematics, self.model.capsules
         assert capsules is not None, "without them, a term that needs them is off"
         return contacts_of(
-            capsules, tuple(kinematics.parents.tolist()), kinematics.n_betas,
+            capsules, kinematics.skeleton, kinematics.n_betas,
             kinematics.device, kinematics.dtype, self.unknowns.joints,
         )  # fmt: skip
 
@@ -97,7 +97,7 @@ class Objective:
             moved[:, :4] = quaternion_product(turn, x[:, :4])
         _, body_pose, betas, transl = self.model.split(moved)
         if at.joints:
-            body_pose.unflatten(1, (23, 3))[:, [j - 1 for j in at.joints]] += step[
+            body_pose.unflatten(1, (-1, 3))[:, [j - 1 for j in at.joints]] += step[
                 :, at.pose
             ].unflatten(1, (-1, 3))
         if at.n_betas:

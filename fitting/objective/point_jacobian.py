@@ -73,7 +73,7 @@ class PointJacobian:
         axes = hat(posed.left_jacobian[:, joints].mT)  # one matrix per axis-angle entry
         by_vector = (axes @ posed.local[:, joints, None]).flatten(-2)  # (B, J, 3, 9)
         assert self.kinematics.pose_dirs is not None, "asked for by the caller"
-        dirs = self.kinematics.pose_dirs.unflatten(-1, (23, 9))[:, :, [j - 1 for j in joints]]
+        dirs = self.kinematics.pose_dirs.unflatten(-1, (-1, 9))[:, :, [j - 1 for j in joints]]
         offsets = torch.einsum("mcke,nkae->nmcka", dirs, by_vector).flatten(-2)
         moved = posed.world[:, self.kinematics.owners] @ offsets
         weights = self.kinematics.blend[:, -len(self.kinematics.owners) :]

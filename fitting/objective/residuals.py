@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fitting.fit_config import Kernel
-from fitting.joints import HIPS
+from fitting.joints import HIPS, N_LSP
 from fitting.objective.bodies import Bodies, Part
 from fitting.priors import MaxMixture
 from fitting.rows import Rows
@@ -182,5 +182,5 @@ def depth(bodies: Bodies, weight: float) -> Part:
 
 
 def joints_3d(bodies: Bodies, weight: float) -> Part:
-    joints, jacobian = bodies.posed.points[:, :14], bodies.jacobian[:, :14]
+    joints, jacobian = bodies.posed.points[:, :N_LSP], bodies.jacobian[:, :N_LSP]
     return Part(joints_3d_term(joints, jacobian, bodies.seen.target, weight))

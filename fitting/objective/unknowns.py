@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-N_POSE = 69
-
 
 @dataclass(frozen=True)
 class Unknowns:

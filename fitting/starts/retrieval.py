@@ -14,9 +14,10 @@ from torch import Tensor
 
 from fitting.body.body_model import BodyModel
 from fitting.body.kinematics import Kinematics
+from fitting.body.skeleton import SMPL_24
 from fitting.files.model_files import read_npz
 from fitting.fit_config import Lookup
-from fitting.joints import TORSO
+from fitting.joints import N_LSP, TORSO
 from fitting.objective.residuals import Observations
 from fitting.priors import MaxMixture, PosePrior
 from fitting.rotations import matrix_from_quaternion, quaternion_from_vector, quaternion_product
@@ -56,9 +57,10 @@ def load_pose_library(path: str | Path) -> Float64[np.ndarray, "P 69"]:
         FileNotFoundError, ValueError: as read_npz; or the array has a wrong shape.
     """
     poses = read_npz(path, "pose library", ("body_pose",))["body_pose"].astype(np.float64)
-    if poses.ndim != 2 or poses.shape[1] not in (63, 69) or not np.isfinite(poses).all():
-        raise ValueError(f"{path}: body_pose: expected finite (P, 63) or (P, 69)")
-    return np.pad(poses, ((0, 0), (0, 69 - poses.shape[1])))
+    whole, no_hands = SMPL_24.n_pose, SMPL_24.n_pose - 6
+    if poses.ndim != 2 or poses.shape[1] not in (no_hands, whole) or not np.isfinite(poses).all():
+        raise ValueError(f"{path}: body_pose: expected finite (P, {no_hands}) or (P, {whole})")
+    return np.pad(poses, ((0, 0), (0, whole - poses.shape[1])))
 
 
 class PoseLibrary:
@@ -100,7 +102,7 @@ class PoseLibrary:
         self, seen: Observations, count: int, lifted: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Make a shortlist by least squares, compare robustly, then keep distinct ones."""
-        xy, weight = seen.xy[:, :14].float(), seen.weight[:, :14].float()
+        xy, weight = seen.xy[:, :N_LSP].float(), seen.weight[:, :N_LSP].float()
         asked = _Asked(xy - seen.center[:, None].float(), weight, seen.target.float())
         tilt = trunk_roll(xy, weight)
         lying = (tilt.abs() > _TILTED).nonzero()[:, 0]

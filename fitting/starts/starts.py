@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fitting.camera import Camera
 from fitting.fit_config import FitConfig, StartPose
-from fitting.joints import EXTRA, HIPS, LSP_14, TORSO, Keypoints
+from fitting.joints import EXTRA, HIPS, LSP_14, N_LSP, TORSO, Keypoints
 from fitting.objective.model import Model
 from fitting.objective.residuals import Observations
 from fitting.rotations import matrix_from_quaternion
@@ -75,7 +75,7 @@ def observe(
         scale=torch.ones_like(focal_length),
         depth=torch.zeros_like(focal_length),
         depth_unit=torch.ones_like(focal_length),
-        target=torch.zeros(len(xy), 14, 4, dtype=torch.float64, device=device),
+        target=torch.zeros(len(xy), N_LSP, 4, dtype=torch.float64, device=device),
     )
     if config.lifts and lifter:
         lifted = lifter.lift(seen.xy, tensor(confidence), focal_length, seen.center)
@@ -115,13 +115,13 @@ def find_starts(
 def _mean_pose(model: Model, seen: Observations, config: FitConfig) -> Starts:
     """One start per person: the prior's mean pose or the rest pose, turned as the settings say."""
     kinematics, batch = model.kinematics, len(seen.xy)
-    xy, known = seen.xy[:, :14], seen.seen[:, :14].to(seen.xy.dtype)
+    xy, known = seen.xy[:, :N_LSP], seen.seen[:, :N_LSP].to(seen.xy.dtype)
     root = start_orientation(xy, known, config.camera.start)
     pose = torch.as_tensor(model.prior.mean_pose).to(root).expand(batch, -1)
     if config.camera.pose is StartPose.rest:
         pose = torch.zeros_like(pose)
     betas = root.new_zeros(batch, kinematics.n_betas)
-    points = kinematics.points(matrix_from_quaternion(root), pose, betas).points[:, :14]
+    points = kinematics.points(matrix_from_quaternion(root), pose, betas).points[:, :N_LSP]
     transl = start_translation(points, xy, known, seen.focal_length, seen.center)
     x = torch.cat([root, pose, betas, transl], 1)
     left_shoulder, _, left_hip, _ = TORSO

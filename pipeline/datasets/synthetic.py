@@ -10,7 +10,7 @@ from jaxtyping import Float
 from fitting.body.body_model import BodyModel, BodyParams
 from fitting.camera import Camera, project
 from fitting.files.model_files import read_npz
-from fitting.joints import EXTRA, LSP_14, Keypoints
+from fitting.joints import EXTRA, LSP_14, N_LSP, Keypoints
 from fitting.rows import Rows
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def load_errors(path: str | Path) -> Errors:
     data = read_npz(path, "detector's errors", ("offsets", "confidence"), optional=("image",))
     offsets, confidence = (data[n].astype(np.float64) for n in ("offsets", "confidence"))
     m = len(offsets)
-    if offsets.shape != (m, 14, 2) or confidence.shape != (m, 14):
+    if offsets.shape != (m, N_LSP, 2) or confidence.shape != (m, N_LSP):
         found = offsets.shape, confidence.shape
         raise ValueError(f"{path}: expected (M, 14, 2) and (M, 14), got {found[0]}, {found[1]}")
     if not (np.isfinite(offsets).all() and ((confidence >= 0) & (confidence <= 1)).all()):
@@ -132,7 +132,7 @@ def _people(rng: np.random.Generator, kinematics: "Kinematics", poses: np.ndarra
     focal_length = rng.uniform(0.8, 1.8, n) * IMAGE_SIDE
     points = kinematics.points(*map(torch.as_tensor, (root.as_matrix(), pose, betas))).points
     points = points.numpy()
-    low, high = points[:, :14, :2].min(1), points[:, :14, :2].max(1)
+    low, high = points[:, :N_LSP, :2].min(1), points[:, :N_LSP, :2].max(1)
     depth = focal_length * (high - low).max(1) / (_FILLED * IMAGE_SIDE)
     transl = np.concatenate([-(low + high) / 2, depth[:, None]], 1)
     points = points + transl[:, None]
@@ -140,7 +140,7 @@ def _people(rng: np.random.Generator, kinematics: "Kinematics", poses: np.ndarra
     pixels = project(*map(torch.as_tensor, (points, focal_length, camera.center)))[0].numpy()
     keypoints = _keypoints(pixels, np.ones(pixels.shape[:2]))
     params = BodyParams(betas, root.as_rotvec(), pose, transl)
-    cases = Cases(keypoints, camera, params, points[:, :14])
+    cases = Cases(keypoints, camera, params, points[:, :N_LSP])
     return cases[torso_px(cases) >= _MIN_TORSO]
 
 
@@ -164,5 +164,5 @@ def _keypoints(pixels: np.ndarray, confidence: np.ndarray) -> Keypoints:
     pixels, confidence = pixels.astype(np.float32), confidence.astype(np.float32)
     return Keypoints(
         np.zeros(len(pixels), np.int32), np.zeros(len(pixels), np.int32),
-        pixels[:, :14], confidence[:, :14], pixels[:, 14:], confidence[:, 14:],
+        pixels[:, :N_LSP], confidence[:, :N_LSP], pixels[:, N_LSP:], confidence[:, N_LSP:],
     )  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from fitting.joints import LSP_14
+from fitting.joints import LSP_14, N_LSP
 from fitting.rows import Rows
 
 _TORSO = LSP_14.index("right_shoulder"), LSP_14.index("left_hip")
@@ -48,7 +48,7 @@ class Guess(Rows):
     @classmethod
     def nothing(cls, n: int) -> "Guess":
         """N people without any guess."""
-        return cls(np.zeros((n, 14, 2)), np.zeros((n, 14), bool))
+        return cls(np.zeros((n, N_LSP, 2)), np.zeros((n, N_LSP), bool))
 
 
 def pck_columns(truth: Annotation, guess: Guess) -> dict[str, Float[np.ndarray, " N"]]:
@@ -110,7 +110,7 @@ def pck_tables(truth: Annotation, guesses: dict[str, Guess]) -> dict[str, dict]:
 
 
 def _per_joint(hits: dict[str, np.ndarray], visible: np.ndarray) -> dict[str, dict[str, float]]:
-    columns = {LSP_14[j]: slice(j, j + 1) for j in range(14)} | {ALL_JOINTS: slice(None)}
+    columns = {LSP_14[j]: slice(j, j + 1) for j in range(N_LSP)} | {ALL_JOINTS: slice(None)}
     table: dict[str, dict[str, float]] = {}
     for joint, some in columns.items():
         row = {name: _share(hit[:, some]) for name, hit in hits.items()}

@@ -12,9 +12,10 @@ import numpy as np
 from jaxtyping import Float
 
 from fitting.body.body_model import BodyModel
+from fitting.body.skeleton import SMPL_24
 from fitting.joints import EXTRA
 from pipeline.outputs.motion import Motion
-from pipeline.outputs.scene import JOINT_NAMES, Scene
+from pipeline.outputs.scene import Scene
 from pipeline.outputs.scene_format import SceneFormat, ending_of
 
 _CM = 100.0  # per m; tools that read BVH expect cm
@@ -57,7 +58,7 @@ def _lines(motion: Motion, body: BodyModel, joint: int, depth: int, order: list[
     turns = " ".join(f"{axis}rotation" for axis in _ORDER)
     places = "Xposition Yposition Zposition "
     lines = [
-        f"{indent}{'JOINT' if joint else 'ROOT'} {JOINT_NAMES[joint]}",
+        f"{indent}{'JOINT' if joint else 'ROOT'} {SMPL_24.names[joint]}",
         f"{indent}{{",
         f"{inner}OFFSET {_offset(bone)}",
         f"{inner}CHANNELS {'3 ' if joint else '6 ' + places}{turns}",
@@ -75,7 +76,7 @@ def _end(motion: Motion, body: BodyModel, joint: int) -> Float[np.ndarray, "3"]:
     """Where the last bone of a chain ends, from its joint: toes, top of the head, finger tips."""
     shape = body.shapedirs[..., : len(motion.betas)] @ motion.betas
     vertices = body.v_template + shape
-    name = JOINT_NAMES[joint]
+    name = SMPL_24.names[joint]
     if name == "head":
         return vertices[body.head_top] - motion.rest[joint]
     toe = name.replace("foot", "big_toe")

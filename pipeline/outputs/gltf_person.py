@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from fitting.body.body_model import N_JOINTS, BodyModel
+from fitting.body.body_model import BodyModel
+from fitting.body.skeleton import SMPL_24
 from pipeline.drawing.mesh_renderer import track_color, vertex_normals
 from pipeline.outputs.gltf import INDICES, VERTICES, Document
 from pipeline.outputs.motion import Motion
-from pipeline.outputs.scene import JOINT_NAMES, Scene
+from pipeline.outputs.scene import Scene
 
 _INFLUENCES = 4  # joints per vertex that every reader of glTF knows (3.7.3.3)
 _ROUGHNESS = 0.8
@@ -84,7 +85,7 @@ def add_person(gltf: Document, mesher: Mesher, motion: Motion) -> Person:
     name = f"person{motion.track}"
     joints = _joints(gltf, mesher.body, motion)
     node = gltf.add("nodes", name=name, children=[joints[0]], extras=_facts(motion))
-    bind = np.tile(np.eye(4, dtype=np.float32), (N_JOINTS, 1, 1))
+    bind = np.tile(np.eye(4, dtype=np.float32), (SMPL_24.n_joints, 1, 1))
     bind[:, 3, :3] = -motion.rest  # glTF stores matrices column by column
     skin = gltf.add(
         "skins", name=f"{name}_skeleton", joints=list(joints), inverseBindMatrices=gltf.array(bind)
@@ -125,7 +126,7 @@ def _joints(gltf: Document, body: BodyModel, motion: Motion) -> tuple[int, ...]:
     """The nodes of the skeleton, posed as in the first frame."""
     quaternions = _quaternions(motion)[0]
     first = len(gltf.objects["nodes"])
-    for joint, name in enumerate(JOINT_NAMES):
+    for joint, name in enumerate(SMPL_24.names):
         bone = motion.rest[joint] - motion.rest[body.parents[joint]]
         children = (first + np.flatnonzero(body.parents == joint)).tolist()
         gltf.add(
@@ -133,7 +134,7 @@ def _joints(gltf: Document, body: BodyModel, motion: Motion) -> tuple[int, ...]:
             translation=(bone if joint else motion.pelvis[0]).tolist(),
             rotation=quaternions[joint].tolist(),
         )  # fmt: skip
-    return tuple(range(first, first + N_JOINTS))
+    return tuple(range(first, first + SMPL_24.n_joints))
 
 
 def _facts(motion: Motion) -> dict[str, Any]:

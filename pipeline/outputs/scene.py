@@ -8,14 +8,6 @@ from fitting.body.body_model import BodyModel
 from fitting.result import FitResult
 from pipeline.outputs.motion import Matrix4, Motion, motion_of
 
-JOINT_NAMES = (
-    "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2",
-    "left_ankle", "right_ankle", "spine3", "left_foot", "right_foot", "neck", "left_collar",
-    "right_collar", "head", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow",
-    "left_wrist", "right_wrist", "left_hand", "right_hand",
-)  # fmt: skip
-"""SMPL's 24 joints."""
-
 USUAL_FPS = 25.0
 """For a photo, and for a video that does not say."""
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from fitting.body.body_model import N_JOINTS
+from fitting.body.skeleton import SMPL_24
 from pipeline.outputs.amass import Betas, written_shape
 from pipeline.outputs.motion import Motion
 from pipeline.outputs.scene import Scene
@@ -49,7 +49,7 @@ def smpl_bytes(motion: Motion, scene: Scene, betas: Betas = Betas.auto) -> bytes
         "frameCount": np.array(n, np.int32),
         "frameRate": np.array(scene.rate, np.float32),
         "bodyTranslation": (whole.pelvis - place).astype(np.float32),
-        "bodyPose": whole.pose.reshape(n, N_JOINTS, 3).astype(np.float32),
+        "bodyPose": whole.pose.reshape(n, SMPL_24.n_joints, 3).astype(np.float32),
     }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]  (numpy's stub)

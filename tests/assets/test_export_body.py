@@ -12,7 +12,7 @@ import torch
 from smplx import SMPL
 
 from fitting import BodyModel, load_body_model
-from fitting.body.body_model import N_JOINTS
+from fitting.body.skeleton import SMPL_24
 from fitting.capsules.capsules import load_capsules
 from tests.conftest import ROOT
 from tests.fitting.official import assert_same, fields_of, official, python_2_pickle
@@ -49,7 +49,7 @@ def test_an_exported_body_has_the_names_that_old_loaders_know(exported: Path) ->
     assert values["J_regressor"].format == "csc"
     assert values["kintree_table"].dtype == values["f"].dtype == np.uint32
     assert values["kintree_table"][0, 0] == 2**32 - 1
-    assert values["kintree_table"].shape == (2, N_JOINTS)
+    assert values["kintree_table"].shape == (2, SMPL_24.n_joints)
 
 
 def test_numpy_2s_own_names_are_written_as_numpy_1s() -> None:

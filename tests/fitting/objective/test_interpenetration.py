@@ -38,7 +38,7 @@ def kinematics(body) -> Kinematics:
 
 @pytest.fixture(scope="module")
 def term(capsules, kinematics) -> Interpenetration:
-    return Interpenetration(capsules, kinematics.parents)
+    return Interpenetration(capsules, kinematics.skeleton)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_turning_the_whole_body_changes_nothing(term, kinematics, poses, betas):
 def test_by_fewer_joints_it_is_the_same_cut_down(capsules, term, kinematics, poses, betas):
     joints = (3, 16, 18, 20)
     entries = [3 * (j - 1) + axis for j in joints for axis in range(3)]
-    few = Interpenetration(capsules, kinematics.parents, joints=joints)
+    few = Interpenetration(capsules, kinematics.skeleton, joints=joints)
     body = posed(kinematics, poses, betas)
     found, whole = few(body, betas, WEIGHT), term(body, betas, WEIGHT)
     np.testing.assert_allclose(found.cost, whole.cost, rtol=1e-9, atol=1e-9)
@@ -173,7 +173,7 @@ def test_by_fewer_joints_it_is_the_same_cut_down(capsules, term, kinematics, pos
 
 def test_more_betas_than_the_capsules_follow_are_refused(capsules, kinematics):
     with pytest.raises(ValueError, match=r"n_betas: expected 0\.\.10, got 11"):
-        Interpenetration(capsules, kinematics.parents, n_betas=11)
+        Interpenetration(capsules, kinematics.skeleton, n_betas=11)
 
 
 # The whole objective. The data are the projections of the body as it starts, hand in the belly.
@@ -251,7 +251,7 @@ def test_in_the_objective_its_gradient_by_the_pose_is_the_costs(model, poses):
 
 def belly_to_hand(capsules, model, x):
     """Distance of the hand's nearest sphere from the belly's nearest, and the belly's radius."""
-    term = Interpenetration(capsules, model.kinematics.parents)
+    term = Interpenetration(capsules, model.kinematics.skeleton)
     centers = term._spheres(model.pose(x), model.split(x)[2])[0][..., 0].T.numpy()
     at = spread_spheres(capsules).capsule
     hand, belly = (centers[at == capsules.names.index(n)] for n in ("left_hand", "belly"))
@@ -308,7 +308,7 @@ def test_a_fit_with_it_keeps_hands_out_and_shape_the_same(
             replace(config, interpenetration=on))
         for on in (False, True)
     ]  # fmt: skip
-    term = Interpenetration(capsules, model.kinematics.parents)
+    term = Interpenetration(capsules, model.kinematics.skeleton)
     costs = []
     for result in results:
         pose, betas = (torch.as_tensor(a) for a in (result.params.body_pose, result.params.betas))

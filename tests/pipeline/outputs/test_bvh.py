@@ -8,8 +8,9 @@ import pytest
 
 from fitting import BodyModel
 from fitting.body.body_model import BodyParams
+from fitting.body.skeleton import SMPL_24
 from pipeline.outputs.bvh import Bvh, bvh_text
-from pipeline.outputs.scene import JOINT_NAMES, scene_of
+from pipeline.outputs.scene import scene_of
 from tests.pipeline.outputs.bvh_reader import read_bvh
 from tests.pipeline.outputs.people import FPS, SIZE, smplx_joints, upright, walkers
 from tests.toy_body import PARENTS, toy_body
@@ -23,13 +24,13 @@ def test_joints_are_those_of_the_fit(body: BodyModel) -> None:
     file = read_bvh(bvh_text(scene.motions[0], scene))
     truth = 100 * upright(smplx_joints(body, result.params))
     for name, place in file.places().items():
-        np.testing.assert_allclose(place, truth[:, JOINT_NAMES.index(name)], atol=0.05 * MM)
+        np.testing.assert_allclose(place, truth[:, SMPL_24.names.index(name)], atol=0.05 * MM)
     assert file.frame_time == pytest.approx(1 / FPS)
     names = [joint.name for joint in file.joints]
-    assert sorted(names) == sorted(JOINT_NAMES)
+    assert sorted(names) == sorted(SMPL_24.names)
     for joint in file.joints[1:]:
-        parent = PARENTS[JOINT_NAMES.index(joint.name)]
-        assert names[joint.parent] == JOINT_NAMES[parent]
+        parent = PARENTS[SMPL_24.names.index(joint.name)]
+        assert names[joint.parent] == SMPL_24.names[parent]
     assert [len(joint.channels) for joint in file.joints] == [6] + [3] * 23
     assert not file.joints[0].offset.any(), "readers differ on whether it is added"
 
@@ -58,7 +59,7 @@ def test_every_pose_can_be_written(body: BodyModel) -> None:
         text = bvh_text(scene.motions[0], scene)
     truth = 100 * upright(smplx_joints(body, params))
     for name, place in read_bvh(text).places().items():
-        np.testing.assert_allclose(place, truth[:, JOINT_NAMES.index(name)], atol=0.05 * MM)
+        np.testing.assert_allclose(place, truth[:, SMPL_24.names.index(name)], atol=0.05 * MM)
 
 
 def test_angles_do_not_jump_by_a_full_turn() -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from fitting import BodyModel
 from fitting.body.body_model import BodyParams
+from fitting.body.skeleton import SMPL_24
 from pipeline.outputs.glb import glb_bytes
-from pipeline.outputs.scene import JOINT_NAMES, UPRIGHT, scene_of
+from pipeline.outputs.scene import UPRIGHT, scene_of
 from tests.pipeline.outputs.glb_reader import Glb
 from tests.pipeline.outputs.people import FOCAL, FPS, SIZE, smplx_joints, upright, walkers
 from tests.toy_body import toy_body
@@ -31,7 +32,7 @@ def test_a_photo_holds_everybody_posed_as_fitted(body: BodyModel) -> None:
         assert glb.json["nodes"][root]["extras"]["track"] == person
     assert "animations" not in glb.json
     assert [glb.json["nodes"][k]["name"] for k in glb.json["skins"][1]["joints"]] == list(
-        JOINT_NAMES
+        SMPL_24.names
     )
     assert glb.json["scenes"][0]["name"] == 'a/b "c"'
     assert glb.json["asset"]["extras"]["world"] == UPRIGHT
@@ -44,7 +45,7 @@ def test_trimesh_finds_the_same_joints_and_camera(body: BodyModel) -> None:
     content = glb_bytes(scene_of(result, body, SIZE))
     loaded = trimesh.load(io.BytesIO(content), file_type="glb", process=False)
     truth = upright(smplx_joints(body, result.params))[0]
-    for name, place in zip(JOINT_NAMES, truth, strict=True):
+    for name, place in zip(SMPL_24.names, truth, strict=True):
         found = loaded.graph.get(name)[0][:3, 3]
         np.testing.assert_allclose(found, place, atol=MM, err_msg=name)
     (mesh,) = loaded.geometry.values()

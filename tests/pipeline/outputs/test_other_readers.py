@@ -17,11 +17,12 @@ from PIL import Image as Pillow
 
 from fitting import BodyModel
 from fitting.body.body_model import BodyParams
+from fitting.body.skeleton import SMPL_24
 from pipeline.drawing.mesh_renderer import Mesh, View, render
 from pipeline.drawing.rasterizers import Backend
 from pipeline.outputs.bvh import bvh_text
 from pipeline.outputs.glb import glb_bytes
-from pipeline.outputs.scene import JOINT_NAMES, Scene, scene_of
+from pipeline.outputs.scene import Scene, scene_of
 from pipeline.outputs.smpl_file import smpl_bytes
 from tests.pipeline.outputs.people import FOCAL, FPS, SIZE, smplx_joints, upright, walkers
 from tests.toy_body import toy_body
@@ -123,7 +124,7 @@ def test_blender_has_the_same_joints_in_a_glb(
     assert sorted(found["joints"]) == ["person0", "person1"]
     for track, frames in FRAMES.items():
         rows = [found["joints"][f"person{track}"][frame] for frame in frames]
-        joints = np.array([[row[name] for name in JOINT_NAMES] for row in rows])
+        joints = np.array([[row[name] for name in SMPL_24.names] for row in rows])
         np.testing.assert_allclose(joints, truth[track], atol=MM)
 
 
@@ -148,20 +149,20 @@ def test_blender_and_pybvh_have_the_same_joints_in_a_bvh(
     path = tmp_path / "walk.bvh"
     path.write_text(bvh_text(clip.motions[0], clip))
     found = in_python(python, "in_python.py", "pybvh", path)
-    columns = [found["names"].index(name) for name in JOINT_NAMES]
+    columns = [found["names"].index(name) for name in SMPL_24.names]
     places = np.array(found["places"])[:, columns] / 100
     np.testing.assert_allclose(places, truth[0], atol=MM)
     assert found["frame_time"] == pytest.approx(1 / FPS)
     found = in_python(python, "in_blender.py", path, BLENDER_FPS, list(range(6)))
     (rig,) = found["joints"].values()
-    joints = np.array([[row[name] for name in JOINT_NAMES] for row in rig])
+    joints = np.array([[row[name] for name in SMPL_24.names] for row in rig])
     np.testing.assert_allclose(joints, truth[0], atol=MM)
 
 
 def test_pygltflib_finds_people_by_track(clip: Scene, python: Path, tmp_path: Path) -> None:
     (tmp_path / "walk.glb").write_bytes(glb_bytes(clip))
     found = in_python(python, "in_python.py", "pygltflib", tmp_path / "walk.glb")
-    assert found == {"skins": [list(JOINT_NAMES)] * 2, "tracks": [0, 1], "animations": 1}
+    assert found == {"skins": [list(SMPL_24.names)] * 2, "tracks": [0, 1], "animations": 1}
 
 
 def test_smplcodec_has_the_same_joints(python: Path, tmp_path: Path) -> None:

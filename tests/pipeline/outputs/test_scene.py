@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from fitting import BodyModel
+from fitting.body.skeleton import SMPL_24
 from fitting.camera import project
 from fitting.solver.status import Status
 from pipeline.outputs.motion import posed_joints
-from pipeline.outputs.scene import JOINT_NAMES, UPRIGHT, WORLD, scene_of
+from pipeline.outputs.scene import UPRIGHT, WORLD, scene_of
 from tests.pipeline.outputs.people import FOCAL, FPS, SIZE, smplx_joints, upright, walkers
 from tests.toy_body import PARENTS, toy_body
 
@@ -100,9 +101,9 @@ def test_rows_that_hold_no_body_are_left_out() -> None:
 
 
 def test_the_names_of_the_joints_go_with_the_tree() -> None:
-    parents = {name: JOINT_NAMES[PARENTS[k]] for k, name in enumerate(JOINT_NAMES) if k}
+    parents = {name: SMPL_24.names[PARENTS[k]] for k, name in enumerate(SMPL_24.names) if k}
     assert parents["left_knee"] == "left_hip"
     assert parents["right_hand"] == "right_wrist"
     assert parents["head"] == "neck"
     assert parents["left_collar"] == "spine3"
-    assert len(set(JOINT_NAMES)) == 24
+    assert len(set(SMPL_24.names)) == 24
