@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
-Image = UInt8[np.ndarray, "height width 3"]
+Image = UInt8[np.ndarray, "_height _width 3"]
 """RGB, upright (EXIF orientation already applied)."""
 
 

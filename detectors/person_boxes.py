@@ -12,7 +12,7 @@ from detectors.base import UnknownClipError
 from detectors.json_values import numbers, read_json
 from detectors.keypoint_files.names import Asked, Names, number_of
 
-Boxes = Float32[np.ndarray, "P 4"]
+Boxes = Float32[np.ndarray, "_P 4"]
 """x0, y0, x1, y1, px."""
 
 BoxesOf = Callable[[Asked], dict[int, Boxes]]

@@ -16,6 +16,7 @@ from types import FunctionType, ModuleType
 from typing import Any, get_args
 
 from beartype import beartype
+from beartype.door import is_bearable
 from jaxtyping import AbstractArray, jaxtyped
 
 _FIRST = 4  # calls, all of them checked
@@ -57,9 +58,9 @@ class _Checking(Loader):
         self._loader.exec_module(module)
         for value in list(vars(module).values()):
             if isinstance(value, type) and value.__module__ == module.__name__:
-                _wrap_all(value, module.__name__)
                 if is_dataclass(value):
                     _check_fields(value)
+                _wrap_all(value, module.__name__)
         _wrap_all(module, module.__name__)
 
 
@@ -116,19 +117,21 @@ def _holds_arrays(hint: Any) -> bool:
 def _check_fields(kind: Any) -> None:
     """Check the arrays of a dataclass once it is made, so that its own checks speak first."""
     hints = {n: h for n, h in kind.__annotations__.items() if _holds_arrays(h)}
-    if not hints:
-        return
     make, key = kind.__init__, f"{kind.__module__}.{kind.__qualname__}"
 
-    @wraps(make)
     def init(self: Any, *arguments: Any, **named: Any) -> None:
         make(self, *arguments, **named)
         if not _is_due(key):
             return
         with jaxtyped("context"):
             for name, hint in hints.items():
-                if not isinstance(getattr(self, name), hint):
-                    found = {n: getattr(getattr(self, n), "shape", None) for n in hints}
-                    raise TypeError(f"{key}.{name}: expected {hint}, got shapes {found}")
+                if not is_bearable(getattr(self, name), hint):
+                    found = {n: _described(getattr(self, n)) for n in hints}
+                    raise TypeError(f"{key}.{name}: expected {hint}, got {found}")
 
     kind.__init__ = init
+
+
+def _described(value: Any) -> str:
+    """What kind of array it is."""
+    return f"{getattr(value, 'dtype', type(value))} {tuple(getattr(value, 'shape', ()))}"

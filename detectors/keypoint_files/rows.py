@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int64, Num
 
 from detectors.base import People
 from detectors.keypoint_files.points import Points
@@ -44,11 +44,12 @@ class Seen:
 
 def nobody(joints: int) -> People:
     """Nobody, with that many joints."""
-    return People(np.zeros((0, 4)), np.zeros((0, joints, 2)), np.zeros((0, joints)))
+    shapes = (0, 4), (0, joints, 2), (0, joints)
+    return People(*(np.zeros(shape, np.float32) for shape in shapes))
 
 
 def people_of(
-    points: Float64[np.ndarray, "P K 3"], boxes: Float64[np.ndarray, "P 4"] | None = None
+    points: Float64[np.ndarray, "P K 3"], boxes: Num[np.ndarray, "P 4"] | None = None
 ) -> People:
     """People from x, y and score of each joint.
 

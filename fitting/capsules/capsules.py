@@ -137,7 +137,7 @@ def spread_spheres(capsules: Capsules) -> Spheres:
     return Spheres(np.array(capsule), np.concatenate(along))
 
 
-def incompatible(capsules: Capsules) -> list[Int64[np.ndarray, "G 2"]]:
+def incompatible(capsules: Capsules) -> list[Int64[np.ndarray, "_G 2"]]:
     """Pairs of capsules that may not overlap; all other pairs are neighbours or never meet.
 
     Returns:

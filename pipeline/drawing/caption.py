@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-Image = UInt8[np.ndarray, "H W 3"]
+Image = UInt8[np.ndarray, "_height _width 3"]
 Color = tuple[int, int, int]
 
 _GROUND, _BRIGHT, _PLAIN, _DIM = (22, 24, 30), (255, 255, 255), (206, 212, 222), (118, 124, 134)

@@ -9,7 +9,7 @@ from fitting.joints import LSP_14
 from pipeline.drawing.mesh_renderer import Mesh, Rendering, View, render
 from pipeline.drawing.rasterizers import Backend
 
-Image = UInt8[np.ndarray, "H W 3"]
+Image = UInt8[np.ndarray, "_height _width 3"]
 
 _LIMBS = (
     ("head_top", "neck"), ("neck", "left_shoulder"), ("neck", "right_shoulder"),

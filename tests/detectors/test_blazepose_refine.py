@@ -43,7 +43,7 @@ def test_mirrored_landmarks_are_those_of_the_other_side():
 
 
 def test_region_about_a_person_lying_with_the_head_to_the_right():
-    person = np.zeros((33, 3))
+    person = np.zeros((33, 6))
     for side in ("left", "right"):
         person[BLAZEPOSE_33.index(f"{side}_hip"), :2] = 100, 50
         person[BLAZEPOSE_33.index(f"{side}_shoulder"), :2] = 150, 50
@@ -77,7 +77,7 @@ def test_nobody_is_seen_where_nobody_is(net, yoga):
 
 
 def test_a_badly_placed_person_is_put_right(yoga):
-    rough = np.zeros((33, 3))
+    rough = np.zeros((33, 6))
     places = {"left_hip": (522, 471), "right_hip": (470, 471), **EXPECTED}
     places["right_shoulder"] = (449, 325)
     rough[:, :2] = places["left_hip"]
@@ -99,16 +99,17 @@ def test_who_fills_the_picture_is_seen_though_nobody_was_found(yoga, shared):
 
 
 def test_mean_leans_to_what_is_seen_and_apart_is_in_sizes():
-    a = np.column_stack([np.arange(33.0), np.arange(33.0), np.full(33, 0.9)])
-    b = a + np.array([3, 0, 0])
+    a = np.zeros((33, 6))
+    a[:, 0], a[:, 1], a[:, 2] = np.arange(33), np.arange(33), 0.9
+    b = a + np.array([3, 0, 0, 0, 0, 0])
     b[:, 2] = 0.0
     assert np.abs(_mean(a, b)[:, :2] - a[:, :2]).max() < 0.01
     assert _mean(a, b)[0, 2] == pytest.approx(0.45)
     assert _apart(a, a) == 0
     assert _apart(a, b) == pytest.approx(3 / 32)
-    assert _apart(a, a + np.array([1000, 0, 0])) == pytest.approx(0.3)
+    assert _apart(a, a + np.array([1000, 0, 0, 0, 0, 0])) == pytest.approx(0.3)
     assert overlap(a, a) == pytest.approx(1)
-    assert overlap(a, a + np.array([100, 0, 0])) == 0
+    assert overlap(a, a + np.array([100, 0, 0, 0, 0, 0])) == 0
 
 
 def test_refining_moves_nobody_onto_somebody_else(yoga, tmp_path):

@@ -54,12 +54,12 @@ def test_people_return_to_their_frames():
             self.keypoints = np.full((1, 14, 2), x)
             self.keypoint_scores = np.full((1, 14), 1.01)
 
-    boxes = [np.zeros((2, 4)), np.zeros((0, 4)), np.zeros((1, 4))]
+    boxes = [np.zeros((count, 4), np.float32) for count in (2, 0, 1)]
     result = _as_detections(boxes, [Found(1), Found(2), Found(3)], LSP_14)
     assert result.frame.tolist() == [0, 0, 2]
     assert result.keypoints[:, 0, 0].tolist() == [1, 2, 3]
     assert (result.scores == 1).all()
-    assert len(_as_detections([np.zeros((0, 4))] * 2, [], LSP_14)) == 0
+    assert len(_as_detections([np.zeros((0, 4), np.float32)] * 2, [], LSP_14)) == 0
 
 
 @pytest.fixture(scope="module")
