@@ -14,7 +14,7 @@ from tools.compare_runs import differences, most_changed, read_run
 
 def write(folder: Path, cases: list[str], **columns: list[float]) -> Path:
     folder.mkdir()
-    arrays = {name: np.array(values) for name, values in columns.items()}
+    arrays = {name: np.array(values, float) for name, values in columns.items()}
     write_evaluation(Evaluation(tuple(cases), np.ones(len(cases), bool), arrays), folder)
     return folder
 
