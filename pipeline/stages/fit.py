@@ -26,6 +26,7 @@ from pipeline.config import (
 from pipeline.inputs.clips import Clip
 from pipeline.inputs.images import Facts
 from pipeline.inputs.intrinsics import Intrinsics
+from pipeline.stages.batch import Batch
 from pipeline.stages.cameras import lens_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
 from pipeline.storage.cache import plain
@@ -240,21 +241,20 @@ def _fit_group(
 ) -> Iterator[Done]:  # fmt: skip
     """Solve the rows of several clips together, and give each clip its own."""
     begin = time.perf_counter()
-    sizes = [len(keypoints) for _, keypoints, _ in group]
-    keypoints = _enlarged(Keypoints.concatenate([keypoints for _, keypoints, _ in group]), scale)
-    camera = Camera.concatenate(
-        [_camera(job, facts, config, len(k), scale) for job, k, facts in group]
+    batch = Batch.of(
+        [
+            (_enlarged(k, scale), _camera(job, facts, config, len(k), scale))
+            for job, k, facts in group
+        ]
     )
-    parts = []
-    for first in range(0, len(keypoints), runtime.batch_size):
-        rows = slice(first, first + runtime.batch_size)
-        parts.append(solve(keypoints[rows], camera[rows]))
-    share = (time.perf_counter() - begin) / max(len(keypoints), 1)
-    ends = np.cumsum(sizes)
-    whole = _reduced(FitResult.concatenate(parts), scale)
-    for (job, _, _), size, end in zip(group, sizes, ends, strict=True):
+    pieces = list(batch.pieces(runtime.batch_size))
+    parts = [solve(batch.keypoints[rows], batch.camera[rows]) for rows in pieces]
+    in_order = np.argsort(np.concatenate(pieces))
+    whole = _reduced(FitResult.concatenate(parts)[in_order], scale)
+    share = (time.perf_counter() - begin) / max(len(batch), 1)
+    for clip, (job, keypoints, _) in enumerate(group):
         last = job is group[-1][0]
-        yield Done(job, whole[slice(end - size, end)], share * size, last)
+        yield Done(job, whole[batch.clip == clip], share * len(keypoints), last)
 
 
 def _camera(job: Job, facts: Facts, config: FitConfig, rows: int, scale: float) -> Camera:
