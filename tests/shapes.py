@@ -133,5 +133,7 @@ def _check_fields(kind: Any) -> None:
 
 
 def _described(value: Any) -> str:
-    """What kind of array it is."""
+    """What kind of array it is, or what kinds are in a dict."""
+    if isinstance(value, dict):
+        return str({name: _described(one) for name, one in value.items()})
     return f"{getattr(value, 'dtype', type(value))} {tuple(getattr(value, 'shape', ()))}"

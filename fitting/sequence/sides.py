@@ -110,7 +110,9 @@ def _path(cost: np.ndarray, before: np.ndarray) -> Int[np.ndarray, " N"]:
     return labels
 
 
-def _ways(keypoints: Keypoints, times: np.ndarray, lag: int) -> Float[np.ndarray, "N-lag 4 4"]:
+def _ways(
+    keypoints: Keypoints, times: Float[np.ndarray, " N"], lag: int
+) -> Float[np.ndarray, "N-{lag} 4 4"]:
     """The cost of going from each frame (its readings: rows) to the one `lag` rows later (its
     readings: columns), and of leaving out those in between."""
     order = _READINGS[:, : len(LSP_14)]

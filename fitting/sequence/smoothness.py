@@ -107,7 +107,7 @@ class Smoothness:
         linear.next.add_(jacobian[1:].mT @ (near[..., None] * jacobian[:-1]))
         linear.after.add_(jacobian[2:].mT @ (far[..., None] * jacobian[:-2]))
 
-    def _coupling(self, weight: Float[Tensor, "T-2 v"]) -> tuple[Tensor, Tensor, Tensor]:
+    def _coupling(self, weight: Float[Tensor, "inner v"]) -> tuple[Tensor, Tensor, Tensor]:
         """Weights of the frames themselves (T, v), of neighbours, of second neighbours."""
         inner = len(weight)
         first, middle, last = self._factors[..., None]

@@ -42,7 +42,7 @@ class Timeline:
         return self.row[at[np.searchsorted(middle, self.times)]]
 
     @property
-    def linked(self) -> Bool[np.ndarray, " T-2"]:
+    def linked(self) -> Bool[np.ndarray, " inner"]:
         """For each frame except the first and last, whether both neighbours are in its segment."""
         return self.segment[2:] == self.segment[:-2]
 

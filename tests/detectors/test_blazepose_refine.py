@@ -53,7 +53,7 @@ def test_region_about_a_person_lying_with_the_head_to_the_right():
     assert (region.x, region.y) == (100, 50)
     assert region.side == pytest.approx(2 * 80 * 1.25)
     assert region.turn == pytest.approx(math.pi / 2)
-    assert Region.aligned(np.array([[100, 50], [100, -30]])).turn == 0
+    assert Region.aligned(np.array([[100.0, 50.0], [100.0, -30.0]])).turn == 0
 
 
 @pytest.mark.parametrize("mirror", [False, True])

@@ -47,11 +47,13 @@ def test_compose_mixes_by_coverage_and_opacity():
 
 
 def test_compose_refuses_other_sizes(photo):
-    blank = Rendering(np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5)), np.zeros((4, 5)))
+    depth = np.zeros((4, 5), np.float32)
+    blank = Rendering(np.zeros((4, 5, 3), np.uint8), depth, depth)
     with pytest.raises(ValueError, match=r"expected a photo .* \(4, 5, 3\), got \(120, 160, 3\)"):
         compose(photo, blank)
+    depth = np.zeros((120, 160), np.float32)
     with pytest.raises(ValueError, match=r"within 0\.\.1, got 2"):
-        compose(photo, Rendering(photo, np.zeros((120, 160)), np.zeros((120, 160))), 2)
+        compose(photo, Rendering(photo, depth, depth), 2)
 
 
 def test_overlay_changes_the_photo_only_where_the_body_is(photo):

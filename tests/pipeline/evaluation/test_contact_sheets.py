@@ -10,7 +10,7 @@ from pipeline.evaluation.evaluate import Evaluation
 def evaluation(values: list[float], ranking: str | None = "error") -> Evaluation:
     names = tuple(f"c{i}" for i in range(len(values)))
     fitted = np.isfinite(values)
-    return Evaluation(names, fitted, {"error": np.array(values)}, ranking=ranking)
+    return Evaluation(names, fitted, {"error": np.array(values, float)}, ranking=ranking)
 
 
 def test_best_median_worst() -> None:
