@@ -44,8 +44,8 @@ class Standing:
         speed: sigma, m/s.
     """
 
-    chance: Float[Tensor, "T-1 4"]
-    interval: Float[Tensor, " T-1"]
+    chance: Float[Tensor, "ways 4"]
+    interval: Float[Tensor, " ways"]
     speed: float
 
     def add_to(self, linear: ChainLinearization, bodies: Bodies) -> ChainLinearization:

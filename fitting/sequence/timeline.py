@@ -47,7 +47,7 @@ class Timeline:
         return self.segment[2:] == self.segment[:-2]
 
     @property
-    def joined(self) -> Bool[np.ndarray, " T-1"]:
+    def joined(self) -> Bool[np.ndarray, " ways"]:
         """For each frame except the last, whether the next one is in its segment."""
         return self.segment[1:] == self.segment[:-1]
 
