@@ -9,10 +9,10 @@ import numpy as np
 
 from fitting import load_body_model
 from fitting.body.body_model import BodyModel
+from pipeline.outputs.actor import Actor, rest_joints
 from pipeline.outputs.amass import Amass
 from pipeline.outputs.bvh import Bvh
 from pipeline.outputs.glb import Glb
-from pipeline.outputs.motion import Motion, rest_joints
 from pipeline.outputs.scene import UPRIGHT, Scene
 from pipeline.outputs.smpl_file import SmplFile
 
@@ -28,9 +28,9 @@ def scene_with(frames: int, body: BodyModel) -> Scene:
     pelvis = np.stack([0 * time_s, 1 + 0 * time_s, -4 - 0.001 * time_s], axis=1)
     betas = rng.normal(size=10)
     rest = rest_joints(body, betas[None])[0]
-    motion = Motion(0, np.arange(frames), betas, rest, swing, pelvis, 0.05, 0.0)
+    actor = Actor(0, np.arange(frames), betas, rest, swing, pelvis, 0.05, 0.0)
     return Scene(
-        name="long", body=body, motions=(motion,), focal_length=1000, center=(319.5, 239.5),
+        name="long", body=body, actors=(actor,), focal_length=1000, center=(319.5, 239.5),
         image_size=(640, 480), world_from_camera=np.diag([1.0, -1.0, -1.0, 1.0]), world=UPRIGHT,
         fps=25.0, n_frames=frames,
     )  # fmt: skip
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=10_000)
     scene = scene_with(parser.parse_args().frames, load_body_model(BODY))
     for kind in FORMATS:
-        kind.files(replace(scene, motions=()))  # imports
+        kind.files(replace(scene, actors=()))  # imports
         begin = time.perf_counter()
         files = kind.files(scene)
         seconds = time.perf_counter() - begin

@@ -21,7 +21,7 @@ from pipeline.datasets.synthetic_clips import (
     load_motions,
 )
 from pipeline.datasets.synthetic_data import files_of
-from pipeline.datasets.video_errors import as_detected, clip_errors, followed
+from pipeline.datasets.video_evaluation import as_detected, clip_errors, followed
 from pipeline.evaluation.evaluate import Evaluation
 from pipeline.inputs.clips import Clip, PeopleChoice, at_least_one, choice
 from pipeline.inputs.images import Facts
@@ -216,7 +216,7 @@ class SyntheticVideo(Filming):
         return [self._clip(index) for index in range(self.n)], []
 
     def evaluate(self, jobs: list[Job], config: Config) -> Evaluation:
-        """Errors of every clip, as defined in pipeline.datasets.video_errors."""
+        """Errors of every clip, as defined in pipeline.datasets.video_evaluation."""
         import torch
 
         torch.set_num_threads(config.runtime.threads)

@@ -1,4 +1,4 @@
-"""`export=[amass]`: <name>-person0-amass.npz, motions in the form of AMASS, for its many tools."""
+"""`export=[amass]`: <name>-person0-amass.npz, motion in the form of AMASS, for its many tools."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from fitting.body.body_model import BodyModel
-from pipeline.outputs.motion import Motion, rest_joints
+from pipeline.outputs.actor import Actor, rest_joints
 from pipeline.outputs.scene import Scene
 from pipeline.outputs.scene_format import SceneFormat, ending_of
 from pipeline.storage.cache import npz_bytes
@@ -36,14 +36,12 @@ class Amass(SceneFormat):
     def files(self, scene: Scene) -> dict[str, bytes]:
         """One file per person."""
         return {
-            ending_of(motion, "-amass.npz"): bytes(
-                npz_bytes(amass_arrays(motion, scene, self.betas))
-            )
-            for motion in scene.motions
+            ending_of(actor, "-amass.npz"): bytes(npz_bytes(amass_arrays(actor, scene, self.betas)))
+            for actor in scene.actors
         }
 
 
-def amass_arrays(motion: Motion, scene: Scene, betas: Betas = Betas.auto) -> dict[str, np.ndarray]:
+def amass_arrays(actor: Actor, scene: Scene, betas: Betas = Betas.auto) -> dict[str, np.ndarray]:
     """A person under the keys of AMASS, every frame from the first to the last.
 
     z is up. SMPL-H's hands are straight, and it has no place for SMPL's two hand joints.
@@ -51,7 +49,7 @@ def amass_arrays(motion: Motion, scene: Scene, betas: Betas = Betas.auto) -> dic
     """
     from scipy.spatial.transform import Rotation
 
-    whole = motion.filled()
+    whole = actor.filled()
     pelvis = whole.pelvis @ _Y_UP_TO_Z_UP.T
     shape, place = written_shape(whole, scene, betas)
     turn = Rotation.from_matrix(_Y_UP_TO_Z_UP)
@@ -68,21 +66,21 @@ def amass_arrays(motion: Motion, scene: Scene, betas: Betas = Betas.auto) -> dic
         "mocap_frame_rate": rate,  # SMPL-X's
         "pelvis": pelvis,
         "fitted_betas": whole.betas,
-        "found": np.isin(whole.frames, motion.frames),
+        "found": np.isin(whole.frames, actor.frames),
         "first_frame": np.array(whole.first),
         "track": np.array(whole.track),
         "world": np.array(f"{scene.world}; then turned so that z is up"),
     }
 
 
-def written_shape(motion: Motion, scene: Scene, betas: Betas) -> tuple[np.ndarray, np.ndarray]:
+def written_shape(actor: Actor, scene: Scene, betas: Betas) -> tuple[np.ndarray, np.ndarray]:
     """The betas to write, and the resting place (3,) of the pelvis in a body of that shape, m.
 
     A reader places the pelvis at its own pelvis at rest plus trans.
     """
     if betas is Betas.write or (betas is Betas.auto and scene.official):
-        return motion.betas, motion.rest[0]
-    zero = np.zeros_like(motion.betas)
+        return actor.betas, actor.rest[0]
+    zero = np.zeros_like(actor.betas)
     return zero, _mean_pelvis(scene.body, zero)
 
 

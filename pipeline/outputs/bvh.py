@@ -14,7 +14,7 @@ from jaxtyping import Float
 from fitting.body.body_model import BodyModel
 from fitting.body.skeleton import SMPL_24
 from fitting.joints import EXTRA
-from pipeline.outputs.motion import Motion
+from pipeline.outputs.actor import Actor
 from pipeline.outputs.scene import Scene
 from pipeline.outputs.scene_format import SceneFormat, ending_of
 
@@ -30,14 +30,12 @@ class Bvh(SceneFormat):
 
     def files(self, scene: Scene) -> dict[str, bytes]:
         """One file per person."""
-        return {
-            ending_of(motion, ".bvh"): bvh_text(motion, scene).encode() for motion in scene.motions
-        }
+        return {ending_of(actor, ".bvh"): bvh_text(actor, scene).encode() for actor in scene.actors}
 
 
-def bvh_text(motion: Motion, scene: Scene) -> str:
+def bvh_text(actor: Actor, scene: Scene) -> str:
     """A person as BVH, every frame from the first to the last."""
-    whole = motion.filled()
+    whole = actor.filled()
     order: list[int] = []
     hierarchy = "\n".join(_lines(whole, scene.body, 0, 0, order))
     values = np.concatenate([_CM * whole.pelvis, _angles(whole)[:, order].reshape(-1, 72)], axis=1)
@@ -49,12 +47,12 @@ def bvh_text(motion: Motion, scene: Scene) -> str:
     )
 
 
-def _lines(motion: Motion, body: BodyModel, joint: int, depth: int, order: list[int]) -> list[str]:
-    """A joint and all below it; `order` gets them in the order of the motion's columns."""
+def _lines(actor: Actor, body: BodyModel, joint: int, depth: int, order: list[int]) -> list[str]:
+    """A joint and all below it; `order` gets them in the order of the actor's columns."""
     order.append(joint)
     indent, inner = "\t" * depth, "\t" * (depth + 1)
     # Only channels place the root, because readers differ on whether they add an offset.
-    bone = motion.rest[joint] - motion.rest[body.parents[joint]] if joint else np.zeros(3)
+    bone = actor.rest[joint] - actor.rest[body.parents[joint]] if joint else np.zeros(3)
     turns = " ".join(f"{axis}rotation" for axis in _ORDER)
     places = "Xposition Yposition Zposition "
     lines = [
@@ -65,35 +63,35 @@ def _lines(motion: Motion, body: BodyModel, joint: int, depth: int, order: list[
     ]
     children = np.flatnonzero(body.parents == joint)
     for child in children:
-        lines += _lines(motion, body, int(child), depth + 1, order)
+        lines += _lines(actor, body, int(child), depth + 1, order)
     if not len(children):
-        end = _offset(_end(motion, body, joint))
+        end = _offset(_end(actor, body, joint))
         lines += [f"{inner}End Site", f"{inner}{{", f"{inner}\tOFFSET {end}", f"{inner}}}"]
     return [*lines, f"{indent}}}"]
 
 
-def _end(motion: Motion, body: BodyModel, joint: int) -> Float[np.ndarray, "3"]:
+def _end(actor: Actor, body: BodyModel, joint: int) -> Float[np.ndarray, "3"]:
     """Where the last bone of a chain ends, from its joint: toes, top of the head, finger tips."""
-    shape = body.shapedirs[..., : len(motion.betas)] @ motion.betas
+    shape = body.shapedirs[..., : len(actor.betas)] @ actor.betas
     vertices = body.v_template + shape
     name = SMPL_24.names[joint]
     if name == "head":
-        return vertices[body.head_top] - motion.rest[joint]
+        return vertices[body.head_top] - actor.rest[joint]
     toe = name.replace("foot", "big_toe")
     if toe in EXTRA:
-        return vertices[body.landmarks[EXTRA.index(toe)]] - motion.rest[joint]
-    return motion.rest[joint] - motion.rest[body.parents[joint]]  # of the palm's length
+        return vertices[body.landmarks[EXTRA.index(toe)]] - actor.rest[joint]
+    return actor.rest[joint] - actor.rest[body.parents[joint]]  # of the palm's length
 
 
-def _angles(motion: Motion) -> Float[np.ndarray, "T 24 3"]:
+def _angles(actor: Actor) -> Float[np.ndarray, "T 24 3"]:
     """Degrees in the order of the channels, without jumps of a full turn."""
     from scipy.spatial.transform import Rotation
 
-    turns = Rotation.from_rotvec(motion.pose.reshape(-1, 3))
+    turns = Rotation.from_rotvec(actor.pose.reshape(-1, 3))
     with warnings.catch_warnings():  # at a quarter turn about x, many angles are right
         warnings.filterwarnings("ignore", "Gimbal lock detected")
         angles = turns.as_euler(_ORDER, degrees=True)
-    return np.unwrap(angles.reshape(motion.pose.shape), axis=0, period=360)
+    return np.unwrap(angles.reshape(actor.pose.shape), axis=0, period=360)
 
 
 def _offset(place: Float[np.ndarray, "3"]) -> str:

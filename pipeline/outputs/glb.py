@@ -29,7 +29,7 @@ def glb_bytes(scene: Scene) -> bytes:
     """The scene as a GLB, made in memory; docs/exports.md has its conventions."""
     gltf = Document()
     roots, mesher = [_camera(gltf, scene)], Mesher(gltf, scene.body)
-    people = [add_person(gltf, mesher, motion) for motion in scene.motions]
+    people = [add_person(gltf, mesher, actor) for actor in scene.actors]
     for person in people:
         roots += [person.node, person.body]
     if scene.n_frames > 1 and people:

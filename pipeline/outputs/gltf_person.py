@@ -9,8 +9,8 @@ from jaxtyping import Float32
 from fitting.body.body_model import BodyModel
 from fitting.body.skeleton import SMPL_24
 from pipeline.drawing.mesh_renderer import track_color, vertex_normals
+from pipeline.outputs.actor import Actor
 from pipeline.outputs.gltf import INDICES, VERTICES, Document
-from pipeline.outputs.motion import Motion
 from pipeline.outputs.scene import Scene
 
 _INFLUENCES = 4  # joints per vertex that every reader of glTF knows (3.7.3.3)
@@ -21,7 +21,7 @@ _ROUGHNESS = 0.8
 class Person:
     """Nodes of a person: the parent of the skeleton, the body, the joints in SMPL's order."""
 
-    motion: Motion
+    actor: Actor
     node: int
     body: int
     joints: tuple[int, ...]
@@ -39,12 +39,12 @@ class Mesher:
         self._shared: dict[str, Any] = {}
         self.left_out = 0.0  # largest skin weight left out, of vertices that have more than four
 
-    def add(self, motion: Motion, name: str) -> int:
+    def add(self, actor: Actor, name: str) -> int:
         """The mesh of a person in the rest pose, with the shape baked in."""
         gltf, body = self._gltf, self.body
         if not self._shared:
             self._share()
-        shape = body.shapedirs[..., : len(motion.betas)] @ motion.betas
+        shape = body.shapedirs[..., : len(actor.betas)] @ actor.betas
         vertices = (body.v_template + shape).astype(np.float32)
         normals = vertex_normals(vertices, body.faces).astype(np.float32)
         normals[~normals.any(1)] = (0, 0, 1)  # vertices without a face: unit length is required
@@ -53,7 +53,7 @@ class Mesher:
             "NORMAL": gltf.array(normals, target=VERTICES),
             **self._shared["attributes"],
         }
-        indices, material = self._shared["indices"], self._material(motion.track, name)
+        indices, material = self._shared["indices"], self._material(actor.track, name)
         primitive = {"attributes": attributes, "indices": indices, "material": material}
         return gltf.add("meshes", name=name, primitives=[primitive])
 
@@ -80,20 +80,20 @@ class Mesher:
         return self._gltf.add("materials", name=name, pbrMetallicRoughness=pbr)
 
 
-def add_person(gltf: Document, mesher: Mesher, motion: Motion) -> Person:
+def add_person(gltf: Document, mesher: Mesher, actor: Actor) -> Person:
     """Add a person in the pose of their first frame."""
-    name = f"person{motion.track}"
-    joints = _joints(gltf, mesher.body, motion)
-    node = gltf.add("nodes", name=name, children=[joints[0]], extras=_facts(motion))
+    name = f"person{actor.track}"
+    joints = _joints(gltf, mesher.body, actor)
+    node = gltf.add("nodes", name=name, children=[joints[0]], extras=_facts(actor))
     bind = np.tile(np.eye(4, dtype=np.float32), (SMPL_24.n_joints, 1, 1))
-    bind[:, 3, :3] = -motion.rest  # glTF stores matrices column by column
+    bind[:, 3, :3] = -actor.rest  # glTF stores matrices column by column
     skin = gltf.add(
         "skins", name=f"{name}_skeleton", joints=list(joints), inverseBindMatrices=gltf.array(bind)
     )
     # The node of a skinned mesh belongs at the root; its own transform is ignored (3.7.3.3).
     body = f"{name}_body"
-    mesh = gltf.add("nodes", name=body, mesh=mesher.add(motion, body), skin=skin)
-    return Person(motion, node, mesh, joints)
+    mesh = gltf.add("nodes", name=body, mesh=mesher.add(actor, body), skin=skin)
+    return Person(actor, node, mesh, joints)
 
 
 def add_animation(gltf: Document, scene: Scene, people: list[Person]) -> None:
@@ -109,64 +109,64 @@ def add_animation(gltf: Document, scene: Scene, people: list[Person]) -> None:
         channels.append({"sampler": len(samplers) - 1, "target": target})
 
     for person in people:
-        motion = person.motion
-        times = gltf.array((motion.frames / scene.rate).astype(np.float32), bounds=True)
-        key(person.joints[0], "translation", times, motion.pelvis, "LINEAR")
-        quaternions = _quaternions(motion)
+        actor = person.actor
+        times = gltf.array((actor.frames / scene.rate).astype(np.float32), bounds=True)
+        key(person.joints[0], "translation", times, actor.pelvis, "LINEAR")
+        quaternions = _quaternions(actor)
         for joint, node in enumerate(person.joints):
             key(node, "rotation", times, quaternions[:, joint], "LINEAR")
-        frames, there = _presence(motion, scene.n_frames)
+        frames, there = _presence(actor, scene.n_frames)
         if len(frames) > 1:
             times = gltf.array((frames / scene.rate).astype(np.float32), bounds=True)
             key(person.node, "scale", times, np.repeat(there[:, None], 3, axis=1), "STEP")
     gltf.add("animations", name=scene.name, samplers=samplers, channels=channels)
 
 
-def _joints(gltf: Document, body: BodyModel, motion: Motion) -> tuple[int, ...]:
+def _joints(gltf: Document, body: BodyModel, actor: Actor) -> tuple[int, ...]:
     """The nodes of the skeleton, posed as in the first frame."""
-    quaternions = _quaternions(motion)[0]
+    quaternions = _quaternions(actor)[0]
     first = len(gltf.objects["nodes"])
     for joint, name in enumerate(SMPL_24.names):
-        bone = motion.rest[joint] - motion.rest[body.parents[joint]]
+        bone = actor.rest[joint] - actor.rest[body.parents[joint]]
         children = (first + np.flatnonzero(body.parents == joint)).tolist()
         gltf.add(
             "nodes", name=name, **({"children": children} if children else {}),
-            translation=(bone if joint else motion.pelvis[0]).tolist(),
+            translation=(bone if joint else actor.pelvis[0]).tolist(),
             rotation=quaternions[joint].tolist(),
         )  # fmt: skip
     return tuple(range(first, first + SMPL_24.n_joints))
 
 
-def _facts(motion: Motion) -> dict[str, Any]:
+def _facts(actor: Actor) -> dict[str, Any]:
     """The facts about a person in the `extras` of their node."""
     return {
-        "track": motion.track,
-        "betas": motion.betas.tolist(),
-        "first_frame": motion.first,
-        "last_frame": motion.last,
-        "frames_found": len(motion.frames),
-        "expected_error_mm": round(1000 * motion.expected_error, 1) or None,
-        "joints_off_by_one_shape_mm": round(1000 * motion.deviation, 1),
+        "track": actor.track,
+        "betas": actor.betas.tolist(),
+        "first_frame": actor.first,
+        "last_frame": actor.last,
+        "frames_found": len(actor.frames),
+        "expected_error_mm": round(1000 * actor.expected_error, 1) or None,
+        "joints_off_by_one_shape_mm": round(1000 * actor.deviation, 1),
     }
 
 
-def _presence(motion: Motion, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
+def _presence(actor: Actor, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
     """Frames at which a person appears (1) or is gone (0)."""
-    keys = [(motion.first, 1.0)]
-    if motion.first > 0:
+    keys = [(actor.first, 1.0)]
+    if actor.first > 0:
         keys.insert(0, (0, 0.0))
-    if motion.last + 1 < n_frames:
-        keys.append((motion.last + 1, 0.0))
+    if actor.last + 1 < n_frames:
+        keys.append((actor.last + 1, 0.0))
     frames, there = zip(*keys, strict=True)
     return np.array(frames), np.array(there)
 
 
-def _quaternions(motion: Motion) -> Float32[np.ndarray, "T 24 4"]:
+def _quaternions(actor: Actor) -> Float32[np.ndarray, "T 24 4"]:
     """x, y, z, w; neighbours in time have the same sign, so that any reader takes the short way."""
     from scipy.spatial.transform import Rotation
 
-    shape = (*motion.pose.shape[:2], 4)
-    quaternions = Rotation.from_rotvec(motion.pose.reshape(-1, 3)).as_quat().reshape(shape)
+    shape = (*actor.pose.shape[:2], 4)
+    quaternions = Rotation.from_rotvec(actor.pose.reshape(-1, 3)).as_quat().reshape(shape)
     flips = np.einsum("tjk,tjk->tj", quaternions[1:], quaternions[:-1]) < 0
     signs = np.where(np.cumsum(flips, axis=0) % 2, -1.0, 1.0)
     quaternions[1:] *= signs[..., None]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from pipeline.inputs.clips import at_least_one
-from pipeline.outputs.motion import Motion
+from pipeline.outputs.actor import Actor
 from pipeline.outputs.scene import Scene
 from pipeline.outputs.scene_format import scene_of_job
 from pipeline.outputs.writer import Files, Run, Writer, write_file
@@ -69,11 +69,11 @@ class Meshes(Writer):
 
     def files(self, scene: Scene) -> Iterator[tuple[str, bytes]]:
         """Name and content of each file, one after the other."""
-        for motion in scene.motions:
-            for frame, mesh in _posed(motion, scene, self.every):
+        for actor in scene.actors:
+            for frame, mesh in _posed(actor, scene, self.every):
                 number = f"-{frame:06d}" if scene.n_frames > 1 else ""
-                name = f"person{motion.track}{number}.{self.name}"
-                yield name, self.content(mesh, scene, motion.track)
+                name = f"person{actor.track}{number}.{self.name}"
+                yield name, self.content(mesh, scene, actor.track)
 
 
 @dataclass
@@ -106,16 +106,16 @@ class Ply(Meshes):
         return export_ply(mesh).replace(b"\nelement", comment, 1)
 
 
-def _posed(motion: Motion, scene: Scene, every: int) -> Iterator[tuple[int, "Trimesh"]]:
+def _posed(actor: Actor, scene: Scene, every: int) -> Iterator[tuple[int, "Trimesh"]]:
     """Frame and mesh in the world, for every n-th frame of a clip."""
     from trimesh import Trimesh
 
-    rows = np.flatnonzero(motion.frames % every == 0)
-    params = motion.params()
+    rows = np.flatnonzero(actor.frames % every == 0)
+    params = actor.params()
     for first in range(0, len(rows), _AT_ONCE):
         some = rows[first : first + _AT_ONCE]
         posed = scene.body.vertices(params[some])
-        for frame, vertices in zip(motion.frames[some], posed, strict=True):
+        for frame, vertices in zip(actor.frames[some], posed, strict=True):
             yield int(frame), Trimesh(vertices, scene.body.faces, process=False)
 
 

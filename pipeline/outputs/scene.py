@@ -6,7 +6,7 @@ import numpy as np
 
 from fitting.body.body_model import BodyModel
 from fitting.result import FitResult
-from pipeline.outputs.motion import Matrix4, Motion, motion_of
+from pipeline.outputs.actor import Actor, Matrix4, actor_of
 
 USUAL_FPS = 25.0
 """For a photo, and for a video that does not say."""
@@ -22,7 +22,7 @@ class Scene:
     Args:
         name: of the input.
         body: that was fitted.
-        motions: of each person, by track; none if nobody was fitted.
+        actors: of each person, by track; none if nobody was fitted.
         focal_length, center, image_size: of the camera, px; pixel centres at integers.
         world_from_camera: takes points of the camera (OpenCV axes) into the world (y up).
         world: which world that is, in words.
@@ -34,7 +34,7 @@ class Scene:
 
     name: str
     body: BodyModel
-    motions: tuple[Motion, ...]
+    actors: tuple[Actor, ...]
     focal_length: float
     center: tuple[float, float]
     image_size: tuple[int, int]
@@ -77,7 +77,7 @@ def scene_of(
         focal = float(fitted.camera.focal_length[0])
         center = (float(fitted.camera.center[0, 0]), float(fitted.camera.center[0, 1]))
     return Scene(
-        name=name, body=body, motions=tuple(motion_of(rows, body, matrix) for rows in people),
+        name=name, body=body, actors=tuple(actor_of(rows, body, matrix) for rows in people),
         focal_length=focal, center=center, image_size=image_size, world_from_camera=matrix,
         world=world, fps=fps, n_frames=int(result.frame.max(initial=0)) + 1, gender=gender,
         official=official,

@@ -10,7 +10,7 @@ from jaxtyping import Int64, UInt8
 from fitting.body.body_files import find_body, is_official
 from fitting.body.body_model import BodyModel
 from pipeline.config import Config, project_path
-from pipeline.outputs.motion import Motion
+from pipeline.outputs.actor import Actor
 from pipeline.outputs.scene import Scene, scene_of
 from pipeline.outputs.writer import Files, Run, Writer, write_file
 from pipeline.stages.fit import bodies_of
@@ -42,11 +42,11 @@ class FileSet:
         }
 
 
-def ending_of(motion: Motion, suffix: str) -> str:
+def ending_of(actor: Actor, suffix: str) -> str:
     """The ending of a person's file after the input's name. It has the frame at which the person
     starts if that is not the first of the clip; these formats have no other place for it."""
-    start = f"-from{motion.first}" if motion.first else ""
-    return f"-person{motion.track}{start}{suffix}"
+    start = f"-from{actor.first}" if actor.first else ""
+    return f"-person{actor.track}{start}{suffix}"
 
 
 class SceneFormat(Writer):

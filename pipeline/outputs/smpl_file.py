@@ -12,7 +12,6 @@ import numpy as np
 
 from fitting.body.skeleton import SMPL_24
 from pipeline.outputs.amass import Betas, written_shape
-from pipeline.outputs.motion import Motion
 from pipeline.outputs.scene import Scene
 from pipeline.outputs.scene_format import SceneFormat, ending_of
 
@@ -31,14 +30,14 @@ class SmplFile(SceneFormat):
     def files(self, scene: Scene) -> dict[str, bytes]:
         """One file per person."""
         return {
-            ending_of(motion, ".smpl"): smpl_bytes(motion, scene, self.betas)
-            for motion in scene.motions
+            ending_of(actor, ".smpl"): smpl_bytes(actor, scene, self.betas)
+            for actor in scene.actors
         }
 
 
-def smpl_bytes(motion: Motion, scene: Scene, betas: Betas = Betas.auto) -> bytes:
+def smpl_bytes(actor: Actor, scene: Scene, betas: Betas = Betas.auto) -> bytes:
     """A person as a .smpl file of the model SMPL, every frame from the first to the last; y up."""
-    whole = motion.filled()
+    whole = actor.filled()
     shape, place = written_shape(whole, scene, betas)
     n = len(whole.frames)
     arrays = {

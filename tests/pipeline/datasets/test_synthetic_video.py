@@ -19,7 +19,7 @@ from pipeline.config import Config, ConfigError, RuntimeConfig, to_config
 from pipeline.datasets.synthetic import IMAGE_SIDE
 from pipeline.datasets.synthetic_clips import TrueFrames, load_motions, torso_of
 from pipeline.datasets.synthetic_video import SyntheticVideo, SyntheticVideoDetector
-from pipeline.datasets.video_errors import as_detected, followed
+from pipeline.datasets.video_evaluation import as_detected, followed
 from pipeline.inputs.videos import write_video
 from pipeline.stages.stage import Job
 from tests.conftest import ROOT

@@ -35,7 +35,7 @@ def read(poses: np.ndarray, trans: np.ndarray, betas: np.ndarray, body: BodyMode
 
 def test_amass_of_an_official_body() -> None:
     result, scene = official_scene({0: [0, 1, 2]})
-    arrays = amass_arrays(scene.motions[0], scene)
+    arrays = amass_arrays(scene.actors[0], scene)
     truth = upright(smplx_joints(scene.body, result.params)) @ TO_Z_UP.T
     found = read(arrays["poses"], arrays["trans"], arrays["betas"], scene.body)
     np.testing.assert_allclose(found[:, :22], truth[:, :22], atol=0.01 * MM)
@@ -48,7 +48,7 @@ def test_amass_of_an_official_body() -> None:
 
 def test_people_stand_upright_in_amass(body: BodyModel) -> None:
     scene = scene_of(walkers({0: [0]}), body, SIZE)
-    arrays = amass_arrays(scene.motions[0], scene, Betas.write)
+    arrays = amass_arrays(scene.actors[0], scene, Betas.write)
     joints = read(arrays["poses"], arrays["trans"], arrays["betas"], body)[0]
     assert joints[15, 2] - joints[7, 2] > 1.2, "the head is above the ankle along z"
 
@@ -57,7 +57,7 @@ def test_betas_of_other_bodies_are_not_written_for_amass(body: BodyModel) -> Non
     """The pelvis is then where it was in a body of the mean shape, and every bone has its turn."""
     result = walkers({0: [0, 1]})
     scene = scene_of(result, body, SIZE, fps=FPS)
-    arrays = amass_arrays(scene.motions[0], scene)
+    arrays = amass_arrays(scene.actors[0], scene)
     assert not arrays["betas"].any()
     np.testing.assert_allclose(arrays["fitted_betas"], result.params.betas[0])
     truth = upright(smplx_joints(body, result.params)) @ TO_Z_UP.T
@@ -69,7 +69,7 @@ def test_betas_of_other_bodies_are_not_written_for_amass(body: BodyModel) -> Non
     ))[0, 0]  # fmt: skip
     own = read(arrays["poses"], arrays["pelvis"] - rest, arrays["fitted_betas"], body)
     np.testing.assert_allclose(own[:, :22], truth[:, :22], atol=0.01 * MM)
-    written = amass_arrays(scene.motions[0], scene, Betas.write)
+    written = amass_arrays(scene.actors[0], scene, Betas.write)
     np.testing.assert_allclose(written["betas"][:10], result.params.betas[0])
 
 
@@ -83,12 +83,12 @@ def test_gaps_and_late_starts_in_amass() -> None:
         assert "y up" not in str(archive["world"]).split(";")[1]
     with np.load(io.BytesIO(files["-person1-from2-amass.npz"])) as archive:
         assert (int(archive["first_frame"]), int(archive["track"])) == (2, 1)
-    assert Amass().files(replace(scene, motions=())) == {}
+    assert Amass().files(replace(scene, actors=())) == {}
 
 
 def test_a_smpl_file_holds_the_joints_of_the_fit() -> None:
     result, scene = official_scene({0: [0, 1, 2]})
-    with np.load(io.BytesIO(smpl_bytes(scene.motions[0], scene)), allow_pickle=False) as archive:
+    with np.load(io.BytesIO(smpl_bytes(scene.actors[0], scene)), allow_pickle=False) as archive:
         data = {name: archive[name] for name in archive}
     pose = data["bodyPose"].reshape(3, 72).astype(float)
     params = BodyParams(

@@ -21,7 +21,7 @@ MM = 0.1  # of the unit, cm
 def test_joints_are_those_of_the_fit(body: BodyModel) -> None:
     result = walkers({0: [0, 1, 2, 3]})
     scene = scene_of(result, body, SIZE, fps=FPS)
-    file = read_bvh(bvh_text(scene.motions[0], scene))
+    file = read_bvh(bvh_text(scene.actors[0], scene))
     truth = 100 * upright(smplx_joints(body, result.params))
     for name, place in file.places().items():
         np.testing.assert_allclose(place, truth[:, SMPL_24.names.index(name)], atol=0.05 * MM)
@@ -37,7 +37,7 @@ def test_joints_are_those_of_the_fit(body: BodyModel) -> None:
 
 def test_chains_end_at_toes_head_top_and_fingers(body: BodyModel) -> None:
     scene = scene_of(walkers({0: [0]}), body, SIZE)
-    ends = read_bvh(bvh_text(scene.motions[0], scene)).ends
+    ends = read_bvh(bvh_text(scene.actors[0], scene)).ends
     assert set(ends) == {"left_foot", "right_foot", "head", "left_hand", "right_hand"}
     assert ends["head"][1] > 10
     assert ends["left_foot"][2] > 3
@@ -56,7 +56,7 @@ def test_every_pose_can_be_written(body: BodyModel) -> None:
     scene = scene_of(result, body, SIZE, fps=FPS)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        text = bvh_text(scene.motions[0], scene)
+        text = bvh_text(scene.actors[0], scene)
     truth = 100 * upright(smplx_joints(body, params))
     for name, place in read_bvh(text).places().items():
         np.testing.assert_allclose(place, truth[:, SMPL_24.names.index(name)], atol=0.05 * MM)
@@ -68,7 +68,7 @@ def test_angles_do_not_jump_by_a_full_turn() -> None:
     orient[:, 2] = np.linspace(2.5, 4.0, 6)
     params = BodyParams(result.params.betas, orient, np.zeros((6, 69)), result.params.transl)
     scene = scene_of(replace(result, params=params), toy_body(), SIZE, fps=FPS)
-    values = read_bvh(bvh_text(scene.motions[0], scene)).values
+    values = read_bvh(bvh_text(scene.actors[0], scene)).values
     assert np.abs(np.diff(values[:, 3:], axis=0)).max() < 30
 
 
@@ -77,4 +77,4 @@ def test_gaps_are_filled_and_a_late_start_is_in_the_name() -> None:
     files = Bvh().files(scene)
     assert list(files) == ["-person0.bvh", "-person2-from1.bvh"]
     assert len(read_bvh(files["-person0.bvh"].decode()).values) == 4
-    assert Bvh().files(replace(scene, motions=())) == {}
+    assert Bvh().files(replace(scene, actors=())) == {}

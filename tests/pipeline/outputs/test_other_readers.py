@@ -93,7 +93,7 @@ def truth(body: BodyModel) -> dict[int, np.ndarray]:
 
 
 def test_khronos_s_validator_finds_nothing(clip: Scene, node: Path, tmp_path: Path) -> None:
-    nobody = replace(clip, motions=())
+    nobody = replace(clip, actors=())
     dense = toy_body()
     photo = scene_of(walkers({0: [0], 7: [0]}, n_betas=4), dense, SIZE, name='a "b"/<c>')
     for name, scene in (("clip", clip), ("nobody", nobody), ("photo", photo)):
@@ -147,7 +147,7 @@ def test_blender_and_pybvh_have_the_same_joints_in_a_bvh(
     clip: Scene, truth: dict[int, np.ndarray], python: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "walk.bvh"
-    path.write_text(bvh_text(clip.motions[0], clip))
+    path.write_text(bvh_text(clip.actors[0], clip))
     found = in_python(python, "in_python.py", "pybvh", path)
     columns = [found["names"].index(name) for name in SMPL_24.names]
     places = np.array(found["places"])[:, columns] / 100
@@ -168,7 +168,7 @@ def test_pygltflib_finds_people_by_track(clip: Scene, python: Path, tmp_path: Pa
 def test_smplcodec_has_the_same_joints(python: Path, tmp_path: Path) -> None:
     body, result = toy_body(), walkers({0: [0, 1, 2]}, n_betas=4)
     scene = scene_of(result, body, SIZE, fps=FPS, gender="male", official=True)
-    (tmp_path / "walk.smpl").write_bytes(smpl_bytes(scene.motions[0], scene))
+    (tmp_path / "walk.smpl").write_bytes(smpl_bytes(scene.actors[0], scene))
     found = in_python(python, "in_python.py", "smplcodec", tmp_path / "walk.smpl")
     pose = np.array(found["pose"]).reshape(3, 72)
     betas = np.tile(found["betas"], (3, 1))

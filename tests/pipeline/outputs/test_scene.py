@@ -9,14 +9,14 @@ from fitting import BodyModel
 from fitting.body.skeleton import SMPL_24
 from fitting.camera import project
 from fitting.solver.status import Status
-from pipeline.outputs.motion import posed_joints
+from pipeline.outputs.actor import posed_joints
 from pipeline.outputs.scene import UPRIGHT, WORLD, scene_of
 from tests.pipeline.outputs.people import FOCAL, FPS, SIZE, smplx_joints, upright, walkers
 from tests.toy_body import PARENTS, toy_body
 
 
-def joints(scene, motion) -> np.ndarray:
-    return posed_joints(motion.rest[None], scene.body.parents, motion.pose, motion.pelvis)
+def joints(scene, actor) -> np.ndarray:
+    return posed_joints(actor.rest[None], scene.body.parents, actor.pose, actor.pelvis)
 
 
 def test_joints_are_those_of_smplx_in_the_upright_world() -> None:
@@ -24,14 +24,14 @@ def test_joints_are_those_of_smplx_in_the_upright_world() -> None:
     body = toy_body()
     result = walkers({0: [0, 1, 2, 3], 1: [1, 2]}, n_betas=4)
     scene = scene_of(result, body, SIZE, name="walk", fps=FPS)
-    assert [motion.track for motion in scene.motions] == [0, 1]
-    for motion in scene.motions:
-        rows = result[result.track == motion.track]
+    assert [actor.track for actor in scene.actors] == [0, 1]
+    for actor in scene.actors:
+        rows = result[result.track == actor.track]
         truth = upright(smplx_joints(body, rows.params))
-        assert motion.frames.tolist() == rows.frame.tolist()
-        np.testing.assert_allclose(joints(scene, motion), truth, atol=1e-6)
-        np.testing.assert_allclose(smplx_joints(body, motion.params()), truth, atol=1e-6)
-        assert motion.deviation == 0
+        assert actor.frames.tolist() == rows.frame.tolist()
+        np.testing.assert_allclose(joints(scene, actor), truth, atol=1e-6)
+        np.testing.assert_allclose(smplx_joints(body, actor.params()), truth, atol=1e-6)
+        assert actor.deviation == 0
     assert (scene.focal_length, scene.image_size, scene.n_frames) == (FOCAL, SIZE, 4)
     assert scene.center == (319.5, 239.5)
     assert scene.world == UPRIGHT
@@ -44,7 +44,7 @@ def test_the_world_of_a_track_fit_is_used_where_there_is_one() -> None:
     turn[:3, 3] = move
     scene = scene_of(result, body, SIZE, world_from_camera=turn)
     truth = smplx_joints(body, result.params) @ turn[:3, :3].T + move
-    np.testing.assert_allclose(joints(scene, scene.motions[0]), truth, atol=1e-6)
+    np.testing.assert_allclose(joints(scene, scene.actors[0]), truth, atol=1e-6)
     assert scene.world == WORLD
     np.testing.assert_array_equal(scene.world_from_camera, turn)
 
@@ -55,36 +55,36 @@ def test_frames_with_shapes_of_their_own_are_seen_where_they_were(body: BodyMode
 
     result = walkers({0: list(range(8))}, own_shapes=True)
     scene = scene_of(result, body, SIZE)
-    (motion,) = scene.motions
-    np.testing.assert_allclose(motion.betas, result.params.betas.mean(0))
-    own, now = smplx_joints(body, result.params), upright(joints(scene, motion))
+    (actor,) = scene.actors
+    np.testing.assert_allclose(actor.betas, result.params.betas.mean(0))
+    own, now = smplx_joints(body, result.params), upright(joints(scene, actor))
     focal, center = torch.full((8,), FOCAL), torch.as_tensor(result.camera.center)
     seen = [project(torch.as_tensor(points), focal, center)[0].numpy() for points in (own, now)]
     moved = np.linalg.norm(seen[0] - seen[1], axis=-1)
-    only_shape = replace(result.params, betas=np.tile(motion.betas, (8, 1)))
+    only_shape = replace(result.params, betas=np.tile(actor.betas, (8, 1)))
     unmoved = project(torch.as_tensor(smplx_joints(body, only_shape)), focal, center)[0].numpy()
     assert moved.mean() < 1.0, "px"
     assert moved.mean() < 0.4 * np.linalg.norm(seen[0] - unmoved, axis=-1).mean()
     off = np.linalg.norm(own - now, axis=-1).max()
-    assert motion.deviation == pytest.approx(off, abs=1e-6)
+    assert actor.deviation == pytest.approx(off, abs=1e-6)
     assert off > 0.01
 
 
 def test_gaps_are_filled_between_their_ends() -> None:
     result = walkers({3: [2, 3, 6]}, n_betas=4)
-    (motion,) = scene_of(result, toy_body(), SIZE).motions
-    whole = motion.filled()
+    (actor,) = scene_of(result, toy_body(), SIZE).actors
+    whole = actor.filled()
     assert whole.frames.tolist() == [2, 3, 4, 5, 6]
-    np.testing.assert_allclose(whole.pelvis[[0, 1, 4]], motion.pelvis, atol=1e-12)
-    third = motion.pelvis[1] + (motion.pelvis[2] - motion.pelvis[1]) / 3
+    np.testing.assert_allclose(whole.pelvis[[0, 1, 4]], actor.pelvis, atol=1e-12)
+    third = actor.pelvis[1] + (actor.pelvis[2] - actor.pelvis[1]) / 3
     np.testing.assert_allclose(whole.pelvis[2], third, atol=1e-12)
     from scipy.spatial.transform import Rotation
 
-    ends = [Rotation.from_rotvec(motion.pose[row, 5]) for row in (1, 2)]
+    ends = [Rotation.from_rotvec(actor.pose[row, 5]) for row in (1, 2)]
     whole_turn = (ends[0].inv() * ends[1]).magnitude()
     part = (ends[0].inv() * Rotation.from_rotvec(whole.pose[2, 5])).magnitude()
     assert part == pytest.approx(whole_turn / 3)
-    alone = scene_of(walkers({0: [4]}, n_betas=4), toy_body(), SIZE).motions[0]
+    alone = scene_of(walkers({0: [4]}, n_betas=4), toy_body(), SIZE).actors[0]
     assert alone.filled() is alone
 
 
@@ -93,9 +93,9 @@ def test_rows_that_hold_no_body_are_left_out() -> None:
     status = np.where(result.track == 1, Status.SKIPPED, 0).astype(np.int32)
     status[0] = Status.NONFINITE
     scene = scene_of(replace(result, status=status), toy_body(), SIZE)
-    assert [motion.frames.tolist() for motion in scene.motions] == [[1, 2]]
+    assert [actor.frames.tolist() for actor in scene.actors] == [[1, 2]]
     nobody = scene_of(replace(result, status=np.full(6, 4, np.int32)), toy_body(), SIZE)
-    assert nobody.motions == ()
+    assert nobody.actors == ()
     assert nobody.focal_length > 0
     assert scene_of(result[:0], toy_body(), SIZE).n_frames == 1
 

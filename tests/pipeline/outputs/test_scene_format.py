@@ -84,7 +84,7 @@ def test_a_cached_run_imports_no_heavy_library(finished: Path) -> None:
         for line in done.stderr.splitlines()
         if line.startswith("import time:")
     }
-    assert "pipeline.outputs.motion" in imported
+    assert "pipeline.outputs.actor" in imported
     assert not imported & {"torch", "cv2", "scipy", "trimesh", "smplx"}
 
 

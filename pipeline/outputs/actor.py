@@ -13,7 +13,7 @@ _SAME = 1e-9  # betas that differ by less are the same
 
 
 @dataclass(frozen=True)
-class Motion:
+class Actor:
     """A person in the frames in which they were found.
 
     Args:
@@ -58,7 +58,7 @@ class Motion:
         betas, pose = np.tile(self.betas, (n, 1)), self.pose.reshape(n, -1)
         return BodyParams(betas, pose[:, :3], pose[:, 3:], self.transl)
 
-    def filled(self) -> "Motion":
+    def filled(self) -> "Actor":
         """The same with a row for every frame from the first to the last, because formats with a
         constant frame rate have no gaps. Joints take the shortest turn, the pelvis a straight
         line."""
@@ -77,8 +77,8 @@ class Motion:
         )
 
 
-def motion_of(rows: FitResult, body: BodyModel, world_from_camera: Matrix4) -> Motion:
-    """The motion of one person.
+def actor_of(rows: FitResult, body: BodyModel, world_from_camera: Matrix4) -> Actor:
+    """One person of a clip.
 
     If the frames have shapes of their own, the person gets the mean shape. In each frame they are
     moved so that the joints appear where they were (`_shift`): a taller person fits the same
@@ -100,7 +100,7 @@ def motion_of(rows: FitResult, body: BodyModel, world_from_camera: Matrix4) -> M
     turn = Rotation.from_matrix(world_from_camera[:3, :3])
     pose[:, 0] = (turn * Rotation.from_rotvec(pose[:, 0])).as_rotvec()
     known = rows.expected_error[rows.expected_error > 0]
-    return Motion(
+    return Actor(
         track=int(rows.track[0]), frames=rows.frame.astype(int), betas=betas, rest=rest[0],
         pose=pose, pelvis=turn.apply(pelvis) + world_from_camera[:3, 3],
         expected_error=float(known.mean()) if len(known) else 0.0, deviation=deviation,
