@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from fitting.body.skeleton import SMPL_24
+from pipeline.outputs.actor import Actor
 from pipeline.outputs.amass import Betas, written_shape
 from pipeline.outputs.scene import Scene
 from pipeline.outputs.scene_format import SceneFormat, ending_of
