@@ -150,7 +150,7 @@ def _segmentation(
             labels = part_labels(case.fit, body_for(case.job.clip), size, config.render.backend)
         labels = labels.clip(max=len(names) - 1)
         found.append(overlap(labels, truth, len(names)))
-    accuracy, f1 = accuracy_and_f1([image for image in found if image])
+    accuracy, f1 = accuracy_and_f1([image for image in found if image], len(names))
     shares = np.array([image.accuracy if image else np.nan for image in found])
     figures = {f"{option}_accuracy": accuracy, f"{option}_f1": float(np.nanmean(f1))}
     figures |= {f"{option}_f1_{n}": float(v) for n, v in zip(names[1:], f1[1:], strict=True)}

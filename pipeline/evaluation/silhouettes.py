@@ -101,10 +101,13 @@ def overlap(fit: UInt8[np.ndarray, "H W"], truth: UInt8[np.ndarray, "H W"], labe
     )  # fmt: skip
 
 
-def accuracy_and_f1(images: list[Overlap]) -> tuple[float, Float[np.ndarray, " L"]]:
-    """Share of the pixels of all images that agree, and F1 of each label over all of them."""
+def accuracy_and_f1(
+    images: list[Overlap], labels: int
+) -> tuple[float, Float[np.ndarray, " {labels}"]]:
+    """Share of the pixels of all images that agree, and F1 of each label over all of them (NaN for
+    a label that no image has)."""
     both, fit_only, truth_only = (
-        np.sum([getattr(image, name) for image in images], axis=0)
+        np.sum([np.zeros(labels, int), *(getattr(image, name) for image in images)], axis=0)
         for name in ("both", "fit_only", "truth_only")
     )
     with np.errstate(invalid="ignore"):

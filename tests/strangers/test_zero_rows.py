@@ -128,7 +128,9 @@ def test_nothing_to_measure_or_write(tmp_path: Path) -> None:
     assert rankings(MEASURED) == {}
     tables = pck_tables(TRUTH, {"fit": GUESS})
     assert np.isnan(tables["pck_at_02_torso"]["neck"]["fit"])
-    assert accuracy_and_f1([])[0] == 0
+    accuracy, f1 = accuracy_and_f1([], labels=3)
+    assert accuracy == 0
+    assert np.isnan(f1).tolist() == [True] * 3
     nothing = {"pa_mpjpe_mm": np.zeros(0), "expected_error_mm": np.zeros(0)}
     assert np.isnan(figures_of(nothing)["auc_of_worst_10_percent"])
     assert export([], [], cheap(tmp_path, tmp_path))["fitted"] == 0

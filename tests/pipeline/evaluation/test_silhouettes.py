@@ -28,7 +28,7 @@ def test_measures_by_hand() -> None:
     truth = np.array([[1, 1, 0, 1, 1, 1, 0, 0, 0, 0]], np.uint8)
     one = overlap(fit, truth, 2)
     assert (one.accuracy, one.pixels) == (0.6, 10)
-    accuracy, f1 = accuracy_and_f1([one])
+    accuracy, f1 = accuracy_and_f1([one], 2)
     assert accuracy == 0.6
     np.testing.assert_allclose(f1, [2 * 4 / (2 * 4 + 3 + 1), 2 * 2 / (2 * 2 + 1 + 3)])
 
@@ -37,7 +37,7 @@ def test_pixels_of_all_images_count_alike() -> None:
     """A small image that is all wrong, a large one that is all right."""
     small = overlap(np.zeros((1, 2), np.uint8), np.ones((1, 2), np.uint8), 2)
     large = overlap(np.ones((1, 8), np.uint8), np.ones((1, 8), np.uint8), 2)
-    accuracy, f1 = accuracy_and_f1([small, large])
+    accuracy, f1 = accuracy_and_f1([small, large], 2)
     assert accuracy == 0.8
     assert f1.tolist() == [0, pytest.approx(16 / 18)]
 
