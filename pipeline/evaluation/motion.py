@@ -58,7 +58,7 @@ def accelerations(
     return points[inner + 1] - 2 * points[inner] + points[inner - 1]
 
 
-def foot_sliding(soles: Float[np.ndarray, "T 4 3"], contact: Bool[np.ndarray, "T 4"]) -> float:
+def foot_sliding(soles: Float[np.ndarray, "T n 3"], contact: Bool[np.ndarray, "T n"]) -> float:
     """Mean distance, mm, that soles move from one frame to the next while they really stand.
 
     Args:
