@@ -115,9 +115,11 @@ def _from_qualisys(path: Path) -> dict[str, CalibratedCamera]:
         transform, intrinsic = _child(camera, "transform"), _child(camera, "intrinsic")
         matrix = np.eye(3)
         for (row, column), name in {
-            (0, 0): "focalLengthU", (1, 1): "focalLengthV",
-            (0, 2): "centerPointU", (1, 2): "centerPointV",
-        }.items():  # fmt: skip
+            (0, 0): "focalLengthU",
+            (1, 1): "focalLengthV",
+            (0, 2): "centerPointU",
+            (1, 2): "centerPointV",
+        }.items():
             matrix[row, column] = float(intrinsic.attrib[name]) / _QUALISYS_PIXEL
         names = [f"{kind}Distortion{i}" for kind in ("radial", "tangental") for i in (1, 2)]
         distortion = [float(intrinsic.attrib[name]) for name in names]

@@ -74,8 +74,11 @@ def mmpose(name: str, detector: MMPoseTopDown, resources: Resources, folder: Pat
     frames = list(np.random.default_rng(0).integers(0, 255, (BATCH, 256, 192, 3), np.uint8))
     for flip in (True, False):
         pose = replace(
-            detector, checkpoint=weights, person_boxes="whole_image", flip_test=flip,
-        )  # fmt: skip
+            detector,
+            checkpoint=weights,
+            person_boxes="whole_image",
+            flip_test=flip,
+        )
         one, many = (
             milliseconds(pose, frames[:count], replace(resources, batch_size=size))
             for count, size in ((BATCH // 4, 1), (BATCH, BATCH))
@@ -88,9 +91,10 @@ def person_detector(detector: MMPoseTopDown, resources: Resources, folder: Path)
     files = {
         part: random_checkpoint(config, folder / f"{part}.pth")
         for part, config in (
-            ("checkpoint", detector.config), ("person_checkpoint", detector.person_config),
+            ("checkpoint", detector.config),
+            ("person_checkpoint", detector.person_config),
         )
-    }  # fmt: skip
+    }
     # So that nobody is found: no box is that good.
     finder = replace(detector, **files, box_score=1.0)
     frames = pictures()

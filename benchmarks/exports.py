@@ -30,10 +30,17 @@ def scene_with(frames: int, body: BodyModel) -> Scene:
     rest = rest_joints(body, betas[None])[0]
     actor = Actor(0, np.arange(frames), betas, rest, swing, pelvis, 0.05, 0.0)
     return Scene(
-        name="long", body=body, actors=(actor,), focal_length=1000, center=(319.5, 239.5),
-        image_size=(640, 480), world_from_camera=np.diag([1.0, -1.0, -1.0, 1.0]), world=UPRIGHT,
-        fps=25.0, n_frames=frames,
-    )  # fmt: skip
+        name="long",
+        body=body,
+        actors=(actor,),
+        focal_length=1000,
+        center=(319.5, 239.5),
+        image_size=(640, 480),
+        world_from_camera=np.diag([1.0, -1.0, -1.0, 1.0]),
+        world=UPRIGHT,
+        fps=25.0,
+        n_frames=frames,
+    )
 
 
 def main() -> None:

@@ -68,7 +68,8 @@ ROWS: dict[str, list[str]] = {
     "smplify, from the prior's mean, both ways round": ["fit=smplify", *MEAN_POSE],
     "smplify, joints weigh their confidence": ["fit=smplify", *UNCALIBRATED],
     "smplify, hips and neck left out": [
-        "fit=smplify", "+fit.joint_weights={left_hip: 0, right_hip: 0, neck: 0}",
+        "fit=smplify",
+        "+fit.joint_weights={left_hip: 0, right_hip: 0, neck: 0}",
     ],
     "smplify, translation frozen": smplify_stages(free=FROZEN, depth=0),
     "smplify, release's shape weights": smplify_stages(shape=[100, 50, 10, 5]),
@@ -80,9 +81,10 @@ ROWS: dict[str, list[str]] = {
     "smplify_release (f = 5000 px)": ["fit=smplify_release"],
     "smplify_release (f = diagonal)": ["fit=smplify_release", "fit.focal_length=auto"],
     "smplify_release (f = 5000 px), from the prior's mean": [
-        "fit=smplify_release", "fit.camera.pose=mean",
+        "fit=smplify_release",
+        "fit.camera.pose=mean",
     ],
-}  # fmt: skip
+}
 
 
 def evaluate(overrides: list[str]) -> Evaluation:
@@ -128,11 +130,14 @@ def main() -> None:
         print(json.dumps({"row": name, "settings": [*ROWS[name], *common], **found}), flush=True)
         means, apart = found["means"], found["difference"]["pa_mpjpe_mm"]
         table.add_row(
-            name, f"{means['pa_mpjpe_mm']['mean']:.1f}", f"{means['pa_mpjpe_mm']['median']:.1f}",
+            name,
+            f"{means['pa_mpjpe_mm']['mean']:.1f}",
+            f"{means['pa_mpjpe_mm']['median']:.1f}",
             f"{apart['mean']:+.1f} ({apart['low']:+.1f}, {apart['high']:+.1f})",
             *(f"{means[c]['mean']:.1f}" for c in ("mpjpe_mm", "pve_mm", "shape_error_mm")),
-            f"{means['knee_excess_deg']['median']:+.1f}", f"{1000 * means['seconds']['mean']:.0f}",
-        )  # fmt: skip
+            f"{means['knee_excess_deg']['median']:+.1f}",
+            f"{1000 * means['seconds']['mean']:.0f}",
+        )
     Console(width=120).print(table)
 
 

@@ -149,10 +149,16 @@ def show(found: list[dict]) -> None:
     table = Table(*titles, box=None)
     for row in found:
         table.add_row(
-            row["preset"], "on" if row["interpenetration"] else "", str(row["threads"]),
-            str(row["batch"]), f"{row['ms_per_person']:.1f}", f"{row['cpu_ms_per_person']:.1f}",
-            f"{row['iterations']:.1f}", str(row["loaded_mb"]), str(row["peak_mb"]),
-        )  # fmt: skip
+            row["preset"],
+            "on" if row["interpenetration"] else "",
+            str(row["threads"]),
+            str(row["batch"]),
+            f"{row['ms_per_person']:.1f}",
+            f"{row['cpu_ms_per_person']:.1f}",
+            f"{row['iterations']:.1f}",
+            str(row["loaded_mb"]),
+            str(row["peak_mb"]),
+        )
     Console(width=100).print(table)
 
 

@@ -84,10 +84,11 @@ def main() -> None:
             path.stem if path else "none",
         )
         for label, of, settings in (
-            ("", cases, {}), (", face and feet", cases, {"extras": True}),
+            ("", cases, {}),
+            (", face and feet", cases, {"extras": True}),
             (", f = diagonal", cases, {"focal_length": IMAGE_SIDE * 2**0.5}),
             (", rolled", rolled(cases), {}),
-        ):  # fmt: skip
+        ):
             figures = measure(lifter, of, **settings)
             print(f"{name + label:40s}" + "".join(f"{x:10.2f}" for x in figures), flush=True)
 

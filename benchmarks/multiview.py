@@ -38,12 +38,19 @@ _STANDING = 0.15  # m/s; a slower ankle stands still
 _SIDED = 12  # of LSP_14, all but neck and head top
 _ANKLES = [LSP_14.index("right_ankle"), LSP_14.index("left_ankle")]
 _COLUMNS = {
-    "pa_mpjpe_mm": "PA", "mpjpe_mm": "MPJPE", "wa_mpjpe_mm": "WA",
-    "accel_error_mm_per_frame2": "accel", "camera_accel_error_mm_per_frame2": "in camera axes",
-    "camera_accel_error_m_per_s2": "m/s^2", "true_camera_accel_mm_per_frame2": "truth's own",
-    "foot_sliding_mm_per_frame": "sliding", "exchanged_keypoints_percent": "swapped %",
-    "turned_percent": "turned %", "tracks": "tracks", "frames": "frames",
-}  # fmt: skip
+    "pa_mpjpe_mm": "PA",
+    "mpjpe_mm": "MPJPE",
+    "wa_mpjpe_mm": "WA",
+    "accel_error_mm_per_frame2": "accel",
+    "camera_accel_error_mm_per_frame2": "in camera axes",
+    "camera_accel_error_m_per_s2": "m/s^2",
+    "true_camera_accel_mm_per_frame2": "truth's own",
+    "foot_sliding_mm_per_frame": "sliding",
+    "exchanged_keypoints_percent": "swapped %",
+    "turned_percent": "turned %",
+    "tracks": "tracks",
+    "frames": "frames",
+}
 
 
 @dataclass(frozen=True)

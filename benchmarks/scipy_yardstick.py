@@ -97,9 +97,14 @@ class ScipyProblem:
         """MINPACK's Levenberg-Marquardt, from the start."""
         return least_squares(
             lambda step: self.residuals(step[None])[0].numpy(),
-            np.zeros(self.objective.unknowns.size), self.jacobian, method="lm",
-            xtol=tolerance, ftol=tolerance, gtol=tolerance, max_nfev=2000,
-        )  # fmt: skip
+            np.zeros(self.objective.unknowns.size),
+            self.jacobian,
+            method="lm",
+            xtol=tolerance,
+            ftol=tolerance,
+            gtol=tolerance,
+            max_nfev=2000,
+        )
 
 
 @dataclass(frozen=True)

@@ -44,10 +44,13 @@ def crossing(fps: float, hidden: float, rng: np.random.Generator) -> list[Walker
     return [
         Walker(900 - 3 * speeds[0] * heights[0], speeds[0], heights[0]),
         Walker(
-            900 + 3 * speeds[1] * heights[1], -speeds[1], heights[1], 600 + rng.uniform(-20, 20),
+            900 + 3 * speeds[1] * heights[1],
+            -speeds[1],
+            heights[1],
+            600 + rng.uniform(-20, 20),
             hidden=range(first, first + int(hidden * fps)),
         ),
-    ]  # fmt: skip
+    ]
 
 
 def main() -> None:

@@ -30,9 +30,10 @@ _BONES = _WIDTHS + tuple(
 
 
 def triangulate(
-    rays: Float[np.ndarray, "V ... 2"], weights: Float[np.ndarray, "V ..."],
+    rays: Float[np.ndarray, "V ... 2"],
+    weights: Float[np.ndarray, "V ..."],
     projections: Float[np.ndarray, "V 3 4"],
-) -> Float[np.ndarray, "... 3"]:  # fmt: skip
+) -> Float[np.ndarray, "... 3"]:
     """Points whose projections are nearest to what the views saw, linear least squares.
 
     Minimizes sum_v w_v^2 |(P_v X)_xy - ray_v (P_v X)_z|^2.
@@ -54,9 +55,10 @@ def triangulate(
 
 
 def residuals(
-    points: Float[np.ndarray, "... 3"], rays: Float[np.ndarray, "V ... 2"],
+    points: Float[np.ndarray, "... 3"],
+    rays: Float[np.ndarray, "V ... 2"],
     projections: Float[np.ndarray, "V 3 4"],
-) -> Float[np.ndarray, "V ..."]:  # fmt: skip
+) -> Float[np.ndarray, "V ..."]:
     """How far each view's points are off, as a share of their distance from the camera."""
     turned = np.einsum("vab,...b->v...a", projections[:, :, :3], points)
     seen = turned + projections[:, :, 3].reshape(len(rays), *[1] * (points.ndim - 1), 3)
@@ -66,9 +68,11 @@ def residuals(
 
 
 def robust_points(
-    rays: Float[np.ndarray, "V ... 2"], confidence: Float[np.ndarray, "V ..."],
-    projections: Float[np.ndarray, "V 3 4"], fewest: int = 2,
-) -> Float[np.ndarray, "... 3"]:  # fmt: skip
+    rays: Float[np.ndarray, "V ... 2"],
+    confidence: Float[np.ndarray, "V ..."],
+    projections: Float[np.ndarray, "V 3 4"],
+    fewest: int = 2,
+) -> Float[np.ndarray, "... 3"]:
     """RANSAC over pairs of views, then all views that agree with the best pair.
 
     Args:
@@ -265,9 +269,11 @@ def _rows_of(seen: Seen, track: int, frames: int) -> Int[np.ndarray, " T"]:
 
 
 def _apart(
-    views: Sequence[Seen], one: tuple[int, np.ndarray], other: tuple[int, np.ndarray],
+    views: Sequence[Seen],
+    one: tuple[int, np.ndarray],
+    other: tuple[int, np.ndarray],
     projections: np.ndarray,
-) -> float:  # fmt: skip
+) -> float:
     """How badly two tracks fit together as one person: median residual, infinite where unknown."""
     shared = np.flatnonzero((one[1] >= 0) & (other[1] >= 0))
     if len(shared) < _FEWEST:

@@ -57,9 +57,13 @@ class Detections:
         if self.keypoints_3d is None:
             object.__setattr__(self, "keypoints_3d", np.zeros((n, 0, 3), np.float32))
         expected = {
-            "frame": (n,), "track": (n,), "boxes": (n, 4), "keypoints": (n, k, 2), "scores": (n, k),
+            "frame": (n,),
+            "track": (n,),
+            "boxes": (n, 4),
+            "keypoints": (n, k, 2),
+            "scores": (n, k),
             "keypoints_3d": (n, k if self.lifted else 0, 3),
-        }  # fmt: skip
+        }
         for name, shape in expected.items():
             array = getattr(self, name)
             if array.shape != shape:

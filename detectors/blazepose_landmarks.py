@@ -147,9 +147,12 @@ class LandmarkNet:
         # mediapipe's 0..1 spans the whole pixels' area; our pixel centres are at integers.
         messages: Any = rect_pb2  # its classes are made when it is imported
         rect = messages.NormalizedRect(
-            x_center=(x + 0.5) / picture.side, y_center=(region.y + 0.5) / picture.side,
-            width=region.side / picture.side, height=region.side / picture.side, rotation=turn,
-        )  # fmt: skip
+            x_center=(x + 0.5) / picture.side,
+            y_center=(region.y + 0.5) / picture.side,
+            width=region.side / picture.side,
+            height=region.side / picture.side,
+            rotation=turn,
+        )
         self._run(picture.mirrored if mirror else picture.plain, packet_creator.create_proto(rect))
         if "landmarks" not in self._found:
             return None

@@ -19,14 +19,16 @@ from detectors.skeletons import BLAZEPOSE_33
 _COMPARED = [
     BLAZEPOSE_33.index(name)
     for name in (
-        "nose", "left_ear", "right_ear",
+        "nose",
+        "left_ear",
+        "right_ear",
         *(
             f"{side}_{joint}"
             for side in ("left", "right")
             for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
         ),
     )
-]  # fmt: skip
+]
 _TURNS = (0.0, 0.5 * math.pi, math.pi, 1.5 * math.pi)
 _AROUND = 1.3  # size of a new region, relative to the person or the picture
 _FAR = 0.3  # of the person's size; joints farther apart count as this far

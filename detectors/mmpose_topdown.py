@@ -165,9 +165,12 @@ class MMPoseTopDown:
         }
 
     def _crops(
-        self, loaded: _Loaded, frames: Iterable[Image], known: dict[int, Boxes] | None,
+        self,
+        loaded: _Loaded,
+        frames: Iterable[Image],
+        known: dict[int, Boxes] | None,
         boxes: list[Boxes],
-    ) -> Iterator[dict[str, Any]]:  # fmt: skip
+    ) -> Iterator[dict[str, Any]]:
         """The pose model's input of every person; appends each frame's boxes to `boxes`."""
         for some in _batches(iter(frames), _FRAMES_AT_ONCE if loaded.person else 1):
             bgr = [np.ascontiguousarray(frame[..., ::-1]) for frame in some]

@@ -7,11 +7,25 @@ from pipeline.config import ROOT
 
 # x, y in px and confidence of LSP's joints, the person's own: right ankle, knee, hip;
 # left hip, knee, ankle; right wrist, elbow, shoulder; left shoulder, elbow, wrist; neck; head top
-JOINTS = np.array([
-    [300, 620, 1], [302, 510, 1], [300, 400, 1], [345, 400, 1], [346, 512, 1], [350, 622, 1],
-    [255, 395, 1], [262, 325, 1], [275, 250, 1], [370, 250, 1], [385, 325, 1], [392, 395, 1],
-    [322, 225, 1], [322, 150, 1],
-], np.float32)  # fmt: skip
+JOINTS = np.array(
+    [
+        [300, 620, 1],
+        [302, 510, 1],
+        [300, 400, 1],
+        [345, 400, 1],
+        [346, 512, 1],
+        [350, 622, 1],
+        [255, 395, 1],
+        [262, 325, 1],
+        [275, 250, 1],
+        [370, 250, 1],
+        [385, 325, 1],
+        [392, 395, 1],
+        [322, 225, 1],
+        [322, 150, 1],
+    ],
+    np.float32,
+)
 WIDTH, HEIGHT = 640, 720
 ERRORS = [[0.05, 0.36], [0.3, 0.14], [0.9, 0.05]]  # confidence -> expected error, torso lengths
 

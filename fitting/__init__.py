@@ -6,15 +6,26 @@ from fitting import Camera, Keypoints, fit, load_assets
 from importlib import import_module
 
 _HOMES = {
-    "Assets": "assets", "load_assets": "assets",
-    "BodyModel": "body.body_model", "BodyParams": "body.body_model",
-    "load_body_model": "body.body_model", "find_body": "body.body_files",
-    "Camera": "camera", "focal_length_px": "camera",
-    "FitConfig": "fit_config", "FitResult": "result", "Status": "solver.status", "fit": "smplify",
-    "LSP_14": "joints", "Keypoints": "joints",
-    "PosePrior": "priors", "load_pose_prior": "priors",
-    "load_preset": "presets", "load_capsules": "capsules.capsules", "load_lifter": "starts.lifter",
-}  # fmt: skip
+    "Assets": "assets",
+    "load_assets": "assets",
+    "BodyModel": "body.body_model",
+    "BodyParams": "body.body_model",
+    "load_body_model": "body.body_model",
+    "find_body": "body.body_files",
+    "Camera": "camera",
+    "focal_length_px": "camera",
+    "FitConfig": "fit_config",
+    "FitResult": "result",
+    "Status": "solver.status",
+    "fit": "smplify",
+    "LSP_14": "joints",
+    "Keypoints": "joints",
+    "PosePrior": "priors",
+    "load_pose_prior": "priors",
+    "load_preset": "presets",
+    "load_capsules": "capsules.capsules",
+    "load_lifter": "starts.lifter",
+}
 __all__ = list(_HOMES)
 
 

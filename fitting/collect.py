@@ -50,26 +50,39 @@ class Fitted:
 
 
 def placeholder(
-    keypoints: Keypoints, camera: Camera, prior: PosePrior, config: FitConfig,
+    keypoints: Keypoints,
+    camera: Camera,
+    prior: PosePrior,
+    config: FitConfig,
     term_names: tuple[str, ...],
-) -> FitResult:  # fmt: skip
+) -> FitResult:
     """Every row marked as skipped: the mean pose at the origin."""
     n, steps = len(keypoints), 2 + len(config.stages) + len(config.refine)
     sizes = config.n_betas, 3, SMPL_24.n_pose, 3
     params = BodyParams(
-        betas=np.zeros((n, config.n_betas)), global_orient=np.zeros((n, 3)),
-        body_pose=np.tile(prior.mean_pose, (n, 1)), transl=np.zeros((n, 3)),
-    )  # fmt: skip
+        betas=np.zeros((n, config.n_betas)),
+        global_orient=np.zeros((n, 3)),
+        body_pose=np.tile(prior.mean_pose, (n, 1)),
+        transl=np.zeros((n, 3)),
+    )
     return FitResult(
-        frame=keypoints.frame, track=keypoints.track, params=params, camera=camera,
-        joints=np.zeros((n, N_LSP, 3)), reprojection_error=np.zeros(n), cost=np.zeros(n),
-        status=np.full(n, Status.SKIPPED, np.int32), iterations=np.zeros(n, np.int32),
-        hypothesis=np.zeros(n, np.int32), spread=np.zeros(n), expected_error=np.zeros(n),
+        frame=keypoints.frame,
+        track=keypoints.track,
+        params=params,
+        camera=camera,
+        joints=np.zeros((n, N_LSP, 3)),
+        reprojection_error=np.zeros(n),
+        cost=np.zeros(n),
+        status=np.full(n, Status.SKIPPED, np.int32),
+        iterations=np.zeros(n, np.int32),
+        hypothesis=np.zeros(n, np.int32),
+        spread=np.zeros(n),
+        expected_error=np.zeros(n),
         term_names=term_names,
         stage_terms=np.zeros((n, steps, len(term_names))),
         stage_on=np.zeros((n, steps, len(term_names)), bool),
         trail=Trail(*(np.zeros((n, steps, size), np.float32) for size in sizes)),
-    )  # fmt: skip
+    )
 
 
 def with_rows(result: FitResult, rows: np.ndarray, fitted: Fitted) -> FitResult:
@@ -85,12 +98,17 @@ def with_rows(result: FitResult, rows: np.ndarray, fitted: Fitted) -> FitResult:
     told = signs(points[:, :N_LSP], pixels[:, :N_LSP], seen, spread.to(points))
     error = (known * (pixels - seen.xy)[:, :N_LSP].norm(dim=-1)).sum(1) / known.sum(1)
     new = {
-        "joints": points[:, :N_LSP], "reprojection_error": error,
-        "cost": fitted.terms[:, -1].sum(1), "status": last.status,
-        "iterations": last.iterations, "hypothesis": last.hypothesis,
-        "spread": spread, "expected_error": expected_error(fitted.coefficients, told),
-        "stage_terms": fitted.terms, "stage_on": fitted.on.expand(len(rows), -1, -1),
-    }  # fmt: skip
+        "joints": points[:, :N_LSP],
+        "reprojection_error": error,
+        "cost": fitted.terms[:, -1].sum(1),
+        "status": last.status,
+        "iterations": last.iterations,
+        "hypothesis": last.hypothesis,
+        "spread": spread,
+        "expected_error": expected_error(fitted.coefficients, told),
+        "stage_terms": fitted.terms,
+        "stage_on": fitted.on.expand(len(rows), -1, -1),
+    }
     states = torch.stack([after.x for after in fitted.trail], 1)
     params = params_of(model, last.x)
     steps = {f"stage_{n}": t for n, t in params_of(model, states).items()}

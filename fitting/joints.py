@@ -8,10 +8,21 @@ from jaxtyping import Float32, Int32
 from fitting.rows import Rows
 
 LSP_14 = (
-    "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle",
-    "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist",
-    "neck", "head_top",
-)  # fmt: skip
+    "right_ankle",
+    "right_knee",
+    "right_hip",
+    "left_hip",
+    "left_knee",
+    "left_ankle",
+    "right_wrist",
+    "right_elbow",
+    "right_shoulder",
+    "left_shoulder",
+    "left_elbow",
+    "left_wrist",
+    "neck",
+    "head_top",
+)
 
 N_LSP = len(LSP_14)
 
@@ -24,9 +35,18 @@ TORSO = tuple(LSP_14.index(f"{s}_{j}") for j in ("shoulder", "hip") for s in ("l
 HIPS = [LSP_14.index("right_hip"), LSP_14.index("left_hip")]
 
 EXTRA = (
-    "nose", "left_eye", "right_eye", "left_ear", "right_ear",
-    "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
-)  # fmt: skip
+    "nose",
+    "left_eye",
+    "right_eye",
+    "left_ear",
+    "right_ear",
+    "left_big_toe",
+    "left_small_toe",
+    "left_heel",
+    "right_big_toe",
+    "right_small_toe",
+    "right_heel",
+)
 """Points of face and feet, vertices of the mesh; used besides LSP's if a detector has them."""
 
 POINTS = LSP_14 + EXTRA
@@ -69,9 +89,14 @@ class Keypoints(Rows):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, np.zeros(shape, np.float32))
         shapes = {
-            "frame": (n,), "track": (n,), "xy": (n, N_LSP, 2), "confidence": (n, N_LSP),
-            "extra_xy": (n, extra, 2), "extra_confidence": (n, extra), "points_3d": (n, points, 3),
-        }  # fmt: skip
+            "frame": (n,),
+            "track": (n,),
+            "xy": (n, N_LSP, 2),
+            "confidence": (n, N_LSP),
+            "extra_xy": (n, extra, 2),
+            "extra_confidence": (n, extra),
+            "points_3d": (n, points, 3),
+        }
         for name, shape in shapes.items():
             found = getattr(self, name).shape
             if found != shape:

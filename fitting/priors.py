@@ -62,9 +62,12 @@ class MaxMixture:
     """
 
     def __init__(
-        self, prior: PosePrior, device: str | torch.device = "cpu",
-        dtype: torch.dtype = torch.float64, entries: list[int] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        prior: PosePrior,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float64,
+        entries: list[int] | None = None,
+    ) -> None:
         def tensor(a: np.ndarray | Tensor) -> Tensor:
             return torch.as_tensor(a, dtype=dtype, device=device)
 

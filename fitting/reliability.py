@@ -20,9 +20,11 @@ _LARGEST = 1.0  # m; fits that are off by more than a body's width are not told 
 
 
 def signs(
-    joints: Float[Tensor, "P 14 3"], pixels: Float[Tensor, "P 14 2"], seen: Observations,
+    joints: Float[Tensor, "P 14 3"],
+    pixels: Float[Tensor, "P 14 2"],
+    seen: Observations,
     spread: Float[Tensor, " P"],
-) -> dict[str, Float[Tensor, " P"]]:  # fmt: skip
+) -> dict[str, Float[Tensor, " P"]]:
     """Logarithms of SIGNS.
 
     Args:

@@ -25,9 +25,13 @@ from fitting.starts.starts import Starts, both_ways, find_starts, observe, uses_
 
 
 def fit(
-    keypoints: Keypoints, camera: Camera, assets: Assets, config: FitConfig, device: str = "cpu",
+    keypoints: Keypoints,
+    camera: Camera,
+    assets: Assets,
+    config: FitConfig,
+    device: str = "cpu",
     terms: Iterable[Term] = TERMS,
-) -> FitResult:  # fmt: skip
+) -> FitResult:
     """Fit a body to every row of keypoints.
 
     Args:
@@ -62,9 +66,13 @@ def fit(
 
 
 def _fitted(
-    people: Keypoints, camera: Camera, assets: Assets, config: FitConfig, device: str,
+    people: Keypoints,
+    camera: Camera,
+    assets: Assets,
+    config: FitConfig,
+    device: str,
     terms: tuple[Term, ...],
-) -> Fitted:  # fmt: skip
+) -> Fitted:
     """All stages, for people who either all have points of face and feet to fit, or all have
     none."""
     extras = bool(uses_extras(people, config).any())

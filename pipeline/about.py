@@ -10,9 +10,18 @@ from pipeline.config import Config
 from pipeline.storage.cache import plain
 
 _PACKAGES = (
-    "numpy", "scipy", "torch", "smplx", "mmpose", "mediapipe", "opencv-python-headless", "pillow",
-    "pyrender", "trimesh", "hydra-core",
-)  # fmt: skip
+    "numpy",
+    "scipy",
+    "torch",
+    "smplx",
+    "mmpose",
+    "mediapipe",
+    "opencv-python-headless",
+    "pillow",
+    "pyrender",
+    "trimesh",
+    "hydra-core",
+)
 
 
 def versions() -> dict[str, str]:

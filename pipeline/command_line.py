@@ -26,11 +26,31 @@ PATHS = re.compile(
 """Settings that may name a file or folder; their values are taken literally."""
 
 OPTIONS = {
-    "--help": 0, "-h": 0, "--hydra-help": 0, "--version": 0, "--resolve": 0, "--run": 0, "-r": 0,
-    "--multirun": 0, "-m": 0, "--shell-completion": 0, "-sc": 0, "--cfg": 1, "-c": 1,
-    "--package": 1, "-p": 1, "--config-path": 1, "-cp": 1, "--config-name": 1, "-cn": 1,
-    "--config-dir": 1, "-cd": 1, "--experimental-rerun": 1, "--info": "?", "-i": "?",
-}  # fmt: skip
+    "--help": 0,
+    "-h": 0,
+    "--hydra-help": 0,
+    "--version": 0,
+    "--resolve": 0,
+    "--run": 0,
+    "-r": 0,
+    "--multirun": 0,
+    "-m": 0,
+    "--shell-completion": 0,
+    "-sc": 0,
+    "--cfg": 1,
+    "-c": 1,
+    "--package": 1,
+    "-p": 1,
+    "--config-path": 1,
+    "-cp": 1,
+    "--config-name": 1,
+    "-cn": 1,
+    "--config-dir": 1,
+    "-cd": 1,
+    "--experimental-rerun": 1,
+    "--info": "?",
+    "-i": "?",
+}
 """Hydra's options, and how many words follow each; `?`: one of _INFO, or none."""
 
 COMPLETION = {"-sc", "--shell-completion"}

@@ -86,8 +86,10 @@ def learn(seen: Seen, assets: Assets, config: FitConfig) -> Fusion:
         own = sized_as(lifted, start + torch.einsum("bij,kj->bki", frame, offset), known)
     apart, error = own - lifted, truth - lifted
     product, square = (apart * error).sum(0), (apart * apart).sum(0)
-    share = torch.stack([_ratio(product[:, :2].sum(1), square[:, :2].sum(1)),
-                         _ratio(product[:, 2], square[:, 2])], 1)  # fmt: skip
+    share = torch.stack(
+        [_ratio(product[:, :2].sum(1), square[:, :2].sum(1)), _ratio(product[:, 2], square[:, 2])],
+        1,
+    )
     return Fusion(offset, share)
 
 

@@ -24,8 +24,17 @@ from tools.checks.models import assets, bodies
 from tools.checks.packages import packages, python
 
 CHECKS: tuple[Check, ...] = (
-    python, packages, detectors, weights, renderer, bodies, assets, cores, devices, disk,
-)  # fmt: skip
+    python,
+    packages,
+    detectors,
+    weights,
+    renderer,
+    bodies,
+    assets,
+    cores,
+    devices,
+    disk,
+)
 _COLORS = {"ok": "green", "note": "yellow", "missing": "red"}
 
 

@@ -22,23 +22,38 @@ EXACT, APPROXIMATE, MISSING = "exact", "approximate", "missing"
 COLOURS = {EXACT: "#1b7837", APPROXIMATE: "#e08214", MISSING: "#bdbdbd"}
 # Right half of a person who faces the reader, so on the left of the picture; x is mirrored.
 _RIGHT_HALF = {
-    "head_top": (0, 10.0), "right_eye": (-0.35, 9.35), "right_ear": (-0.75, 9.2),
-    "nose": (0, 9.05), "neck": (0, 8.3), "right_shoulder": (-1.2, 7.8),
-    "right_elbow": (-1.8, 6.2), "right_wrist": (-2.1, 4.7), "right_hip": (-0.75, 4.9),
-    "right_knee": (-0.9, 2.8), "right_ankle": (-1.0, 0.8), "right_heel": (-0.75, 0.35),
-    "right_big_toe": (-1.2, 0.0), "right_small_toe": (-1.7, 0.25),
-}  # fmt: skip
+    "head_top": (0, 10.0),
+    "right_eye": (-0.35, 9.35),
+    "right_ear": (-0.75, 9.2),
+    "nose": (0, 9.05),
+    "neck": (0, 8.3),
+    "right_shoulder": (-1.2, 7.8),
+    "right_elbow": (-1.8, 6.2),
+    "right_wrist": (-2.1, 4.7),
+    "right_hip": (-0.75, 4.9),
+    "right_knee": (-0.9, 2.8),
+    "right_ankle": (-1.0, 0.8),
+    "right_heel": (-0.75, 0.35),
+    "right_big_toe": (-1.2, 0.0),
+    "right_small_toe": (-1.7, 0.25),
+}
 PLACES = {
     side: (-x if side.startswith("left") else x, y)
     for name, (x, y) in _RIGHT_HALF.items()
     for side in ([name, name.replace("right", "left")] if "right" in name else [name])
 }
 _RIGHT_BONES = (
-    ("head_top", "neck"), ("neck", "right_shoulder"), ("right_shoulder", "right_elbow"),
-    ("right_elbow", "right_wrist"), ("right_shoulder", "right_hip"), ("right_hip", "left_hip"),
-    ("right_hip", "right_knee"), ("right_knee", "right_ankle"), ("right_ankle", "right_heel"),
+    ("head_top", "neck"),
+    ("neck", "right_shoulder"),
+    ("right_shoulder", "right_elbow"),
+    ("right_elbow", "right_wrist"),
+    ("right_shoulder", "right_hip"),
+    ("right_hip", "left_hip"),
+    ("right_hip", "right_knee"),
+    ("right_knee", "right_ankle"),
+    ("right_ankle", "right_heel"),
     ("right_ankle", "right_big_toe"),
-)  # fmt: skip
+)
 
 
 def status_of(skeleton: str) -> dict[str, str]:

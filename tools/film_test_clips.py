@@ -63,9 +63,10 @@ def empty_room(true: TrueFrames, rng: np.random.Generator) -> np.ndarray:
     """The empty room as the camera sees it."""
     ahead = true.world_from_camera[0, :, 2]
     camera = Camera(
-        float(true.camera.focal_length[0]), (IMAGE_SIDE, IMAGE_SIDE),
+        float(true.camera.focal_length[0]),
+        (IMAGE_SIDE, IMAGE_SIDE),
         float(np.degrees(np.arcsin(-ahead[1]))),
-    )  # fmt: skip
+    )
     floor, wall = float(true.camera_place[0, 1]), float(true.joints[..., 2].max()) + _BEHIND
     light = (rng.uniform(-0.7, 0.7), -0.8, rng.uniform(-0.8, -0.3))
     paper = tuple(rng.uniform(0.4, 0.95, 3).tolist())
@@ -88,9 +89,15 @@ def draw_outfit(rng: np.random.Generator) -> Outfit:
 
     skin = _SKIN[0] + rng.uniform() * (_SKIN[1] - _SKIN[0])
     return Outfit(
-        tuple(skin.tolist()), _HAIR[rng.integers(len(_HAIR))], color(), color(), color(),
-        float(rng.uniform(0.2, 2.0)), float(rng.choice([0.45, 0.92])), bool(rng.integers(2)),
-    )  # fmt: skip
+        tuple(skin.tolist()),
+        _HAIR[rng.integers(len(_HAIR))],
+        color(),
+        color(),
+        color(),
+        float(rng.uniform(0.2, 2.0)),
+        float(rng.choice([0.45, 0.92])),
+        bool(rng.integers(2)),
+    )
 
 
 def main() -> None:

@@ -32,9 +32,11 @@ SIZE = (480, 640)  # width, height, px
 _GENDERS = ("female", "male")
 _GRAIN = (0.5, 4.0)  # standard deviation in grey levels
 _OUTSIDE = {
-    "softness": 0.03, "key": (2.3, 2.15, 1.85), "sky": (0.60, 0.68, 0.82),
+    "softness": 0.03,
+    "key": (2.3, 2.15, 1.85),
+    "sky": (0.60, 0.68, 0.82),
     "bounce": (0.30, 0.28, 0.20),
-}  # fmt: skip
+}
 
 
 def draw_person(rng: np.random.Generator, poses: np.ndarray) -> tuple[Person, float]:
@@ -96,9 +98,10 @@ def picture(
         Pillow.fromarray(seen).save(file, quality=quality)
     params = in_camera(model, person, figure, camera.tilt)
     return {
-        "points": points_of(model, params), "focal_length": camera.focal_length,
+        "points": points_of(model, params),
+        "focal_length": camera.focal_length,
         "center": np.array(camera.center),
-    }  # fmt: skip
+    }
 
 
 def points_of(model: BodyModel, params: Any) -> np.ndarray:

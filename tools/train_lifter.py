@@ -70,10 +70,12 @@ def _named(*words: str) -> list[int]:
 _FEET = _named("ankle", "toe", "heel")
 _LEGS = _named("knee") + _FEET
 _LOST = (
-    (0.04, _LEGS + HIPS), (0.05, _LEGS), (0.04, _FEET),
+    (0.04, _LEGS + HIPS),
+    (0.05, _LEGS),
+    (0.04, _FEET),
     *((0.03, _named(f"{side}_wrist", f"{side}_elbow")) for side in ("left", "right")),
     *((0.02, [i for i in _LEGS if POINTS[i].startswith(side)]) for side in ("left", "right")),
-)  # fmt: skip
+)
 """The joints that half bodies, tables and other people hide together, and how often."""
 _LOST_ALONE = 0.03
 
@@ -208,11 +210,13 @@ class Network(nn.Module):
         hidden = [_folded(layer) for block in self.blocks for layer in block]
         first, last = _folded(self.first), (self.last.weight, self.last.bias)
         return {
-            "first_weight": first[0].numpy(), "first_bias": first[1].numpy(),
+            "first_weight": first[0].numpy(),
+            "first_bias": first[1].numpy(),
             "hidden_weight": torch.stack([weight for weight, _ in hidden]).numpy(),
             "hidden_bias": torch.stack([bias for _, bias in hidden]).numpy(),
-            "last_weight": last[0].numpy(), "last_bias": last[1].numpy(),
-        }  # fmt: skip
+            "last_weight": last[0].numpy(),
+            "last_bias": last[1].numpy(),
+        }
 
 
 def _layer(inputs: int) -> nn.Sequential:

@@ -67,9 +67,13 @@ def own_npz(path: Path) -> Find:
     n, k = len(np.atleast_1d(arrays["image"])), arrays["joint_names"].size
     arrays = {"frame": np.zeros(n, int), "boxes": np.full((n, 4), np.nan), **arrays}
     shapes = {
-        "image": (n,), "frame": (n,), "boxes": (n, 4), "keypoints": (n, k, 2), "scores": (n, k),
+        "image": (n,),
+        "frame": (n,),
+        "boxes": (n, 4),
+        "keypoints": (n, k, 2),
+        "scores": (n, k),
         "joint_names": (k,),
-    }  # fmt: skip
+    }
     for name, shape in shapes.items():
         kinds = "U" if name in ("image", "joint_names") else "iu" if name == "frame" else "fiu"
         if arrays[name].shape != shape or arrays[name].dtype.kind not in kinds:

@@ -34,9 +34,13 @@ _ONE: dict[str, Callable[[Path, Any, str], Seen]] = {
 }
 FORMATS = (*_ARRAYS, *_ONE, *_MANY, "by_name")
 _SHAPES = {
-    "openpose": (dict,), "coco": (dict,), "coco_results": (list,), "mmpose": (dict, list),
-    "landmarks": (dict, list), "by_name": (dict,),
-}  # fmt: skip
+    "openpose": (dict,),
+    "coco": (dict,),
+    "coco_results": (list,),
+    "mmpose": (dict, list),
+    "landmarks": (dict, list),
+    "by_name": (dict,),
+}
 _OPENPOSE_DIGITS = 12  # of the frame number in OpenPose's file names for a video
 _DEEP = 4  # lists about a person: frames, people, points, numbers
 
@@ -111,9 +115,7 @@ def _kind_of_json(path: Path, root: Any) -> str:
 
 
 def _kind_of_object(root: dict[str, Any]) -> str | None:
-    for key, kind in (
-        ("people", "openpose"), ("annotations", "coco"), ("instance_info", "mmpose")
-    ):  # fmt: skip
+    for key, kind in (("people", "openpose"), ("annotations", "coco"), ("instance_info", "mmpose")):
         if key in root:
             return kind
     numbered = bool(root) and all(key.isdecimal() for key in root)

@@ -9,9 +9,16 @@ from detectors.keypoint_files.points import Points, is_person, points_of
 from detectors.keypoint_files.rows import Seen, seen_of
 
 _POINTS = (
-    "keypoints", "pose_landmarks", "poseLandmarks", "landmarks", "landmark", "pose_keypoints_2d",
-    "pose_keypoints", "joints", "keypoints_2d",
-)  # fmt: skip
+    "keypoints",
+    "pose_landmarks",
+    "poseLandmarks",
+    "landmarks",
+    "landmark",
+    "pose_keypoints_2d",
+    "pose_keypoints",
+    "joints",
+    "keypoints_2d",
+)
 _PEOPLE = ("people", "persons", "instances", "predictions", "poses", "bodies")
 _SCORES = ("keypoint_scores", "keypoints_scores", "scores")
 _FRAMES = ("frame", "frame_id", "frame_index", "frame_idx", "frame_number", "frame_num")

@@ -9,22 +9,27 @@ from detectors.json_values import some_keys
 _SKETCHES = {
     "openpose": '{"people": [{"pose_keypoints_2d": [x, y, score, ...]}]}',
     "coco": '{"images": [{"id", "file_name"}], "annotations": [{"image_id", "keypoints": [x, y, '
-    'v, ...]}]}',
+    "v, ...]}]}",
     "coco_results": '[{"image_id": 7, "keypoints": [x, y, score, ...]}]',
     "mmpose": '[{"keypoints": [[x, y], ...], "keypoint_scores": [...]}]',
     "landmarks": '[{"x": 0.5, "y": 0.4, "visibility": 0.9}, ...]',
     "by_name": '{"photo.jpg": [[[x, y, score], ...]]}',
-}  # fmt: skip
+}
 _KEYS = {
     "openpose": ("people", "pose_keypoints_2d", "version", "person_id"),
     "coco": ("images", "annotations", "categories", "file_name", "num_keypoints", "area"),
     "coco_results": ("image_id", "category_id", "keypoints", "score"),
     "mmpose": (
-        "instance_info", "meta_info", "instances", "keypoints", "keypoint_scores", "frame_id",
+        "instance_info",
+        "meta_info",
+        "instances",
+        "keypoints",
+        "keypoint_scores",
+        "frame_id",
         "bbox_score",
     ),
     "landmarks": ("landmarks", "pose_landmarks", "x", "y", "z", "visibility", "presence", "joints"),
-}  # fmt: skip
+}
 _STARTS = {
     b"\x89HDF": "an HDF5 file",
     b"\x80": "a Python pickle",

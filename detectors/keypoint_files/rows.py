@@ -17,9 +17,15 @@ _IN_BOTH = 0.5  # at least this share of the smaller set of joints is seen in bo
 _BY_COUNT = {
     len(SKELETONS[name]): name
     for name in (
-        "coco17", "halpe26", "wholebody133", "mpii16", "openpose18", "openpose25", "blazepose33"
+        "coco17",
+        "halpe26",
+        "wholebody133",
+        "mpii16",
+        "openpose18",
+        "openpose25",
+        "blazepose33",
     )
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,14 @@ from fitting.files.model_files import check_axes, read_arrays
 _JOINTS = SMPL_24.n_joints
 _WHAT = "body in SMPL's format"
 _AXES = {
-    "v_template": 2, "shapedirs": 3, "posedirs": 3, "J_regressor": 2, "weights": 2,
-    "kintree_table": 2, "f": 2,
-}  # fmt: skip
+    "v_template": 2,
+    "shapedirs": 3,
+    "posedirs": 3,
+    "J_regressor": 2,
+    "weights": 2,
+    "kintree_table": 2,
+    "f": 2,
+}
 _OTHER_NAMES = {
     "f": ("faces", "faces_tensor"),
     "weights": ("lbs_weights",),
@@ -28,9 +33,14 @@ _BY_JOINTS = {5: "FLAME", 16: "MANO", 33: "SMAL", 52: "SMPL-H", 55: "SMPL-X", 75
 _POSE_BLENDS = 9 * SMPL_24.n_turned
 _STARS_BLENDS = 93  # STAR blends by quaternions
 _BY_FILE_NAME = {
-    r"smplx": "SMPL-X", r"smplh": "SMPL-H", r"mano": "MANO", r"flame": "FLAME", r"star": "STAR",
-    r"supr": "SUPR", r"smal": "SMAL",
-}  # fmt: skip
+    r"smplx": "SMPL-X",
+    r"smplh": "SMPL-H",
+    r"mano": "MANO",
+    r"flame": "FLAME",
+    r"star": "STAR",
+    r"supr": "SUPR",
+    r"smal": "SMAL",
+}
 _log = logging.getLogger(__name__)
 
 

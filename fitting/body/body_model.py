@@ -73,10 +73,15 @@ class BodyModel:
     def __post_init__(self) -> None:
         v, joints, blends = len(self.v_template), SMPL_24.n_joints, 9 * SMPL_24.n_turned
         shapes = {
-            "v_template": (v, 3), "shapedirs": (v, 3, self.n_betas), "posedirs": (v, 3, blends),
-            "J_regressor": (joints, v), "weights": (v, joints), "parents": (joints,),
-            "landmarks": (len(EXTRA),), "faces": (len(self.faces), 3),
-        }  # fmt: skip
+            "v_template": (v, 3),
+            "shapedirs": (v, 3, self.n_betas),
+            "posedirs": (v, 3, blends),
+            "J_regressor": (joints, v),
+            "weights": (v, joints),
+            "parents": (joints,),
+            "landmarks": (len(EXTRA),),
+            "faces": (len(self.faces), 3),
+        }
         for name, shape in shapes.items():
             found = getattr(self, name).shape
             if found != shape:
@@ -124,16 +129,25 @@ class BodyModel:
         missing = _MOST_BETAS - self.n_betas if _FEW_BETAS < self.n_betas < _MOST_BETAS else 0
         shapedirs = np.pad(self.shapedirs, ((0, 0), (0, 0), (0, missing)))
         data = Struct(
-            v_template=self.v_template, shapedirs=shapedirs, posedirs=self.posedirs,
-            J_regressor=self.J_regressor, weights=self.weights, f=self.faces,
+            v_template=self.v_template,
+            shapedirs=shapedirs,
+            posedirs=self.posedirs,
+            J_regressor=self.J_regressor,
+            weights=self.weights,
+            f=self.faces,
             kintree_table=np.stack([self.parents, np.arange(SMPL_24.n_joints)]),
-        )  # fmt: skip
+        )
         with contextlib.redirect_stdout(io.StringIO()):  # smplx prints that 10 betas are not 300
             return SMPL(
-                model_path="", data_struct=data, num_betas=shapedirs.shape[2], create_betas=False,
-                create_body_pose=False, create_global_orient=False, create_transl=False,
+                model_path="",
+                data_struct=data,
+                num_betas=shapedirs.shape[2],
+                create_betas=False,
+                create_body_pose=False,
+                create_global_orient=False,
+                create_transl=False,
                 dtype=torch.float64,
-            )  # fmt: skip
+            )
 
 
 def load_body_model(path: str | Path) -> BodyModel:

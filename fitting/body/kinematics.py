@@ -72,9 +72,13 @@ class Kinematics:
     """
 
     def __init__(
-        self, body: BodyModel, n_betas: int = 10, device: str = "cpu",
-        dtype: torch.dtype = torch.float64, extras: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        body: BodyModel,
+        n_betas: int = 10,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float64,
+        extras: bool = False,
+    ) -> None:
         def tensor(a: np.ndarray) -> Tensor:
             return torch.as_tensor(np.ascontiguousarray(a), dtype=dtype, device=device)
 
@@ -127,9 +131,11 @@ class Kinematics:
         return tuple(int(joint) for joint in np.flatnonzero(moves.any(0)) if joint)
 
     def points(
-        self, root: Float[Tensor, "B 3 3"], body_pose: Float[Tensor, "B 69"],
+        self,
+        root: Float[Tensor, "B 3 3"],
+        body_pose: Float[Tensor, "B 69"],
         betas: Float[Tensor, "B n_betas"],
-    ) -> Posed:  # fmt: skip
+    ) -> Posed:
         """Pose the skeleton and the points."""
         batch = len(body_pose)
         rotations, left = rotation_and_left_jacobian(body_pose.unflatten(1, (-1, 3)))

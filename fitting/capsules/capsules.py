@@ -48,9 +48,12 @@ class Capsules:
     def __post_init__(self) -> None:
         count, columns = len(self.names), self.radius.shape[-1]
         shapes = {
-            "joint": (count,), "axis": (count, 3), "center": (count, 3, columns),
-            "radius": (count, columns), "length": (count, columns),
-        }  # fmt: skip
+            "joint": (count,),
+            "axis": (count, 3),
+            "center": (count, 3, columns),
+            "radius": (count, columns),
+            "length": (count, columns),
+        }
         for name, shape in shapes.items():
             array = getattr(self, name)
             if array.shape != shape:

@@ -34,15 +34,27 @@ _UP, _DOWN, _FRONT, _LEFT, _RIGHT = (0, 1, 0), (0, -1, 0), (0, 0, 1), (1, 0, 0),
 _TRUNK = (0, 3, 6, 9)
 # in the order of the regressors' columns
 _PARTS = (
-    _Part("pelvis", 0, _RIGHT), _Part("left_thigh", 1, _DOWN), _Part("right_thigh", 2, _DOWN),
-    _Part("belly", 3, _RIGHT), _Part("left_shin", 4, _DOWN), _Part("right_shin", 5, _DOWN),
-    _Part("ribs", 6, _RIGHT), _Part("left_foot", 7, _FRONT), _Part("right_foot", 8, _FRONT),
-    _Part("chest", 9, _RIGHT), _Part("neck", 12, _UP), _Part("left_collar", 13, _LEFT),
-    _Part("right_collar", 14, _RIGHT), _Part("head", 15, _UP), _Part("left_upper_arm", 16, _LEFT),
-    _Part("right_upper_arm", 17, _RIGHT), _Part("left_forearm", 18, _LEFT),
-    _Part("right_forearm", 19, _RIGHT), _Part("left_hand", 20, _LEFT),
+    _Part("pelvis", 0, _RIGHT),
+    _Part("left_thigh", 1, _DOWN),
+    _Part("right_thigh", 2, _DOWN),
+    _Part("belly", 3, _RIGHT),
+    _Part("left_shin", 4, _DOWN),
+    _Part("right_shin", 5, _DOWN),
+    _Part("ribs", 6, _RIGHT),
+    _Part("left_foot", 7, _FRONT),
+    _Part("right_foot", 8, _FRONT),
+    _Part("chest", 9, _RIGHT),
+    _Part("neck", 12, _UP),
+    _Part("left_collar", 13, _LEFT),
+    _Part("right_collar", 14, _RIGHT),
+    _Part("head", 15, _UP),
+    _Part("left_upper_arm", 16, _LEFT),
+    _Part("right_upper_arm", 17, _RIGHT),
+    _Part("left_forearm", 18, _LEFT),
+    _Part("right_forearm", 19, _RIGHT),
+    _Part("left_hand", 20, _LEFT),
     _Part("right_hand", 21, _RIGHT),
-)  # fmt: skip
+)
 # (joint, coordinate) -> weights of the joints that its place is blended from
 _MOVED = {
     (0, 1): {0: 0.6, 1: 0.2, 2: 0.2},
@@ -55,7 +67,7 @@ _MOVED = {
 
 def load_release_capsules(
     regressors: str | Path, body: BodyModel, body_file: str | Path
-) -> Capsules | None:  # fmt: skip
+) -> Capsules | None:
     """The release's capsules for an official body, with at most its first 10 betas.
 
     Args:
@@ -89,7 +101,7 @@ def load_release_capsules(
 
 def _linear(
     path: str | Path, name: str, array: np.ndarray, n_betas: int
-) -> Float[np.ndarray, "20 L"]:  # fmt: skip
+) -> Float[np.ndarray, "20 L"]:
     """Lengths or radii as functions of [1, betas]."""
     if array.ndim != 2 or array.shape[1] != len(_PARTS) or len(array) < 1 + n_betas:
         expected = f"({1 + n_betas} or more, {len(_PARTS)})"

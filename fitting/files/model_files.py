@@ -9,8 +9,14 @@ import numpy as np
 _PICKLES = (".pkl", ".pickle")
 _MAX_UNPACKED = 512 * 2**20  # bytes; SMPL with 300 betas has a fifth of it
 _DAMAGE = (
-    ValueError, OSError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def read_arrays(
@@ -61,7 +67,7 @@ def read_npz(
 
 def _read_pkl(
     path: Path, what: str, required: tuple[str, ...], optional: tuple[str, ...]
-) -> dict[str, np.ndarray]:  # fmt: skip
+) -> dict[str, np.ndarray]:
     from fitting.files.pickled_arrays import array_of
     from fitting.files.safe_pickle import read_pickle
 
@@ -78,7 +84,7 @@ def _read_pkl(
 
 def _check_names(
     path: Path, what: str, required: tuple[str, ...], arrays: dict[str, np.ndarray]
-) -> None:  # fmt: skip
+) -> None:
     missing = [name for name in required if name not in arrays]
     if missing:
         raise ValueError(f"{path} is no {what}: it lacks {', '.join(missing)}")

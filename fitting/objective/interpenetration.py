@@ -91,10 +91,14 @@ class Interpenetration:
     """
 
     def __init__(
-        self, capsules: Capsules, skeleton: Skeleton, n_betas: int = 10,
-        device: str | torch.device = "cpu", dtype: torch.dtype = torch.float64,
+        self,
+        capsules: Capsules,
+        skeleton: Skeleton,
+        n_betas: int = 10,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float64,
         joints: Iterable[int] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if not 0 <= n_betas <= capsules.n_betas:
             raise ValueError(f"n_betas: expected 0..{capsules.n_betas}, got {n_betas}")
         self._device, self._dtype = device, dtype
@@ -116,9 +120,11 @@ class Interpenetration:
         return torch.as_tensor(np.ascontiguousarray(array), dtype=dtype, device=self._device)
 
     def _set_pairs(
-        self, limbs: list[np.ndarray], capsule: Int[np.ndarray, " S"],
+        self,
+        limbs: list[np.ndarray],
+        capsule: Int[np.ndarray, " S"],
         carried: Int[np.ndarray, "C 24"],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """The pairs of capsules and of spheres of all limbs in order."""
         pairs = np.concatenate(limbs)
         inside = [[np.flatnonzero(capsule == c) for c in pair] for pair in pairs]
@@ -140,9 +146,13 @@ class Interpenetration:
         direction = np.where((sign > 0).any(1), 1.0, -1.0)[:, None, None]
         place, size = np.searchsorted(self.joints, joints), 3 * len(joints)
         return _Limb(
-            end, groups, self._tensor(place), self._tensor((sign != 0).astype(float)),
-            self._tensor(direction), torch.as_tensor(np.tri(size).T > 0, device=self._device),
-        )  # fmt: skip
+            end,
+            groups,
+            self._tensor(place),
+            self._tensor((sign != 0).astype(float)),
+            self._tensor(direction),
+            torch.as_tensor(np.tri(size).T > 0, device=self._device),
+        )
 
     @property
     def size(self) -> int:
@@ -160,9 +170,13 @@ class Interpenetration:
         return total
 
     def add_to(
-        self, total: Linearization, column: int, posed: Posed, betas: Float[Tensor, "B n_betas"],
+        self,
+        total: Linearization,
+        column: int,
+        posed: Posed,
+        betas: Float[Tensor, "B n_betas"],
         weight: float,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Add the term in place to a linearization whose entries from `column` on are those of the
         free joints. Rows in which nothing is near stay as they are."""
         contacts = self._contacts(posed, betas, weight)
@@ -243,9 +257,13 @@ class Interpenetration:
 
 @lru_cache(maxsize=32)
 def contacts_of(
-    capsules: Capsules, skeleton: Skeleton, n_betas: int, device: str | torch.device,
-    dtype: torch.dtype, joints: tuple[int, ...],
-) -> Interpenetration:  # fmt: skip
+    capsules: Capsules,
+    skeleton: Skeleton,
+    n_betas: int,
+    device: str | torch.device,
+    dtype: torch.dtype,
+    joints: tuple[int, ...],
+) -> Interpenetration:
     """Like Interpenetration, but made once, because every stage of every fit asks for it."""
     return Interpenetration(capsules, skeleton, n_betas, device, dtype, joints)
 
@@ -258,9 +276,13 @@ def contacts(bodies: Bodies, weight: float) -> Part:
 
 
 def _add_limb(
-    limb: _Limb, by_group: Float[Tensor, "R G 42"], turns: Float[Tensor, "R J 3 6"],
-    total: Linearization, rows: Int[Tensor, " R"], column: int,
-) -> None:  # fmt: skip
+    limb: _Limb,
+    by_group: Float[Tensor, "R G 42"],
+    turns: Float[Tensor, "R J 3 6"],
+    total: Linearization,
+    rows: Int[Tensor, " R"],
+    column: int,
+) -> None:
     """From the contacts of a limb to the joints; see the top of this file."""
     turns = turns * limb.sign
     by_joint = (limb.moved @ by_group).unflatten(2, (6, 7))

@@ -35,10 +35,15 @@ class Model:
     """
 
     def __init__(
-        self, body: BodyModel, prior: PosePrior, capsules: Capsules | None = None,
-        n_betas: int = 10, device: str = "cpu", dtype: torch.dtype = torch.float64,
+        self,
+        body: BodyModel,
+        prior: PosePrior,
+        capsules: Capsules | None = None,
+        n_betas: int = 10,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float64,
         extras: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.kinematics = Kinematics(body, n_betas, device, dtype, extras)
         self.prior, self.capsules = prior, capsules
         self.terms: tuple[Term, ...] = TERMS

@@ -37,9 +37,13 @@ class Objective:
     """
 
     def __init__(
-        self, model: Model, unknowns: Unknowns, observations: Observations,
-        weights: Mapping[str, float], loss: Loss,
-    ) -> None:  # fmt: skip
+        self,
+        model: Model,
+        unknowns: Unknowns,
+        observations: Observations,
+        weights: Mapping[str, float],
+        loss: Loss,
+    ) -> None:
         check_names("weights", weights, model.terms)
         self.model, self.unknowns = model, unknowns
         self.observations, self.loss = observations, loss
@@ -57,9 +61,13 @@ class Objective:
         """Whether everything exists that a term needs."""
         at = self.unknowns
         met = {
-            "global_orient": at.root, "body_pose": at.joints, "betas": at.n_betas,
-            "transl": at.transl, CAPSULES: self.model.capsules, POINTS_3D: True,
-        }  # fmt: skip
+            "global_orient": at.root,
+            "body_pose": at.joints,
+            "betas": at.n_betas,
+            "transl": at.transl,
+            CAPSULES: self.model.capsules,
+            POINTS_3D: True,
+        }
         return bool(met[need])
 
     @property
@@ -80,9 +88,13 @@ class Objective:
         kinematics, capsules = self.model.kinematics, self.model.capsules
         assert capsules is not None, "without them, a term that needs them is off"
         return contacts_of(
-            capsules, kinematics.skeleton, kinematics.n_betas,
-            kinematics.device, kinematics.dtype, self.unknowns.joints,
-        )  # fmt: skip
+            capsules,
+            kinematics.skeleton,
+            kinematics.n_betas,
+            kinematics.device,
+            kinematics.dtype,
+            self.unknowns.joints,
+        )
 
     def select(self, rows: Int[Tensor, " R"]) -> Self:
         other = copy(self)

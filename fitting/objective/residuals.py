@@ -76,9 +76,11 @@ def least_squares(
 
 
 def data_term(
-    difference: Float[Tensor, "B n 2"], jacobian: Float[Tensor, "B n 2 D"],
-    weight: Float[Tensor, "B n"], sigma: float,
-) -> Linearization:  # fmt: skip
+    difference: Float[Tensor, "B n 2"],
+    jacobian: Float[Tensor, "B n 2 D"],
+    weight: Float[Tensor, "B n"],
+    sigma: float,
+) -> Linearization:
     """E_J: w rho(x) per coordinate, rho(x)^2 = sigma^2 x^2 / (sigma^2 + x^2).
 
     The Hessian uses the weights of iteratively re-weighted least squares, (sigma^2 / (sigma^2 +
@@ -94,9 +96,11 @@ def data_term(
 
 
 def student_data_term(
-    difference: Float[Tensor, "B n 2"], jacobian: Float[Tensor, "B n 2 D"],
-    weight: Float[Tensor, "B n"], sigma: float,
-) -> Linearization:  # fmt: skip
+    difference: Float[Tensor, "B n 2"],
+    jacobian: Float[Tensor, "B n 2 D"],
+    weight: Float[Tensor, "B n"],
+    sigma: float,
+) -> Linearization:
     """0.5 c^2 log(1 + q^2 / c^2) per joint, q its distance times its weight, c = sigma.
 
     The negative logarithm of a t-like density: ours, for keypoints with calibrated errors.
@@ -145,9 +149,11 @@ def depth_term(
 
 
 def joints_3d_term(
-    joints: Float[Tensor, "B 14 3"], jacobian: Float[Tensor, "B 14 3 D"],
-    target: Float[Tensor, "B 14 4"], weight: float,
-) -> Linearization:  # fmt: skip
+    joints: Float[Tensor, "B 14 3"],
+    jacobian: Float[Tensor, "B 14 3 D"],
+    target: Float[Tensor, "B 14 4"],
+    weight: float,
+) -> Linearization:
     """Ours: weight w (X - middle of the hips - target), with each target's own w."""
     place, own = target.split([3, 1], -1)
     own = weight * own

@@ -29,10 +29,15 @@ SHORTEST = 3  # frames; fewer have no acceleration
 
 
 def follow(
-    keypoints: Keypoints, result: FitResult, times: Float[np.ndarray, " F"], assets: Assets,
-    config: FitConfig, settings: SequenceConfig, device: str = "cpu",
+    keypoints: Keypoints,
+    result: FitResult,
+    times: Float[np.ndarray, " F"],
+    assets: Assets,
+    config: FitConfig,
+    settings: SequenceConfig,
+    device: str = "cpu",
     shots: Int32[np.ndarray, " F"] | None = None,
-) -> Motion:  # fmt: skip
+) -> Motion:
     """Fit everybody's frames together.
 
     Args:
@@ -76,9 +81,11 @@ def _world(
         if not sum(map(len, joints)):
             continue
         found = world_of(
-            np.concatenate(soles).reshape(-1, 3), np.concatenate(seconds),
-            upwards(np.concatenate(joints)), settings.errors_last,
-        )  # fmt: skip
+            np.concatenate(soles).reshape(-1, 3),
+            np.concatenate(seconds),
+            upwards(np.concatenate(joints)),
+            settings.errors_last,
+        )
         if found is not None:
             rows = np.flatnonzero(shots[frame] == shot)
             order = np.arange(len(frame))
@@ -97,9 +104,13 @@ def _readings(keypoints: Keypoints, times: np.ndarray) -> Int32[np.ndarray, " N"
 
 
 def _as_read(
-    keypoints: Keypoints, result: FitResult, labels: np.ndarray, assets: Assets, config: FitConfig,
+    keypoints: Keypoints,
+    result: FitResult,
+    labels: np.ndarray,
+    assets: Assets,
+    config: FitConfig,
     device: str,
-) -> tuple[Keypoints, FitResult]:  # fmt: skip
+) -> tuple[Keypoints, FitResult]:
     """The keypoints with left and right on their own sides, and new fits of those frames. Rows that
     fit to nothing become skipped ones, so that they are filled like a gap."""
     rows = np.flatnonzero(labels)

@@ -24,10 +24,13 @@ from fitting.starts.starts import observe
 def keypoints_of(timeline: Timeline, keypoints: Keypoints) -> Keypoints:
     """The values of every frame; in frames that were added, nothing is seen."""
     nothing = Keypoints(
-        np.zeros(1, np.int32), np.zeros(1, np.int32),
-        np.zeros((1, len(LSP_14), 2), np.float32), np.zeros((1, len(LSP_14)), np.float32),
-        np.zeros((1, len(EXTRA), 2), np.float32), np.zeros((1, len(EXTRA)), np.float32),
-    )  # fmt: skip
+        np.zeros(1, np.int32),
+        np.zeros(1, np.int32),
+        np.zeros((1, len(LSP_14), 2), np.float32),
+        np.zeros((1, len(LSP_14)), np.float32),
+        np.zeros((1, len(EXTRA), 2), np.float32),
+        np.zeros((1, len(EXTRA)), np.float32),
+    )
     rows = np.where(timeline.row == ADDED, len(keypoints), timeline.row)
     seen = Keypoints.concatenate([keypoints, nothing])[rows]
     frame, track = timeline.frame.astype(np.int32), np.full(len(rows), timeline.track, np.int32)
@@ -59,9 +62,13 @@ def states_of(timeline: Timeline, params: BodyParams, device: str) -> Float[Tens
 
 
 def observed(
-    model: Model, timeline: Timeline, people: tuple[Keypoints, Camera], x: Float[Tensor, "T S"],
-    assets: Assets, config: FitConfig,
-) -> Observations:  # fmt: skip
+    model: Model,
+    timeline: Timeline,
+    people: tuple[Keypoints, Camera],
+    x: Float[Tensor, "T S"],
+    assets: Assets,
+    config: FitConfig,
+) -> Observations:
     """What the terms need to know about every frame.
 
     Sizes and depths come from similar triangles for the bodies that the track starts from. A frame

@@ -22,10 +22,12 @@ from jaxtyping import Float, Int
 from fitting.joints import LSP_14, POINTS, Keypoints
 
 _OTHER = {"left": "right", "right": "left"}
-_OPPOSITE = np.array([
-    POINTS.index("_".join([_OTHER.get(side, side), *rest]))
-    for side, *rest in (name.split("_") for name in POINTS)
-])  # fmt: skip
+_OPPOSITE = np.array(
+    [
+        POINTS.index("_".join([_OTHER.get(side, side), *rest]))
+        for side, *rest in (name.split("_") for name in POINTS)
+    ]
+)
 _LEGS = np.array([n.endswith(("hip", "knee", "ankle", "toe", "heel")) for n in POINTS])
 _ARMS = np.array([n.endswith(("shoulder", "elbow", "wrist")) for n in POINTS])
 _AS_IS = np.arange(len(POINTS))

@@ -50,9 +50,13 @@ class Smoothness:
     """
 
     def __init__(
-        self, unknowns: Unknowns, times: Float[Tensor, " T"], linked: Bool[Tensor, " T-2"],
-        stiffness: Stiffness, dtype: torch.dtype,
-    ) -> None:  # fmt: skip
+        self,
+        unknowns: Unknowns,
+        times: Float[Tensor, " T"],
+        linked: Bool[Tensor, " T-2"],
+        stiffness: Stiffness,
+        dtype: torch.dtype,
+    ) -> None:
         self._pose, self._entries = unknowns.pose, unknowns.pose_entries
         self._stiffness, self._linked = stiffness, linked.to(dtype)
         before, after = (times[1:-1] - times[:-2]), (times[2:] - times[1:-1])

@@ -53,9 +53,12 @@ class Timeline:
 
 
 def timelines(
-    frame: Int[np.ndarray, " N"], track: Int[np.ndarray, " N"], fitted: Bool[np.ndarray, " N"],
-    times: Float[np.ndarray, " F"], max_fill: float,
-) -> Iterator[Timeline]:  # fmt: skip
+    frame: Int[np.ndarray, " N"],
+    track: Int[np.ndarray, " N"],
+    fitted: Bool[np.ndarray, " N"],
+    times: Float[np.ndarray, " F"],
+    max_fill: float,
+) -> Iterator[Timeline]:
     """A timeline for every person with a fit in at least one frame.
 
     Frames between two fits that are no farther apart than max_fill and one frame are filled,
@@ -75,9 +78,13 @@ def timelines(
 
 
 def _timeline(
-    person: int, rows: np.ndarray, anchors: np.ndarray, frame: np.ndarray, times: np.ndarray,
+    person: int,
+    rows: np.ndarray,
+    anchors: np.ndarray,
+    frame: np.ndarray,
+    times: np.ndarray,
     max_fill: float,
-) -> Timeline:  # fmt: skip
+) -> Timeline:
     at = frame[anchors]
     missing = times[at[1:]] - times[np.minimum(at[:-1] + 1, at[1:])]  # 0 for the next frame
     goes_on = missing <= max_fill + _AFTER

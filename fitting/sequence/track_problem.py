@@ -44,9 +44,12 @@ class Frames:
         inner = slice(rows.start, max(rows.stop - 2, rows.start))
         pairs = slice(rows.start, max(rows.stop - 1, rows.start))
         return Frames(
-            self.seen[rows], self.times[rows], self.linked[inner], self.held[rows].clone(),
+            self.seen[rows],
+            self.times[rows],
+            self.linked[inner],
+            self.held[rows].clone(),
             self.joined[pairs],
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,14 @@ class TrackProblem:
     """
 
     def __init__(
-        self, model: Model, frames: Frames, terms: FrameTerms, stiffness: Stiffness, shape: float,
+        self,
+        model: Model,
+        frames: Frames,
+        terms: FrameTerms,
+        stiffness: Stiffness,
+        shape: float,
         standing: Standing | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         free = [name for name in PARAMETERS if shape or name != "betas"]
         unknowns = model.unknowns(free, terms.weights.get("interpenetration", 0.0) > 0)
         self.shared, self.held = unknowns.betas, frames.held

@@ -60,9 +60,13 @@ class Outcome:
 
 
 def outcome_of(
-    model: Model, timeline: Timeline, keypoints: Keypoints, seen: Observations, fit: Fit,
+    model: Model,
+    timeline: Timeline,
+    keypoints: Keypoints,
+    seen: Observations,
+    fit: Fit,
     terms: FrameTerms,
-) -> Outcome | None:  # fmt: skip
+) -> Outcome | None:
     """The bodies of a track's states; None if one of them is not finite."""
     if not bool(fit.x.isfinite().all()):
         return None

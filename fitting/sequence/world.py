@@ -47,9 +47,11 @@ class World(Rows):
 
 
 def world_of(
-    soles: Float[np.ndarray, "P 3"], seconds: Float[np.ndarray, " P"],
-    body: Float[np.ndarray, "3"], errors_last: float,
-) -> World | None:  # fmt: skip
+    soles: Float[np.ndarray, "P 3"],
+    seconds: Float[np.ndarray, " P"],
+    body: Float[np.ndarray, "3"],
+    errors_last: float,
+) -> World | None:
     """The world (one row) of one camera that stands still; None where the floor cannot be told.
 
     Args:
@@ -85,9 +87,12 @@ def world_of(
 
 
 def _linearized(
-    soles: np.ndarray, weight: np.ndarray, plane: tuple[np.ndarray, float], sides: np.ndarray,
+    soles: np.ndarray,
+    weight: np.ndarray,
+    plane: tuple[np.ndarray, float],
+    sides: np.ndarray,
     body: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     """Information and gradient of two turns of up and of the floor's height."""
     up, height = plane
     residual = (soles @ up - height) / _FLOOR

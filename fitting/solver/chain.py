@@ -70,9 +70,12 @@ class ChainSolution:
 
 
 def minimize_chain(
-    problem: Chain, x: Float[Tensor, "T S"], max_iterations: int, tolerance: float,
+    problem: Chain,
+    x: Float[Tensor, "T S"],
+    max_iterations: int,
+    tolerance: float,
     damping: float = 1e-3,
-) -> ChainSolution:  # fmt: skip
+) -> ChainSolution:
     """Lower the cost from x, with one damping and one acceptance for the whole chain.
 
     It ends when an accepted step lowers the cost by less than the tolerance times the cost.
@@ -196,9 +199,11 @@ class BandFactor:
     """
 
     def __init__(
-        self, diagonal: Float[Tensor, "T U U"], near: Float[Tensor, "T-1 U U"],
+        self,
+        diagonal: Float[Tensor, "T U U"],
+        near: Float[Tensor, "T-1 U U"],
         far: Float[Tensor, "T-2 U U"],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._factor: list[Tensor] = []
         self._near: list[Tensor] = []  # of each state and the one before, from the second on
         self._far: list[Tensor] = []

@@ -68,9 +68,12 @@ class _Working(Rows):
 
 
 def minimize(
-    problem: Problem, x: Float[Tensor, "B S"], max_iterations: int, tolerance: float,
+    problem: Problem,
+    x: Float[Tensor, "B S"],
+    max_iterations: int,
+    tolerance: float,
     damping: float = 1e-3,
-) -> Solution:  # fmt: skip
+) -> Solution:
     """Lower the cost of every row from x.
 
     The damped step solves (H + damping diag(H)) d = -g. It is taken when the cost falls; the
@@ -97,9 +100,12 @@ def minimize(
     )
     rows.status[~finite] = Status.NONFINITE
     solution = Solution(
-        x.clone(), linear.cost.clone(), torch.zeros(batch, dtype=torch.long, device=x.device),
-        rows.damping.clone(), torch.full_like(rows.status, Status.MAX_ITERATIONS),
-    )  # fmt: skip
+        x.clone(),
+        linear.cost.clone(),
+        torch.zeros(batch, dtype=torch.long, device=x.device),
+        rows.damping.clone(),
+        torch.full_like(rows.status, Status.MAX_ITERATIONS),
+    )
     for _ in range(max_iterations if batch else 0):
         working = rows.status < 0
         if working.float().mean() < _COMPACT_BELOW:

@@ -16,13 +16,18 @@ _TORSO_SIDES = ((_LEFT_SHOULDER, _LEFT_HIP), (_RIGHT_SHOULDER, _RIGHT_HIP))
 _BONES = tuple(
     (LSP_14.index(a), LSP_14.index(b))
     for a, b in (
-        ("left_shoulder", "left_elbow"), ("right_shoulder", "right_elbow"),
-        ("left_elbow", "left_wrist"), ("right_elbow", "right_wrist"),
-        ("left_hip", "left_knee"), ("right_hip", "right_knee"),
-        ("left_knee", "left_ankle"), ("right_knee", "right_ankle"),
-        ("left_shoulder", "right_shoulder"), ("neck", "head_top"),
+        ("left_shoulder", "left_elbow"),
+        ("right_shoulder", "right_elbow"),
+        ("left_elbow", "left_wrist"),
+        ("right_elbow", "right_wrist"),
+        ("left_hip", "left_knee"),
+        ("right_hip", "right_knee"),
+        ("left_knee", "left_ankle"),
+        ("right_knee", "right_ankle"),
+        ("left_shoulder", "right_shoulder"),
+        ("neck", "head_top"),
     )
-)  # fmt: skip
+)
 _FORESHORTENED = 0.2  # of the size by the bones; below it the torso says nothing about depth
 MIN_JOINTS = 4  # fewer points do not determine rotation and place
 
@@ -77,9 +82,12 @@ def trunk_roll(xy: Float[Tensor, "B 14 2"], weight: Float[Tensor, "B 14"]) -> Fl
 
 
 def start_translation(
-    points: Float[Tensor, "B 14 3"], xy: Float[Tensor, "B 14 2"], weight: Float[Tensor, "B 14"],
-    focal_length: Float[Tensor, " B"], center: Float[Tensor, "B 2"],
-) -> Float[Tensor, "B 3"]:  # fmt: skip
+    points: Float[Tensor, "B 14 3"],
+    xy: Float[Tensor, "B 14 2"],
+    weight: Float[Tensor, "B 14"],
+    focal_length: Float[Tensor, " B"],
+    center: Float[Tensor, "B 2"],
+) -> Float[Tensor, "B 3"]:
     """Depth by similar triangles, then the shift that puts the body over its keypoints.
 
     z = f * (3-D torso height) / (2-D torso height), where the height is the mean shoulder-hip

@@ -19,8 +19,13 @@ from fitting.starts.initialize import trunk_roll
 
 ERROR_PER_SIGMA = (8 / np.pi) ** 0.5  # mean length of a 3-D normal vector of unit sigma
 _ARRAYS = (
-    "first_weight", "first_bias", "hidden_weight", "hidden_bias", "last_weight", "last_bias",
-)  # fmt: skip
+    "first_weight",
+    "first_bias",
+    "hidden_weight",
+    "hidden_bias",
+    "last_weight",
+    "last_bias",
+)
 _OTHER_SIDE = {"left": "right", "right": "left"}
 MIRRORED = [
     POINTS.index(_OTHER_SIDE.get(side, side) + dash + part)
@@ -92,10 +97,13 @@ class Lifter:
     def __post_init__(self) -> None:
         h, layers = len(self.first_bias), len(self.hidden_bias)
         shapes = {
-            "first_weight": (h, INPUTS), "first_bias": (h,),
-            "hidden_weight": (layers, h, h), "hidden_bias": (layers, h),
-            "last_weight": (4 * len(LSP_14), h), "last_bias": (4 * len(LSP_14),),
-        }  # fmt: skip
+            "first_weight": (h, INPUTS),
+            "first_bias": (h,),
+            "hidden_weight": (layers, h, h),
+            "hidden_bias": (layers, h),
+            "last_weight": (4 * len(LSP_14), h),
+            "last_bias": (4 * len(LSP_14),),
+        }
         for name, shape in shapes.items():
             found = tuple(getattr(self, name).shape)
             if found != shape:
@@ -109,9 +117,12 @@ class Lifter:
 
     @torch.no_grad()
     def lift(
-        self, xy: Float[Tensor, "B n 2"], confidence: Float[Tensor, "B n"],
-        focal_length: Float[Tensor, " B"], center: Float[Tensor, "B 2"],
-    ) -> Lifted:  # fmt: skip
+        self,
+        xy: Float[Tensor, "B n 2"],
+        confidence: Float[Tensor, "B n"],
+        focal_length: Float[Tensor, " B"],
+        center: Float[Tensor, "B 2"],
+    ) -> Lifted:
         """Joints of people seen by a camera; the mean over the keypoints and their mirror image.
 
         Args:
@@ -163,9 +174,11 @@ def split_output(y: Float[Tensor, "B 56"]) -> tuple[Tensor, Tensor]:
 
 
 def upright_view(
-    xy: Float[Tensor, "B n 2"], confidence: Float[Tensor, "B n"],
-    focal_length: Float[Tensor, " B"], center: Float[Tensor, "B 2"],
-) -> Upright:  # fmt: skip
+    xy: Float[Tensor, "B n 2"],
+    confidence: Float[Tensor, "B n"],
+    focal_length: Float[Tensor, " B"],
+    center: Float[Tensor, "B 2"],
+) -> Upright:
     """Turn the camera to the person and roll it with their trunk, then remove the size.
 
     A person off the optical axis is seen from the side: by 18 degrees at a usual photo's edge.

@@ -67,9 +67,12 @@ class PoseLibrary:
     """Every pose from every side, upright, as joints (V, 14, 3) around the middle of the hips."""
 
     def __init__(
-        self, poses: Float64[np.ndarray, "P 69"], body: BodyModel, prior: PosePrior,
+        self,
+        poses: Float64[np.ndarray, "P 69"],
+        body: BodyModel,
+        prior: PosePrior,
         device: str = "cpu",
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.kinematics = Kinematics(body, device=device)
         like = self.kinematics.eye
         self.poses = torch.as_tensor(poses, device=like.device, dtype=like.dtype)

@@ -49,9 +49,13 @@ def uses_extras(keypoints: Keypoints, config: FitConfig) -> Bool[np.ndarray, " N
 
 
 def observe(
-    keypoints: Keypoints, camera: Camera, lifter: Lifter | None, fusion: Fusion | None,
-    config: FitConfig, device: str,
-) -> Observations:  # fmt: skip
+    keypoints: Keypoints,
+    camera: Camera,
+    lifter: Lifter | None,
+    fusion: Fusion | None,
+    config: FitConfig,
+    device: str,
+) -> Observations:
     """What the terms need to know about every person, in double precision."""
 
     def tensor(array: np.ndarray) -> Tensor:

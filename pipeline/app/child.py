@@ -51,9 +51,13 @@ async def run(command: list[str], step: Step) -> Ended:
     # Wide, so that messages stay in one line. In a session of its own: Ctrl-C is for the server.
     environment = os.environ | {"COLUMNS": "2000", "NO_COLOR": "1"}
     process = await asyncio.create_subprocess_exec(
-        *command, env=environment, start_new_session=True, stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        *command,
+        env=environment,
+        start_new_session=True,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
     assert process.stdout
     assert process.stderr
     try:
@@ -67,9 +71,13 @@ async def look(path: Path, max_frames: int) -> str:
     """Why a file cannot be used, in words; empty where it can."""
     looker = [sys.executable, "-m", "pipeline.app.look", str(path), str(max_frames)]
     process = await asyncio.create_subprocess_exec(
-        *looker, cwd=ROOT, start_new_session=True, stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+        *looker,
+        cwd=ROOT,
+        start_new_session=True,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
     try:
         out, _ = await asyncio.wait_for(process.communicate(), _LOOKING)
     except TimeoutError:

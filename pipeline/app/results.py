@@ -80,10 +80,15 @@ def _shown(entry: dict[str, Any], downloads: list[tuple[str, str]]) -> dict[str,
     ]
     pictures = [key for key, title in downloads if title == "picture"]
     return {
-        "status": entry["status"], "view": entry["name"] if "files" in entry else None,
-        "reason": entry.get("reason", ""), "people": people, "links": links, "more": more,
-        "picture": pictures[0] if pictures else None, "report": entry.get("report"),
-    }  # fmt: skip
+        "status": entry["status"],
+        "view": entry["name"] if "files" in entry else None,
+        "reason": entry.get("reason", ""),
+        "people": people,
+        "links": links,
+        "more": more,
+        "picture": pictures[0] if pictures else None,
+        "report": entry.get("report"),
+    }
 
 
 def _downloads(written: dict[str, Any], files: dict[str, Path]) -> Iterator[tuple[str, str]]:

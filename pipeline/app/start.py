@@ -72,9 +72,12 @@ def _serve(listening: socket.socket, settings: AppSettings, words: list[str]) ->
     with own_folder() as folder:
         app = create_app(folder, settings, command)
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE,
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=_GRACE,
             server_header=False,
-        )  # fmt: skip
+        )
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         console.print(f"Open {address} in a browser. Ctrl-C ends the page.", soft_wrap=True)
         uvicorn.Server(config).run(sockets=[listening])

@@ -40,9 +40,12 @@ class _Case:
 
 
 def evaluate_lsp(
-    numbers: range, truth: Annotation, jobs: list[Job], labels: dict[str, dict[int, Path]],
+    numbers: range,
+    truth: Annotation,
+    jobs: list[Job],
+    labels: dict[str, dict[int, Path]],
     config: Config,
-) -> Evaluation:  # fmt: skip
+) -> Evaluation:
     """PCK of the detector and of the reprojected fit, over all images, fitted or not.
 
     Args:
@@ -159,11 +162,19 @@ def _segmentation(
 
 def _charts() -> dict[str, Chart]:
     curve = Chart(
-        "pck_curve_torso", _LEGEND, "PCK on LSP, all annotated joints, person-centric",
-        f"threshold, of the torso (to {CURVE_END})", "joints that are right", lines=True,
-    )  # fmt: skip
+        "pck_curve_torso",
+        _LEGEND,
+        "PCK on LSP, all annotated joints, person-centric",
+        f"threshold, of the torso (to {CURVE_END})",
+        "joints that are right",
+        lines=True,
+    )
     bars = Chart(
-        "pck_at_02_torso", _LEGEND, "PCK@0.2 of the torso, all annotated joints",
-        "", "joints that are right", lines=False,
-    )  # fmt: skip
+        "pck_at_02_torso",
+        _LEGEND,
+        "PCK@0.2 of the torso, all annotated joints",
+        "",
+        "joints that are right",
+        lines=False,
+    )
     return {"pck_curve.png": curve, "pck_per_joint.png": bars}

@@ -76,9 +76,12 @@ def load_errors(path: str | Path) -> Errors:
 
 
 def draw_cases(
-    n: int, body: BodyModel, poses: Float[np.ndarray, "P 69"], errors: Errors | None = None,
+    n: int,
+    body: BodyModel,
+    poses: Float[np.ndarray, "P 69"],
+    errors: Errors | None = None,
     seed: int = 0,
-) -> Cases:  # fmt: skip
+) -> Cases:
     """N people with betas ~ N(0, 0.8), any yaw, some pitch, f = 0.8..1.8 x the image width.
 
     If a torso points at the camera, the person is drawn again. The first people are the same for
@@ -96,9 +99,12 @@ def draw_cases(
 
 
 def draw_block(
-    number: int, kinematics: "Kinematics", poses: Float[np.ndarray, "P 69"], errors: Errors | None,
+    number: int,
+    kinematics: "Kinematics",
+    poses: Float[np.ndarray, "P 69"],
+    errors: Errors | None,
     seed: int,
-) -> Cases:  # fmt: skip
+) -> Cases:
     """People number * BLOCK and following; `kinematics` with the points EXTRA."""
     rng = np.random.default_rng([seed, number, 0])
     parts, found = [], 0
@@ -163,6 +169,10 @@ def _keypoints(pixels: np.ndarray, confidence: np.ndarray) -> Keypoints:
     """One person per row, each alone in an image: pixels (N, 25, 2), confidence (N, 25)."""
     pixels, confidence = pixels.astype(np.float32), confidence.astype(np.float32)
     return Keypoints(
-        np.zeros(len(pixels), np.int32), np.zeros(len(pixels), np.int32),
-        pixels[:, :N_LSP], confidence[:, :N_LSP], pixels[:, N_LSP:], confidence[:, N_LSP:],
-    )  # fmt: skip
+        np.zeros(len(pixels), np.int32),
+        np.zeros(len(pixels), np.int32),
+        pixels[:, :N_LSP],
+        confidence[:, :N_LSP],
+        pixels[:, N_LSP:],
+        confidence[:, N_LSP:],
+    )

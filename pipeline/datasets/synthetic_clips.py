@@ -172,12 +172,17 @@ class _Stage:
         camera = Camera(np.full(frames, focal_length), center)
         pixels = _pixels(points, camera)
         return TrueFrames(
-            keypoints_of(pixels, np.ones(pixels.shape[:2])), np.ones(frames, bool),
-            np.zeros((frames, 14), bool), camera,
+            keypoints_of(pixels, np.ones(pixels.shape[:2])),
+            np.ones(frames, bool),
+            np.zeros((frames, 14), bool),
+            camera,
             BodyParams(self._betas, root.as_rotvec(), self._body_pose, transl),
-            points[:, :14], soles_of(points), _standing(soles_of(self._world), self._fps),
-            rotation.inv().as_matrix(), np.tile(place, (frames, 1)),
-        )  # fmt: skip
+            points[:, :14],
+            soles_of(points),
+            _standing(soles_of(self._world), self._fps),
+            rotation.inv().as_matrix(),
+            np.tile(place, (frames, 1)),
+        )
 
     def _posed(self, root: "Rotation") -> tuple[np.ndarray, np.ndarray]:
         """Points (T, 25, 3) and the pelvis (T, 3) without translation."""
@@ -272,6 +277,10 @@ def keypoints_of(pixels: np.ndarray, confidence: np.ndarray) -> Keypoints:
     frames = np.arange(len(pixels), dtype=np.int32)
     pixels, confidence = pixels.astype(np.float32), confidence.astype(np.float32)
     return Keypoints(
-        frames, np.zeros_like(frames), pixels[:, :14], confidence[:, :14], pixels[:, 14:],
+        frames,
+        np.zeros_like(frames),
+        pixels[:, :14],
+        confidence[:, :14],
+        pixels[:, 14:],
         confidence[:, 14:],
-    )  # fmt: skip
+    )

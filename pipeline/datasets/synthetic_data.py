@@ -143,9 +143,13 @@ class SyntheticDetector(Drawing):
         n = len(list(frames))
         box = np.concatenate([xy.min(1), xy.max(1)], 1)
         return Detections(
-            np.arange(n, dtype=np.int32), np.zeros(n, np.int32), np.repeat(box, n, 0),
-            np.repeat(xy, n, 0), np.repeat(scores, n, 0), names,
-        )  # fmt: skip
+            np.arange(n, dtype=np.int32),
+            np.zeros(n, np.int32),
+            np.repeat(box, n, 0),
+            np.repeat(xy, n, 0),
+            np.repeat(scores, n, 0),
+            names,
+        )
 
 
 @dataclass

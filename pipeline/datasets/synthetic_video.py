@@ -125,9 +125,14 @@ class Filming:
         files = self.files()
         errors = load_errors(files["errors"]) if "errors" in files else None
         return Faults(
-            errors, self.hold, self.jitter, self.swaps, self.swap_length, self.gaps,
+            errors,
+            self.hold,
+            self.jitter,
+            self.swaps,
+            self.swap_length,
+            self.gaps,
             self.gap_length,
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True)

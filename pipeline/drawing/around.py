@@ -52,9 +52,11 @@ def region_of(meshes: Sequence[Mesh]) -> Region:
 
 
 def from_the_side(
-    meshes: Sequence[Mesh], view: View, backend: Backend = Backend.auto,
+    meshes: Sequence[Mesh],
+    view: View,
+    backend: Backend = Backend.auto,
     region: Region | None = None,
-) -> Image:  # fmt: skip
+) -> Image:
     """Draw all bodies turned by 90 degrees about the vertical axis through their middle.
 
     They keep the photo's scale at that axis, or are made smaller if they would not fit.
@@ -74,9 +76,12 @@ def from_the_side(
 
 
 def from_around(
-    meshes: Sequence[Mesh], view: View, turn: float, backend: Backend = Backend.auto,
+    meshes: Sequence[Mesh],
+    view: View,
+    turn: float,
+    backend: Backend = Backend.auto,
     region: Region | None = None,
-) -> Image:  # fmt: skip
+) -> Image:
     """Draw all bodies turned about the vertical axis through their middle, as large as fits.
 
     Args:

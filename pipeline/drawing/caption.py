@@ -83,9 +83,12 @@ def caption(title: str, table: Table, layout: Layout, width: int, *, dim: bool =
 
 
 def _draw_row(
-    draw: ImageDraw.ImageDraw, cells: Sequence[str], layout: Layout, y: int,
+    draw: ImageDraw.ImageDraw,
+    cells: Sequence[str],
+    layout: Layout,
+    y: int,
     colors: tuple[Color, Color],
-) -> None:  # fmt: skip
+) -> None:
     """Draw the first cell flush left in the first colour, the others flush right in the second."""
     font, x = ImageFont.load_default(_TEXT), _MARGIN
     for column, (text, wide) in enumerate(zip(cells, layout.columns, strict=True)):

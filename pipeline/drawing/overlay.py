@@ -12,13 +12,21 @@ from pipeline.drawing.rasterizers import Backend
 Image = UInt8[np.ndarray, "_height _width 3"]
 
 _LIMBS = (
-    ("head_top", "neck"), ("neck", "left_shoulder"), ("neck", "right_shoulder"),
-    ("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist"),
-    ("right_shoulder", "right_elbow"), ("right_elbow", "right_wrist"),
-    ("left_shoulder", "left_hip"), ("right_shoulder", "right_hip"), ("left_hip", "right_hip"),
-    ("left_hip", "left_knee"), ("left_knee", "left_ankle"),
-    ("right_hip", "right_knee"), ("right_knee", "right_ankle"),
-)  # fmt: skip
+    ("head_top", "neck"),
+    ("neck", "left_shoulder"),
+    ("neck", "right_shoulder"),
+    ("left_shoulder", "left_elbow"),
+    ("left_elbow", "left_wrist"),
+    ("right_shoulder", "right_elbow"),
+    ("right_elbow", "right_wrist"),
+    ("left_shoulder", "left_hip"),
+    ("right_shoulder", "right_hip"),
+    ("left_hip", "right_hip"),
+    ("left_hip", "left_knee"),
+    ("left_knee", "left_ankle"),
+    ("right_hip", "right_knee"),
+    ("right_knee", "right_ankle"),
+)
 _LEFT, _RIGHT, _MIDDLE = (255, 138, 76), (64, 178, 255), (250, 240, 120)
 _SEEN, _SHADE = (255, 255, 255), (40, 40, 40)
 _ROWS_AT_ONCE = 256
@@ -89,9 +97,11 @@ def side_by_side(
 
 
 def draw_keypoints(
-    image: Image, xy: Float[np.ndarray, "14 2"], confidence: Float[np.ndarray, " 14"],
+    image: Image,
+    xy: Float[np.ndarray, "14 2"],
+    confidence: Float[np.ndarray, " 14"],
     limbs: UInt8[np.ndarray, "3"] | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Draw LSP's 14 joints and the limbs between them on an image, in place.
 
     The person's left is orange, the right blue. Joints of confidence 0 and their limbs are left
@@ -126,9 +136,11 @@ def draw_keypoints(
 
 
 def draw_residuals(
-    image: Image, fitted: Float[np.ndarray, "n 2"], seen: Float[np.ndarray, "n 2"],
+    image: Image,
+    fitted: Float[np.ndarray, "n 2"],
+    seen: Float[np.ndarray, "n 2"],
     confidence: Float[np.ndarray, " n"],
-) -> None:  # fmt: skip
+) -> None:
     """Draw, in place, a ring where a joint was seen and a thin line from there to the fitted joint;
     joints of confidence 0 are left out."""
     import cv2

@@ -49,8 +49,14 @@ def _bars(axes, chart: Chart, table: Table) -> None:
         for x, height in zip(places + left, heights, strict=True):
             if np.isfinite(height):
                 axes.text(
-                    x, height - 0.015, f"{height:.2f}", ha="center", va="top", rotation=90,
-                    fontsize=7, color="white",
-                )  # fmt: skip
+                    x,
+                    height - 0.015,
+                    f"{height:.2f}",
+                    ha="center",
+                    va="top",
+                    rotation=90,
+                    fontsize=7,
+                    color="white",
+                )
     names = [row.replace("_", " ") for row in table]
     axes.set_xticks(places, names, rotation=40, ha="right")

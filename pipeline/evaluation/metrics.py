@@ -17,9 +17,11 @@ _RESAMPLES = 2000
 
 
 def body_errors(
-    found: "FitResult", params: "BodyParams", joints: Float[np.ndarray, "N 14 3"],
+    found: "FitResult",
+    params: "BodyParams",
+    joints: Float[np.ndarray, "N 14 3"],
     body: "BodyModel",
-) -> dict[str, Float[np.ndarray, " N"]]:  # fmt: skip
+) -> dict[str, Float[np.ndarray, " N"]]:
     """Every 3-D error of fitted rows, by names that end in the unit.
 
     Args:
@@ -54,9 +56,11 @@ def pa_mpjpe(found: Float[np.ndarray, "N n 3"], truth: Float[np.ndarray, "N n 3"
 
 
 def pve(
-    found: "FitResult", params: "BodyParams", joints: Float[np.ndarray, "N 14 3"],
+    found: "FitResult",
+    params: "BodyParams",
+    joints: Float[np.ndarray, "N 14 3"],
     body: "BodyModel",
-) -> Float[np.ndarray, " N"]:  # fmt: skip
+) -> Float[np.ndarray, " N"]:
     """Mean vertex error (N,) mm with the middle of the hips moved onto the truth's, as in MPJPE."""
     parts = [np.zeros(0)]
     for first in range(0, len(joints), _MESHES_AT_ONCE):

@@ -18,9 +18,11 @@ _OPPOSITE = [
 
 
 def motion_errors(
-    found: Float[np.ndarray, "N 14 3"], truth: Float[np.ndarray, "N 14 3"],
-    frame: Int[np.ndarray, " N"], fps: float,
-) -> dict[str, float]:  # fmt: skip
+    found: Float[np.ndarray, "N 14 3"],
+    truth: Float[np.ndarray, "N 14 3"],
+    frame: Int[np.ndarray, " N"],
+    fps: float,
+) -> dict[str, float]:
     """Errors of a clip by name; names end in the unit.
 
     Args:
@@ -70,9 +72,11 @@ def foot_sliding(soles: Float[np.ndarray, "T n 3"], contact: Bool[np.ndarray, "T
 
 
 def sides_exchanged(
-    found: Float[np.ndarray, "N 14 d"], truth: Float[np.ndarray, "N 14 d"],
-    joints: Bool[np.ndarray, "N 14"], clearly: float = 1.0,
-) -> Bool[np.ndarray, " N"]:  # fmt: skip
+    found: Float[np.ndarray, "N 14 d"],
+    truth: Float[np.ndarray, "N 14 d"],
+    joints: Bool[np.ndarray, "N 14"],
+    clearly: float = 1.0,
+) -> Bool[np.ndarray, " N"]:
     """Whether these joints, relative to the hips, are nearer to the truth with sides exchanged.
 
     Args:

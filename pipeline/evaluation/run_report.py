@@ -28,9 +28,12 @@ pre{background:#f6f6f6;padding:1em;overflow-x:auto;font-size:13px}p{max-width:75
 
 
 def write_report(
-    evaluation: Evaluation, jobs: list[Job], config: Config, summary: dict[str, Any],
+    evaluation: Evaluation,
+    jobs: list[Job],
+    config: Config,
+    summary: dict[str, Any],
     seconds: float,
-) -> Path:  # fmt: skip
+) -> Path:
     """Draw the charts and contact sheets into the output folder, and put them all on one page.
 
     Args:

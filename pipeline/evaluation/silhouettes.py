@@ -20,9 +20,13 @@ PARTS = ("background", "head", "torso", "left_arm", "right_arm", "left_leg", "ri
 
 IGNORED = 255
 _JOINTS_OF_PARTS = (  # SMPL's 24 joints
-    (12, 15), (0, 3, 6, 9), (13, 16, 18, 20, 22), (14, 17, 19, 21, 23), (1, 4, 7, 10),
+    (12, 15),
+    (0, 3, 6, 9),
+    (13, 16, 18, 20, 22),
+    (14, 17, 19, 21, 23),
+    (1, 4, 7, 10),
     (2, 5, 8, 11),
-)  # fmt: skip
+)
 _STEP = 40  # grey levels between labels, so that a rounded colour is still the label's
 
 
@@ -95,10 +99,12 @@ def overlap(fit: UInt8[np.ndarray, "H W"], truth: UInt8[np.ndarray, "H W"], labe
     fit, truth = fit[told], truth[told]
     both = np.bincount(fit[fit == truth], minlength=labels)
     return Overlap(
-        both, np.bincount(fit, minlength=labels) - both,
+        both,
+        np.bincount(fit, minlength=labels) - both,
         np.bincount(truth, minlength=labels) - both,
-        float(both.sum() / max(len(fit), 1)), len(fit),
-    )  # fmt: skip
+        float(both.sum() / max(len(fit), 1)),
+        len(fit),
+    )
 
 
 def accuracy_and_f1(

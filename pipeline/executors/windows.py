@@ -55,9 +55,12 @@ class Windows:
         return Detections.joined(found) if found else self._here([], clip_name)
 
     def _give(
-        self, first: int, window: list[Image], busy: dict[Connection, tuple[int, list[Image]]],
+        self,
+        first: int,
+        window: list[Image],
+        busy: dict[Connection, tuple[int, list[Image]]],
         clip_name: str,
-    ) -> bool:  # fmt: skip
+    ) -> bool:
         """Send a window to whoever is free; False where nobody is there."""
         for pipe in self._crew.pipes:
             if pipe in busy:
@@ -72,9 +75,11 @@ class Windows:
         return False
 
     def _collect(
-        self, busy: dict[Connection, tuple[int, list[Image]]], found: dict[int, Detections],
+        self,
+        busy: dict[Connection, tuple[int, list[Image]]],
+        found: dict[int, Detections],
         clip_name: str,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Wait for at least one answer."""
         for pipe in wait(list(busy)):
             assert isinstance(pipe, Connection)

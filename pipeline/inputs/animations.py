@@ -63,9 +63,12 @@ class AnimationReader:
         ticks = starts * fps
         even = np.allclose(ticks, np.arange(len(ticks)), atol=0.01)
         return Facts(
-            size, len(starts), fps, stride=self.stride,
+            size,
+            len(starts),
+            fps,
+            stride=self.stride,
             ticks=None if even else tuple(ticks.tolist()),
-        )  # fmt: skip
+        )
 
     def frames(self, path: Path) -> Iterator[Image]:
         """Yield the pictures as they are shown, RGB, one in memory at a time.

@@ -155,8 +155,9 @@ def _hint(folder: Path, taken: dict[Path, Reader | None]) -> None:
     if len(numbered) >= _MANY:
         _log.warning(
             "%s: %d numbered pictures are taken as photos; data=frames makes them one clip",
-            folder, len(numbered),
-        )  # fmt: skip
+            folder,
+            len(numbered),
+        )
 
 
 def _by_folder(path: str) -> dict[Path, list[Path]]:

@@ -18,17 +18,32 @@ SUFFIXES = (".json", ".yaml", ".yml", ".toml", ".txt", ".csv", ".npy", ".npz")
 _LARGEST = 1_000_000  # bytes of a file
 _SQUARE = 0.01  # fx and fy that differ by more are not those of square pixels
 _MATRIX = (
-    "k", "camera_matrix", "cameramatrix", "intrinsic_matrix", "intrinsics", "intrinsic", "mtx",
-    "matrix", "data",
-)  # fmt: skip
+    "k",
+    "camera_matrix",
+    "cameramatrix",
+    "intrinsic_matrix",
+    "intrinsics",
+    "intrinsic",
+    "mtx",
+    "matrix",
+    "data",
+)
 _FX, _FY = ("fx", "f", "focal_length", "focal"), ("fy", "f", "focal_length", "focal")
 _CX, _CY = ("cx", "ppx"), ("cy", "ppy")
 _WIDTH, _HEIGHT = ("width", "image_width", "w"), ("height", "image_height", "h")
 _SIZE = ("image_size", "resolution", "size")
 _DISTORTION = (
-    "dist", "distortion", "dist_coeffs", "distortion_coefficients", "distortion_coeffs", "d", "k1",
-    "k2", "p1", "p2",
-)  # fmt: skip
+    "dist",
+    "distortion",
+    "dist_coeffs",
+    "distortion_coefficients",
+    "distortion_coeffs",
+    "d",
+    "k1",
+    "k2",
+    "p1",
+    "p2",
+)
 _EXPECTED = (
     "expected a 3 x 3 matrix (txt, csv, npy, npz, json, yaml) or the keys fx, fy, cx, cy in json, "
     "yaml or toml"

@@ -170,10 +170,8 @@ def missing(pictures: Numbered) -> list[range]:
     """The numbers that are missing between the first picture and the last."""
     usual = step(pictures)
     return [
-        range(a + usual, b, usual)
-        for (a, _), (b, _) in pairwise(pictures)
-        if b - a > 1.5 * usual
-    ]  # fmt: skip
+        range(a + usual, b, usual) for (a, _), (b, _) in pairwise(pictures) if b - a > 1.5 * usual
+    ]
 
 
 def told(gaps: list[range]) -> str:

@@ -29,9 +29,20 @@ def uneven_times(path: Path, stamp: Stamp) -> tuple[float, ...] | None:
 
     # Absolute, so that no file name can be taken for an option or a protocol.
     command = [
-        get_ffmpeg_exe(), "-hide_banner", "-v", "error", "-i", str(path.absolute()),
-        "-map", "0:v:0", "-c", "copy", "-f", "framecrc", "-",
-    ]  # fmt: skip
+        get_ffmpeg_exe(),
+        "-hide_banner",
+        "-v",
+        "error",
+        "-i",
+        str(path.absolute()),
+        "-map",
+        "0:v:0",
+        "-c",
+        "copy",
+        "-f",
+        "framecrc",
+        "-",
+    ]
     try:
         said = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_READING, check=False

@@ -216,16 +216,28 @@ def _encoder(path: Path, shape: tuple[int, ...], fps: float) -> Iterator[Callabl
     shown = ["-pix_fmt", "yuv420p", "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"]
     early = ["-movflags", "+faststart"]  # can play before it has arrived completely
     command = [
-        get_ffmpeg_exe(), "-y", "-v", "error", *frames, "-i", "-", *quality, *shown, *early,
+        get_ffmpeg_exe(),
+        "-y",
+        "-v",
+        "error",
+        *frames,
+        "-i",
+        "-",
+        *quality,
+        *shown,
+        *early,
         str(path.absolute()),
-    ]  # fmt: skip
+    ]
     with tempfile.TemporaryFile() as said, ExitStack() as stack:
         with held():  # a signal in between would leave a child process behind
             # Its own process group, because Ctrl-C is for us.
             process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said,
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
                 process_group=0,
-            )  # fmt: skip
+            )
             stack.callback(_end, process)
         assert process.stdin
         try:

@@ -101,10 +101,15 @@ def actor_of(rows: FitResult, body: BodyModel, world_from_camera: Matrix4) -> Ac
     pose[:, 0] = (turn * Rotation.from_rotvec(pose[:, 0])).as_rotvec()
     known = rows.expected_error[rows.expected_error > 0]
     return Actor(
-        track=int(rows.track[0]), frames=rows.frame.astype(int), betas=betas, rest=rest[0],
-        pose=pose, pelvis=turn.apply(pelvis) + world_from_camera[:3, 3],
-        expected_error=float(known.mean()) if len(known) else 0.0, deviation=deviation,
-    )  # fmt: skip
+        track=int(rows.track[0]),
+        frames=rows.frame.astype(int),
+        betas=betas,
+        rest=rest[0],
+        pose=pose,
+        pelvis=turn.apply(pelvis) + world_from_camera[:3, 3],
+        expected_error=float(known.mean()) if len(known) else 0.0,
+        deviation=deviation,
+    )
 
 
 def rest_joints(
@@ -117,9 +122,11 @@ def rest_joints(
 
 
 def posed_joints(
-    rest: Float[np.ndarray, "N 24 3"], parents: Int[np.ndarray, "24"],
-    pose: Float[np.ndarray, "T 24 3"], pelvis: Float[np.ndarray, "T 3"],
-) -> Float64[np.ndarray, "T 24 3"]:  # fmt: skip
+    rest: Float[np.ndarray, "N 24 3"],
+    parents: Int[np.ndarray, "24"],
+    pose: Float[np.ndarray, "T 24 3"],
+    pelvis: Float[np.ndarray, "T 3"],
+) -> Float64[np.ndarray, "T 24 3"]:
     """Positions of the joints, m.
 
     Args:
@@ -139,9 +146,12 @@ def posed_joints(
 
 
 def _moved(
-    rest: Float[np.ndarray, "1 24 3"], rests: Float[np.ndarray, "T 24 3"], body: BodyModel,
-    pose: Float[np.ndarray, "T 24 3"], transl: Float[np.ndarray, "T 3"],
-) -> tuple[Float64[np.ndarray, "T 3"], float]:  # fmt: skip
+    rest: Float[np.ndarray, "1 24 3"],
+    rests: Float[np.ndarray, "T 24 3"],
+    body: BodyModel,
+    pose: Float[np.ndarray, "T 24 3"],
+    transl: Float[np.ndarray, "T 3"],
+) -> tuple[Float64[np.ndarray, "T 3"], float]:
     """The path (T, 3) of the shared shape's pelvis, and how far any joint is then off, m."""
     pelvis = rests[:, 0] + transl
     own = posed_joints(rests, body.parents, pose, pelvis)

@@ -36,10 +36,13 @@ def glb_bytes(scene: Scene) -> bytes:
         add_animation(gltf, scene, people)
     gltf.add("scenes", name=scene.name, nodes=roots)
     extras = {
-        "world": scene.world, "fps": scene.fps, "n_frames": scene.n_frames,
-        "gender": scene.gender, "official_betas": scene.official,
+        "world": scene.world,
+        "fps": scene.fps,
+        "n_frames": scene.n_frames,
+        "gender": scene.gender,
+        "official_betas": scene.official,
         "largest_skin_weight_left_out": round(mesher.left_out, 4),
-    }  # fmt: skip
+    }
     asset = {"version": "2.0", "generator": "smplify-pipeline", "extras": extras}
     return gltf.glb(asset=asset, scene=0)
 
@@ -52,15 +55,21 @@ def _camera(gltf: Document, scene: Scene) -> int:
     width, height = scene.image_size
     lens = {
         "yfov": float(2 * np.arctan(height / (2 * scene.focal_length))),
-        "aspectRatio": width / height, "znear": _NEAR, "zfar": _FAR,
-    }  # fmt: skip
+        "aspectRatio": width / height,
+        "znear": _NEAR,
+        "zfar": _FAR,
+    }
     extras = {
-        "focal_length_px": scene.focal_length, "center_px": list(scene.center),
+        "focal_length_px": scene.focal_length,
+        "center_px": list(scene.center),
         "image_size_px": [width, height],
-    }  # fmt: skip
+    }
     camera = gltf.add("cameras", name="camera", type="perspective", perspective=lens, extras=extras)
     pose = scene.world_from_camera @ _OPENCV_TO_GLTF
     return gltf.add(
-        "nodes", name="camera", camera=camera, translation=pose[:3, 3].tolist(),
+        "nodes",
+        name="camera",
+        camera=camera,
+        translation=pose[:3, 3].tolist(),
         rotation=Rotation.from_matrix(pose[:3, :3]).as_quat().tolist(),
-    )  # fmt: skip
+    )

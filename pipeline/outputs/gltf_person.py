@@ -130,10 +130,12 @@ def _joints(gltf: Document, body: BodyModel, actor: Actor) -> tuple[int, ...]:
         bone = actor.rest[joint] - actor.rest[body.parents[joint]]
         children = (first + np.flatnonzero(body.parents == joint)).tolist()
         gltf.add(
-            "nodes", name=name, **({"children": children} if children else {}),
+            "nodes",
+            name=name,
+            **({"children": children} if children else {}),
             translation=(bone if joint else actor.pelvis[0]).tolist(),
             rotation=quaternions[joint].tolist(),
-        )  # fmt: skip
+        )
     return tuple(range(first, first + SMPL_24.n_joints))
 
 

@@ -44,8 +44,9 @@ def write_release_layout(jobs: list[Job], folder: Path) -> None:
         if len(result) != 1 or job.clip.video:
             _log.warning(
                 "%s: not in the release's layout: expected one person per picture, got %d rows",
-                job.clip.path, len(result),
-            )  # fmt: skip
+                job.clip.path,
+                len(result),
+            )
             continue
         lsp = re.fullmatch(r"im(\d{4})", job.clip.name)
         stem = f"{int(lsp[1]) - 1 if lsp else place:04d}"

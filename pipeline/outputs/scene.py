@@ -52,10 +52,16 @@ class Scene:
 
 
 def scene_of(
-    result: FitResult, body: BodyModel, image_size: tuple[int, int], *, name: str = "people",
-    fps: float | None = None, gender: str = "neutral", official: bool = False,
+    result: FitResult,
+    body: BodyModel,
+    image_size: tuple[int, int],
+    *,
+    name: str = "people",
+    fps: float | None = None,
+    gender: str = "neutral",
+    official: bool = False,
     world_from_camera: Matrix4 | None = None,
-) -> Scene:  # fmt: skip
+) -> Scene:
     """The scene of a photo or a clip.
 
     Args:
@@ -77,8 +83,16 @@ def scene_of(
         focal = float(fitted.camera.focal_length[0])
         center = (float(fitted.camera.center[0, 0]), float(fitted.camera.center[0, 1]))
     return Scene(
-        name=name, body=body, actors=tuple(actor_of(rows, body, matrix) for rows in people),
-        focal_length=focal, center=center, image_size=image_size, world_from_camera=matrix,
-        world=world, fps=fps, n_frames=int(result.frame.max(initial=0)) + 1, gender=gender,
+        name=name,
+        body=body,
+        actors=tuple(actor_of(rows, body, matrix) for rows in people),
+        focal_length=focal,
+        center=center,
+        image_size=image_size,
+        world_from_camera=matrix,
+        world=world,
+        fps=fps,
+        n_frames=int(result.frame.max(initial=0)) + 1,
+        gender=gender,
         official=official,
-    )  # fmt: skip
+    )

@@ -79,12 +79,15 @@ class SceneFormat(Writer):
 
         return [
             Stage(
-                name=self.name, version=self.version, files={}, after=("fit", SEQUENCE),
+                name=self.name,
+                version=self.version,
+                files={},
+                after=("fit", SEQUENCE),
                 output=FileSet,
                 config=plain(asdict(self)) | {"official": official},  # pyright: ignore
                 compute=compute,
             )
-        ]  # fmt: skip
+        ]
 
     def write(self, job: Job, run: Run) -> Files:
         """Copy the files out of the cache."""
@@ -99,7 +102,12 @@ def scene_of_job(job: Job, body: BodyModel, official: bool) -> Scene:
     """The scene that a fitted clip holds."""
     fit, facts, world = job.results["fit"], job.clip.facts(), world_of(job)
     return scene_of(
-        result_of(job), body, facts.image_size, name=job.clip.name, fps=facts.fps,
-        gender=fit.provenance["config"]["gender"], official=official,
+        result_of(job),
+        body,
+        facts.image_size,
+        name=job.clip.name,
+        fps=facts.fps,
+        gender=fit.provenance["config"]["gender"],
+        official=official,
         world_from_camera=None if world is None else world.world_from_camera[0],
-    )  # fmt: skip
+    )

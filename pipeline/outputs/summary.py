@@ -123,7 +123,5 @@ def _terms(fitted: FitResult, steps: tuple[str, ...]) -> dict[str, dict[str, flo
             term: float(f"{value:.4g}") if on else "off"
             for term, value, on in zip(fitted.term_names, values, acts, strict=True)
         }
-        for step, values, acts in zip(
-            steps, fitted.stage_terms[0], fitted.stage_on[0], strict=True
-        )
-    }  # fmt: skip
+        for step, values, acts in zip(steps, fitted.stage_terms[0], fitted.stage_on[0], strict=True)
+    }

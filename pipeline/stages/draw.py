@@ -41,9 +41,14 @@ class Framing:
 
 
 def draw(
-    photo: Image, result: FitResult, keypoints: Keypoints, body: "BodyModel",
-    config: RenderConfig, framing: Framing = Framing(), turn: float = 0.0,
-) -> Image:  # fmt: skip
+    photo: Image,
+    result: FitResult,
+    keypoints: Keypoints,
+    body: "BodyModel",
+    config: RenderConfig,
+    framing: Framing = Framing(),
+    turn: float = 0.0,
+) -> Image:
     """Draw one frame with its people.
 
     Args:
@@ -165,9 +170,13 @@ def _with_skeletons(photo: Image, view: "View", result: FitResult) -> Image:
 
 
 def _from_elsewhere(
-    meshes: list["Mesh"], view: "View", config: RenderConfig, framing: Framing,
-    doubtful: np.ndarray, turn: float,
-) -> Image:  # fmt: skip
+    meshes: list["Mesh"],
+    view: "View",
+    config: RenderConfig,
+    framing: Framing,
+    doubtful: np.ndarray,
+    turn: float,
+) -> Image:
     """The bodies from the side, or from all around; a line says who may be out of the picture."""
     from pipeline.drawing.around import from_around, from_the_side, region_of
     from pipeline.drawing.caption import note

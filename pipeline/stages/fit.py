@@ -65,9 +65,12 @@ def fit_stage(config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig) -
 
 
 def _fit_stage(
-    config: FitConfig, models: ModelsConfig, runtime: RuntimeConfig, scale: float,
+    config: FitConfig,
+    models: ModelsConfig,
+    runtime: RuntimeConfig,
+    scale: float,
     known: Intrinsics | None,
-) -> Stage:  # fmt: skip
+) -> Stage:
     files = {
         **_body_files(config, models),
         "pose_prior": existing("models.pose_prior", project_path(models.pose_prior)),
@@ -217,9 +220,12 @@ def _groups(cases: list[Case], rows: int) -> Iterator[list[Case]]:
 
 
 def _fit_or_failed(
-    group: list[Case], solve: Solve, config: FitConfig, runtime: RuntimeConfig,
+    group: list[Case],
+    solve: Solve,
+    config: FitConfig,
+    runtime: RuntimeConfig,
     scale: float,
-) -> Iterator[Done]:  # fmt: skip
+) -> Iterator[Done]:
     """Fit a batch; if it fails, fit each of its clips alone, so that one does not stop the
     others."""
     begin = time.perf_counter()
@@ -236,9 +242,12 @@ def _fit_or_failed(
 
 
 def _fit_group(
-    group: list[Case], solve: Solve, config: FitConfig, runtime: RuntimeConfig,
+    group: list[Case],
+    solve: Solve,
+    config: FitConfig,
+    runtime: RuntimeConfig,
     scale: float,
-) -> Iterator[Done]:  # fmt: skip
+) -> Iterator[Done]:
     """Solve the rows of several clips together, and give each clip its own."""
     begin = time.perf_counter()
     batch = Batch.of(

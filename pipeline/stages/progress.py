@@ -98,10 +98,13 @@ class Artist:
         orient, pose, betas, transl, center = (
             torch.as_tensor(array)
             for array in (
-                params.global_orient, params.body_pose, params.betas, params.transl,
+                params.global_orient,
+                params.body_pose,
+                params.betas,
+                params.transl,
                 np.tile(view.center, (len(params), 1)),
             )
-        )  # fmt: skip
+        )
         root, _ = rotation_and_left_jacobian(orient)
         points = self.kinematics.points(root, pose, betas).points + transl[:, None]
         return project(points, torch.full_like(betas[:, 0], view.focal_length), center)[0].numpy()

@@ -53,8 +53,10 @@ def _lasting(found: Detections, min_frames: int, job: Job) -> Detections:
         _log.warning(
             "%s: %d short tracks left out, of people seen in fewer than %d frames "
             "(tracking.min_frames=1 keeps them)",
-            job.clip.path, gone, min_frames,
-        )  # fmt: skip
+            job.clip.path,
+            gone,
+            min_frames,
+        )
     found = found[stays]
     return replace(found, track=np.unique(found.track, return_inverse=True)[1].astype(np.int32))
 

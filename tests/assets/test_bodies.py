@@ -62,13 +62,27 @@ def random_betas(count: int) -> np.ndarray:
 
 def test_has_the_arrays_of_an_smpl_file(body: Body) -> None:
     shapes = {
-        "v_template": (6890, 3), "shapedirs": (6890, 3, 10), "posedirs": (6890, 3, 207),
-        "J_regressor": (24, 6890), "weights": (6890, 24), "kintree_table": (2, 24),
-        "f": (13776, 3), "J": (24, 3), "mirror": (6890,), "capsule_names": (20,),
-        "capsule_joint": (20,), "capsule_axis": (20, 3), "capsule_center": (20, 3, 11),
-        "capsule_radius": (20, 11), "capsule_length": (20, 11), "landmark_names": (22,),
-        "landmark_vertices": (22,), "head_top": (), "gender": (), "licence": (),
-    }  # fmt: skip
+        "v_template": (6890, 3),
+        "shapedirs": (6890, 3, 10),
+        "posedirs": (6890, 3, 207),
+        "J_regressor": (24, 6890),
+        "weights": (6890, 24),
+        "kintree_table": (2, 24),
+        "f": (13776, 3),
+        "J": (24, 3),
+        "mirror": (6890,),
+        "capsule_names": (20,),
+        "capsule_joint": (20,),
+        "capsule_axis": (20, 3),
+        "capsule_center": (20, 3, 11),
+        "capsule_radius": (20, 11),
+        "capsule_length": (20, 11),
+        "landmark_names": (22,),
+        "landmark_vertices": (22,),
+        "head_top": (),
+        "gender": (),
+        "licence": (),
+    }
     assert {name: array.shape for name, array in body.items()} == shapes
     assert body["kintree_table"][0, 1:].tolist() == PARENTS[1:]
     assert "CC0" in str(body["licence"])
@@ -208,11 +222,28 @@ def test_landmarks_of_smplx_lie_where_their_names_say(
     body: Body, smplx_output: dict[str, np.ndarray]
 ) -> None:
     order = (
-        "nose", "right_eye", "left_eye", "right_ear", "left_ear", "left_big_toe",
-        "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
-        "left_thumb", "left_index", "left_middle", "left_ring", "left_pinky", "right_thumb",
-        "right_index", "right_middle", "right_ring", "right_pinky",
-    )  # fmt: skip
+        "nose",
+        "right_eye",
+        "left_eye",
+        "right_ear",
+        "left_ear",
+        "left_big_toe",
+        "left_small_toe",
+        "left_heel",
+        "right_big_toe",
+        "right_small_toe",
+        "right_heel",
+        "left_thumb",
+        "left_index",
+        "left_middle",
+        "left_ring",
+        "left_pinky",
+        "right_thumb",
+        "right_index",
+        "right_middle",
+        "right_ring",
+        "right_pinky",
+    )
     at = dict(zip(order, smplx_output["rest"][24:], strict=True))
     ours = dict(zip(body["landmark_names"].tolist(), body["landmark_vertices"], strict=True))
     for name, point in at.items():

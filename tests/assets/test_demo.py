@@ -14,10 +14,19 @@ DEMO = ROOT / "assets" / "demo"
 PHOTOS = {"wave.jpg": 1, "warrior.jpg": 1, "friends.jpg": 2, "runner.jpg": 1}
 # SMPL's joints that BlazePose names too.
 LIMBS = {
-    "left_shoulder": 16, "right_shoulder": 17, "left_elbow": 18, "right_elbow": 19,
-    "left_wrist": 20, "right_wrist": 21, "left_hip": 1, "right_hip": 2, "left_knee": 4,
-    "right_knee": 5, "left_ankle": 7, "right_ankle": 8,
-}  # fmt: skip
+    "left_shoulder": 16,
+    "right_shoulder": 17,
+    "left_elbow": 18,
+    "right_elbow": 19,
+    "left_wrist": 20,
+    "right_wrist": 21,
+    "left_hip": 1,
+    "right_hip": 2,
+    "left_knee": 4,
+    "right_knee": 5,
+    "left_ankle": 7,
+    "right_ankle": 8,
+}
 
 
 @pytest.fixture(scope="module")

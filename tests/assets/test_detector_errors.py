@@ -89,10 +89,15 @@ def test_a_file_of_detections_gives_its_patterns(
     if not lsp.is_dir():
         pytest.skip(f"no LSP at {lsp}")
     words = [
-        "tool", "--output", str(output), f"data.root={lsp}", "detector=keypoint_file",
-        f"detector.path={lsp / 'joints.mat'}", "data.max_images=12",
+        "tool",
+        "--output",
+        str(output),
+        f"data.root={lsp}",
+        "detector=keypoint_file",
+        f"detector.path={lsp / 'joints.mat'}",
+        "data.max_images=12",
         f"runtime.cache_dir={tmp_path / 'cache'}",
-    ]  # fmt: skip
+    ]
     monkeypatch.setattr("sys.argv", words)
     tool.main()
     errors = load_errors(output)

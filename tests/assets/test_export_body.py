@@ -40,9 +40,12 @@ def test_an_exported_body_has_the_names_that_old_loaders_know(exported: Path) ->
     operations = list(pickletools.genops(exported.read_bytes()))
     assert max(code.proto for code, _, _ in operations) == 2
     assert {name for code, name, _ in operations if code.name == "GLOBAL"} == {
-        "numpy.core.multiarray _reconstruct", "numpy ndarray", "numpy dtype", "_codecs encode",
+        "numpy.core.multiarray _reconstruct",
+        "numpy ndarray",
+        "numpy dtype",
+        "_codecs encode",
         "scipy.sparse csc_matrix",
-    }  # fmt: skip
+    }
     with exported.open("rb") as file:
         values = pickle.load(file)
     assert (values["bs_style"], values["bs_type"]) == ("lbs", "lrotmin")

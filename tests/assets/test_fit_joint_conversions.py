@@ -21,9 +21,13 @@ def people(n: int = 60, seed: int = 0) -> tool.People:
     size = rng.uniform(30, 300, (n, 1, 1))
     xy = (rng.uniform(0, 3, (n, 1, 2)) + rng.uniform(0, 1, (n, 17, 2))) * size
     found = Detections(
-        np.arange(n, dtype=np.int32), np.zeros(n, np.int32), np.zeros((n, 4), np.float32),
-        xy.astype(np.float32), np.ones((n, 17), np.float32), COCO_17,
-    )  # fmt: skip
+        np.arange(n, dtype=np.int32),
+        np.zeros(n, np.int32),
+        np.zeros((n, 4), np.float32),
+        xy.astype(np.float32),
+        np.ones((n, 17), np.float32),
+        COCO_17,
+    )
     truth = np.zeros((n, 14, 2))
     truth[:, :12] = xy[:, [COCO_17.index(joint) for joint in LSP_14[:12]]]
     made = tool.People(np.arange(n), truth, size[:, 0, 0], found)
@@ -85,10 +89,17 @@ def test_from_images_to_the_printed_table(tmp_path, monkeypatch, capsys) -> None
         Image.new("RGB", (1300, 1300)).save(tmp_path / "images" / f"im{number:04d}.jpg")
     monkeypatch.setattr(tool, "TRAIN", 1)
     monkeypatch.setattr(
-        sys, "argv",
-        ["tool", f"data.root={tmp_path}", "data.max_images=3", "detector=keypoint_file",
-         f"detector.path={tmp_path}/joints.mat", f"runtime.cache_dir={tmp_path}/cache"],
-    )  # fmt: skip
+        sys,
+        "argv",
+        [
+            "tool",
+            f"data.root={tmp_path}",
+            "data.max_images=3",
+            "detector=keypoint_file",
+            f"detector.path={tmp_path}/joints.mat",
+            f"runtime.cache_dir={tmp_path}/cache",
+        ],
+    )
     tool.main()
     printed = capsys.readouterr().out
     assert "1 persons of train, 2 of test" in printed

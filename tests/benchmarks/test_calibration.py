@@ -56,9 +56,7 @@ def test_pixels_become_rays_without_the_lenss_distortion(tmp_path: Path) -> None
     found = read_calibration(tmp_path / "c.json")["a"]
     points = np.random.default_rng(0).uniform((-1, -1, 3), (1, 1, 5), (2, 7, 3))
     zero = np.zeros(3)
-    pixels, _ = cv2.projectPoints(
-        points.reshape(-1, 3), zero, zero, found.matrix, found.distortion
-    )  # fmt: skip
+    pixels, _ = cv2.projectPoints(points.reshape(-1, 3), zero, zero, found.matrix, found.distortion)
     rays = found.normalised(pixels.reshape(2, 7, 2))
     np.testing.assert_allclose(rays, points[..., :2] / points[..., 2:], atol=1e-6)
 

@@ -43,10 +43,13 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Views]:
         frame = np.full((SIDE, SIDE, 3), 128, np.uint8)
         write_video(folder / f"{name}.mp4", [frame] * FRAMES, 24)
     np.savez(
-        folder / "keypoints.npz", image=np.array(names), keypoints=np.concatenate(pixels),
-        scores=np.ones((3 * FRAMES, 14)), joint_names=np.array(LSP_14),
+        folder / "keypoints.npz",
+        image=np.array(names),
+        keypoints=np.concatenate(pixels),
+        scores=np.ones((3 * FRAMES, 14)),
+        joint_names=np.array(LSP_14),
         frame=np.tile(np.arange(FRAMES), 3),
-    )  # fmt: skip
+    )
     places = [f"runtime.{n}_dir={folder / n}" for n in ("cache", "output", "weights")]
     settings = ["detector=keypoint_file", f"detector.path={folder / 'keypoints.npz'}", *places]
     views = filmed(folder, calibration_in(folder), [*settings, "fit.focal_length='300'"])

@@ -51,9 +51,11 @@ def view_of(people: list[np.ndarray], view: int, swap_at: int | None = None) -> 
             track = 1 - number if swap_at is not None and frame >= swap_at else number
             rows.append((frame, track, rays_of(joints[frame])[view]))
     return Seen(
-        np.array([r[0] for r in rows]), np.array([r[1] for r in rows]),
-        np.array([r[2] for r in rows]), np.ones((len(rows), 14)),
-    )  # fmt: skip
+        np.array([r[0] for r in rows]),
+        np.array([r[1] for r in rows]),
+        np.array([r[2] for r in rows]),
+        np.ones((len(rows), 14)),
+    )
 
 
 def test_exact_views_give_exact_points() -> None:

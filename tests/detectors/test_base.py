@@ -53,6 +53,11 @@ def test_3d_keypoints_of_another_shape_are_refused(shape):
     one = people(1)
     with pytest.raises(ValueError, match=r"Detections\.keypoints_3d: expected shape \(1, 17, 3\)"):
         Detections(
-            np.zeros(1, np.int32), np.zeros(1, np.int32), one.boxes, one.keypoints, one.scores,
-            COCO_17, np.zeros(shape, np.float32),
-        )  # fmt: skip
+            np.zeros(1, np.int32),
+            np.zeros(1, np.int32),
+            one.boxes,
+            one.keypoints,
+            one.scores,
+            COCO_17,
+            np.zeros(shape, np.float32),
+        )

@@ -43,11 +43,18 @@ def test_joints_of_the_yoga_pose(shared, detector, resources):
     assert len(found) == 1
     # Checked by eye on an overlay of the photo; his left arm points to the picture's right.
     expected = {
-        "nose": (463, 286), "left_shoulder": (544, 321), "right_shoulder": (449, 325),
-        "left_wrist": (695, 315), "right_wrist": (301, 308), "left_hip": (522, 471),
-        "left_knee": (611, 549), "right_knee": (356, 491), "left_ankle": (701, 616),
-        "right_ankle": (351, 607), "right_big_toe": (308, 632),
-    }  # fmt: skip
+        "nose": (463, 286),
+        "left_shoulder": (544, 321),
+        "right_shoulder": (449, 325),
+        "left_wrist": (695, 315),
+        "right_wrist": (301, 308),
+        "left_hip": (522, 471),
+        "left_knee": (611, 549),
+        "right_knee": (356, 491),
+        "left_ankle": (701, 616),
+        "right_ankle": (351, 607),
+        "right_big_toe": (308, 632),
+    }
     for name, position in expected.items():
         k = BLAZEPOSE_33.index(name)
         assert np.linalg.norm(found.keypoints[0, k] - position) < 15, name

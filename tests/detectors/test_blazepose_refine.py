@@ -12,9 +12,13 @@ from detectors.skeletons import BLAZEPOSE_33
 
 # On the photo of the yoga pose, checked by eye (test_blazepose.py).
 EXPECTED = {
-    "nose": (463, 286), "left_shoulder": (544, 321), "left_wrist": (695, 315),
-    "right_wrist": (301, 308), "left_ankle": (701, 616), "right_ankle": (351, 607),
-}  # fmt: skip
+    "nose": (463, 286),
+    "left_shoulder": (544, 321),
+    "left_wrist": (695, 315),
+    "right_wrist": (301, 308),
+    "left_ankle": (701, 616),
+    "right_ankle": (351, 607),
+}
 COLUMNS = [BLAZEPOSE_33.index(name) for name in EXPECTED]
 PLACES = np.array(list(EXPECTED.values()))
 
@@ -36,8 +40,11 @@ def farthest(person, places=PLACES):
 
 def test_mirrored_landmarks_are_those_of_the_other_side():
     assert [BLAZEPOSE_33[MIRRORED[k]] for k in (0, 11, 12, 31)] == [
-        "nose", "right_shoulder", "left_shoulder", "right_big_toe",
-    ]  # fmt: skip
+        "nose",
+        "right_shoulder",
+        "left_shoulder",
+        "right_big_toe",
+    ]
     assert sorted(MIRRORED) == list(range(33))
     assert [MIRRORED[k] for k in MIRRORED] == list(range(33))
 

@@ -85,11 +85,40 @@ def test_json_of_another_format_than_asked_for_is_refused(tmp_path, kind):
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "p.jpg"])
 KEYS = st.sampled_from(
-    ["people", "pose_keypoints_2d", "annotations", "images", "categories", "image_id", "id",
-     "file_name", "keypoints", "keypoint_scores", "bbox", "instances", "frame_id", "instance_info",
-     "meta_info", "keypoint_id2name", "dataset_name", "iscrowd", "0", "7", "p.jpg", "x", "y", "z",
-     "landmarks", "pose_landmarks", "visibility", "scores", "frame", "frames", "9" * 5000]
-)  # fmt: skip
+    [
+        "people",
+        "pose_keypoints_2d",
+        "annotations",
+        "images",
+        "categories",
+        "image_id",
+        "id",
+        "file_name",
+        "keypoints",
+        "keypoint_scores",
+        "bbox",
+        "instances",
+        "frame_id",
+        "instance_info",
+        "meta_info",
+        "keypoint_id2name",
+        "dataset_name",
+        "iscrowd",
+        "0",
+        "7",
+        "p.jpg",
+        "x",
+        "y",
+        "z",
+        "landmarks",
+        "pose_landmarks",
+        "visibility",
+        "scores",
+        "frame",
+        "frames",
+        "9" * 5000,
+    ]
+)
 ANYTHING = st.recursive(
     LEAVES
     | st.lists(st.floats(), min_size=51, max_size=51)

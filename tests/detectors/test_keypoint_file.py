@@ -187,11 +187,17 @@ def test_the_file_keys_the_cache(tmp_path):
 @pytest.mark.parametrize(
     ("point", "score"),
     [
-        ((5, 6, 0.5), 0.5), ((5, 6, 1.7), 1), ((5, 6, 0), 0), ((5, 6, -0.2), 0),
-        ((5, 6, np.nan), 0), ((5, 6, np.inf), 0), ((np.nan, 6, 0.5), 0), ((5, -np.inf, 0.5), 0),
+        ((5, 6, 0.5), 0.5),
+        ((5, 6, 1.7), 1),
+        ((5, 6, 0), 0),
+        ((5, 6, -0.2), 0),
+        ((5, 6, np.nan), 0),
+        ((5, 6, np.inf), 0),
+        ((np.nan, 6, 0.5), 0),
+        ((5, -np.inf, 0.5), 0),
         ((1e300, 6, 0.5), 0),
     ],
-)  # fmt: skip
+)
 def test_what_a_broken_number_counts(point, score):
     people = people_of(np.array([[point, (1, 2, 0.9)]]), np.array([[0, 0, np.inf, np.nan]]))
     np.testing.assert_allclose(people.scores, [[score, 0.9]], rtol=1e-6)

@@ -33,7 +33,11 @@ ANNOTATIONS = {
     ],
     "annotations": [
         {
-            "id": 1, "image_id": 7, "category_id": 1, "bbox": [5, 6, 100, 50], "iscrowd": 0,
+            "id": 1,
+            "image_id": 7,
+            "category_id": 1,
+            "bbox": [5, 6, 100, 50],
+            "iscrowd": 0,
             "keypoints": [0, 0, 0, *flat(16, score=1)],
         },
         {"id": 2, "image_id": 7, "category_id": 1, "keypoints": flat(17, 50, score=2)},
@@ -42,7 +46,7 @@ ANNOTATIONS = {
         {"id": 5, "image_id": 7, "category_id": 2, "bbox": [1, 1, 2, 2]},
     ],
     "categories": [{"id": 1, "name": "person", "keypoints": list(COCO_17)}],
-}  # fmt: skip
+}
 
 
 def test_coco_annotations_by_file_name(tmp_path):
@@ -94,21 +98,27 @@ def test_coco_results_by_name_as_alphapose_writes_them(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"annotations": [{"image_id": 7, "keypoints": flat(17)[:-1]}]},
-         r"139\.jpg: expected a flat list x, y, score, x, y, score, \.\.\..*, got 50 numbers"),
+        (
+            {"annotations": [{"image_id": 7, "keypoints": flat(17)[:-1]}]},
+            r"139\.jpg: expected a flat list x, y, score, x, y, score, \.\.\..*, got 50 numbers",
+        ),
         ({"annotations": [{"image_id": 7, "keypoints": flat(16)}]}, "expected 17 joints, got 16"),
         ({"annotations": [{"image_id": 7, "keypoints": "no"}]}, "expected numbers, got 'no'"),
         ({"annotations": [{"image_id": 7, "keypoints": [[1, 2, 3]]}]}, "17 joints, got 1"),
-        ({"annotations": [{"image_id": 7, "keypoints": flat(17), "bbox": [1, 2]}]},
-         "expected a bbox of 4 numbers"),
+        (
+            {"annotations": [{"image_id": 7, "keypoints": flat(17), "bbox": [1, 2]}]},
+            "expected a bbox of 4 numbers",
+        ),
         ({"annotations": [{"keypoints": []}]}, "annotation 0: expected image_id to be int or str"),
         ({"annotations": 3}, "expected annotations to be list, got int"),
         ({"images": [{"id": 7}]}, "image 0: expected file_name to be str, got none"),
-        ({"images": [{"id": 7, "file_name": "a/0.jpg"}, {"id": 8, "file_name": "b/0.jpg"}]},
-         "image 1: expected names that differ, got two images called 0.jpg"),
+        (
+            {"images": [{"id": 7, "file_name": "a/0.jpg"}, {"id": 8, "file_name": "b/0.jpg"}]},
+            "image 1: expected names that differ, got two images called 0.jpg",
+        ),
         ({"images": [3]}, "image 0: expected an object, got int"),
     ],
-)  # fmt: skip
+)
 def test_wrong_coco_annotations_are_refused(tmp_path, change, message):
     path = save(tmp_path / "k.json", ANNOTATIONS | change)
     with pytest.raises(ValueError, match=message):
@@ -177,9 +187,11 @@ def test_wrong_openpose_files_are_refused(tmp_path, content, message):
 def instance(joints, start=10.0):
     xy = np.array(flat(joints, start)).reshape(-1, 3)[:, :2].tolist()
     return {
-        "keypoints": xy, "keypoint_scores": [0.5] * joints, "bbox": [[1, 2, 30, 40]],
+        "keypoints": xy,
+        "keypoint_scores": [0.5] * joints,
+        "bbox": [[1, 2, 30, 40]],
         "bbox_score": 0.9,
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("names", [COCO_17, HALPE_26, WHOLEBODY_133])
@@ -222,16 +234,20 @@ def test_mmpose_demo_says_its_joints_and_counts_from_1(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([instance(17) | {"keypoint_scores": [1] * 16}],
-         r"expected keypoints \(K, 2\) and their scores \(K\), got \(17, 2\) and \(16,\)"),
+        (
+            [instance(17) | {"keypoint_scores": [1] * 16}],
+            r"expected keypoints \(K, 2\) and their scores \(K\), got \(17, 2\) and \(16,\)",
+        ),
         ([instance(17) | {"keypoints": [[1, 2, 3]] * 17}], r"got \(17, 3\)"),
         ([instance(14)], r"14 joints fit several: expected detector\.skeleton=lsp14 or aic14"),
         ([{"frame_id": "1", "instances": []}], "expected frame_id to be int, got str"),
         ({"instance_info": [3]}, "expected an object, got int"),
-        ({"instance_info": [], "meta_info": {"keypoint_id2name": {"1": "a"}}},
-         "keypoint_id2name: expected the joint '0'"),
+        (
+            {"instance_info": [], "meta_info": {"keypoint_id2name": {"1": "a"}}},
+            "keypoint_id2name: expected the joint '0'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_wrong_mmpose_files_are_refused(tmp_path, content, message):
     path = save(tmp_path / "p.json", content)
     with pytest.raises(ValueError, match=message):

@@ -64,9 +64,10 @@ def test_compiled_mmcv_is_left_alone(monkeypatch):
     monkeypatch.delitem(sys.modules, "mmcv._ext", raising=False)
     real = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec",
+        importlib.util,
+        "find_spec",
         lambda name, *a: object() if name == "mmcv._ext" else real(name, *a),
-    )  # fmt: skip
+    )
     mmcv_ops.prepare()
     assert "mmcv._ext" not in sys.modules
 

@@ -73,8 +73,9 @@ def test_a_run_with_stride_meets_the_frames_that_the_file_counts(tmp_path):
     assert detector.files() == {"person_boxes": path}
     known = detector._boxes_of("clip.mp4")
     assert {frame: found.tolist() for frame, found in known.items()} == {
-        0: [[0, 0, 1, 1]], 1: [[0, 0, 2, 2]],
-    }  # fmt: skip
+        0: [[0, 0, 1, 1]],
+        1: [[0, 0, 2, 2]],
+    }
 
 
 def test_the_file_of_boxes_is_read_before_any_network(tmp_path):

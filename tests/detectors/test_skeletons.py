@@ -63,7 +63,15 @@ def test_one_spelling_for_one_joint():
 def test_body_25_by_hand():
     """OpenPose's documentation, doc/02_output.md: the numbers drawn on its figure."""
     for index, name in {
-        1: "mid_shoulder", 4: "right_wrist", 7: "left_wrist", 8: "mid_hip", 11: "right_ankle",
-        14: "left_ankle", 15: "right_eye", 18: "left_ear", 19: "left_big_toe", 24: "right_heel",
-    }.items():  # fmt: skip
+        1: "mid_shoulder",
+        4: "right_wrist",
+        7: "left_wrist",
+        8: "mid_hip",
+        11: "right_ankle",
+        14: "left_ankle",
+        15: "right_eye",
+        18: "left_ear",
+        19: "left_big_toe",
+        24: "right_heel",
+    }.items():
         assert SKELETONS["openpose25"][index] == name

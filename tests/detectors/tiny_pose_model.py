@@ -22,12 +22,17 @@ def write_annotations(path: Path, images: list[Path], joints: np.ndarray) -> Non
     sizes = [Image.open(image).size for image in images]
     people = [
         {
-            "id": i, "image_id": i, "category_id": 1, "iscrowd": 0, "num_keypoints": 14,
-            "bbox": [0, 0, sizes[i][0] - 1, sizes[i][1] - 1], "area": sizes[i][0] * sizes[i][1],
+            "id": i,
+            "image_id": i,
+            "category_id": 1,
+            "iscrowd": 0,
+            "num_keypoints": 14,
+            "bbox": [0, 0, sizes[i][0] - 1, sizes[i][1] - 1],
+            "area": sizes[i][0] * sizes[i][1],
             "keypoints": np.c_[joints[i], np.full(14, 2)].ravel().tolist(),
         }
         for i in range(len(images))
-    ]  # fmt: skip
+    ]
     pictures = [
         {"id": i, "file_name": str(image), "width": sizes[i][0], "height": sizes[i][1]}
         for i, image in enumerate(images)
@@ -41,20 +46,28 @@ def write_annotations(path: Path, images: list[Path], joints: np.ndarray) -> Non
 def config(annotations: Path, work_dir: Path, epochs: int, names: tuple[str, ...] = LSP_14) -> dict:
     codec = {"type": "MSRAHeatmap", "input_size": INPUT, "heatmap_size": HEATMAP, "sigma": 1.5}
     first = [
-        {"type": "LoadImage"}, {"type": "GetBBoxCenterScale"},
+        {"type": "LoadImage"},
+        {"type": "GetBBoxCenterScale"},
         {"type": "TopdownAffine", "input_size": INPUT},
-    ]  # fmt: skip
+    ]
     dataset = {
-        "type": "CocoDataset", "data_root": "", "data_mode": "topdown",
-        "ann_file": str(annotations), "metainfo": metainfo(names),
+        "type": "CocoDataset",
+        "data_root": "",
+        "data_mode": "topdown",
+        "ann_file": str(annotations),
+        "metainfo": metainfo(names),
         "pipeline": [
-            *first, {"type": "GenerateTarget", "encoder": codec}, {"type": "PackPoseInputs"},
+            *first,
+            {"type": "GenerateTarget", "encoder": codec},
+            {"type": "PackPoseInputs"},
         ],
-    }  # fmt: skip
+    }
     loader = {
-        "batch_size": 8, "num_workers": 0, "dataset": dataset,
+        "batch_size": 8,
+        "num_workers": 0,
+        "dataset": dataset,
         "sampler": {"type": "DefaultSampler", "shuffle": True},
-    }  # fmt: skip
+    }
     optimizer = {"type": "Adam", "lr": 1e-3}
     return {
         "default_scope": "mmpose",
@@ -64,7 +77,8 @@ def config(annotations: Path, work_dir: Path, epochs: int, names: tuple[str, ...
         "model": model(codec, len(names)),
         "train_dataloader": loader,
         "test_dataloader": {
-            **loader, "dataset": {**dataset, "pipeline": [*first, {"type": "PackPoseInputs"}]},
+            **loader,
+            "dataset": {**dataset, "pipeline": [*first, {"type": "PackPoseInputs"}]},
         },
         "train_cfg": {"by_epoch": True, "max_epochs": epochs},
         "optim_wrapper": {"optimizer": optimizer},
@@ -72,24 +86,30 @@ def config(annotations: Path, work_dir: Path, epochs: int, names: tuple[str, ...
         "default_hooks": {
             "checkpoint": {"type": "CheckpointHook", "interval": epochs, "save_optimizer": False}
         },
-    }  # fmt: skip
+    }
 
 
 def model(codec: dict, joints: int) -> dict:
     return {
         "type": "TopdownPoseEstimator",
         "data_preprocessor": {
-            "type": "PoseDataPreprocessor", "bgr_to_rgb": True,
-            "mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375],
+            "type": "PoseDataPreprocessor",
+            "bgr_to_rgb": True,
+            "mean": [123.675, 116.28, 103.53],
+            "std": [58.395, 57.12, 57.375],
         },
         "backbone": {"type": "ResNet", "depth": 18},
         "head": {
-            "type": "HeatmapHead", "in_channels": 512, "out_channels": joints,
-            "deconv_out_channels": (64, 64, 64), "deconv_kernel_sizes": (4, 4, 4),
-            "loss": {"type": "KeypointMSELoss", "use_target_weight": True}, "decoder": codec,
+            "type": "HeatmapHead",
+            "in_channels": 512,
+            "out_channels": joints,
+            "deconv_out_channels": (64, 64, 64),
+            "deconv_kernel_sizes": (4, 4, 4),
+            "loss": {"type": "KeypointMSELoss", "use_target_weight": True},
+            "decoder": codec,
         },
         "test_cfg": {"flip_test": False},
-    }  # fmt: skip
+    }
 
 
 def metainfo(names: tuple[str, ...]) -> dict:
@@ -103,9 +123,13 @@ def metainfo(names: tuple[str, ...]) -> dict:
         for i, n in enumerate(names)
     }
     return {
-        "dataset_name": "lsp", "paper_info": {}, "keypoint_info": joints, "skeleton_info": {},
-        "joint_weights": [1.0] * len(names), "sigmas": [0.05] * len(names),
-    }  # fmt: skip
+        "dataset_name": "lsp",
+        "paper_info": {},
+        "keypoint_info": joints,
+        "skeleton_info": {},
+        "joint_weights": [1.0] * len(names),
+        "sigmas": [0.05] * len(names),
+    }
 
 
 def train(images: list[Path], joints: np.ndarray, folder: Path, epochs: int) -> tuple[Path, Path]:

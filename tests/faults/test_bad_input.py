@@ -134,23 +134,42 @@ def test_every_bad_input(shared: Path, tmp_path: Path) -> None:
     _, entries = run_on(tmp_path, limit=120)
     reasons = {Path(e["source"]).name: e.get("reason", "") for e in entries}
     expected = {
-        "bomb_30000x30000_1bit.png": "is too large", "cmyk.jpg": "", "animated.gif": "",
-        "garbage.mp4": "not a video", "gray16.png": "", "header_only.jpg": "damaged or cut short",
-        "one_pixel.png": "no person found", "text.jpg": "not a picture",
-        "truncated.jpg": "damaged or cut short", "zero_bytes.jpg": "the file is empty",
-        "zero_bytes.mp4": "the file is empty", "all_black.jpg": "no person found",
-    }  # fmt: skip
+        "bomb_30000x30000_1bit.png": "is too large",
+        "cmyk.jpg": "",
+        "animated.gif": "",
+        "garbage.mp4": "not a video",
+        "gray16.png": "",
+        "header_only.jpg": "damaged or cut short",
+        "one_pixel.png": "no person found",
+        "text.jpg": "not a picture",
+        "truncated.jpg": "damaged or cut short",
+        "zero_bytes.jpg": "the file is empty",
+        "zero_bytes.mp4": "the file is empty",
+        "all_black.jpg": "no person found",
+    }
     assert reasons.keys() == expected.keys()
     for name, reason in expected.items():
         assert (reason in reasons[name]) if reason else not reasons[name], (name, reasons[name])
 
 
 NAMES = (
-    "a b  c.png", "-rf.png", "--help.png", "new\nline.png", "tab\t.png", "ünï ☃ 人.png",
-    "\x1b[2J\x1b[31mred.png", "'; rm -rf $HOME; '.png", "a=b,c{d}.png", "$(touch x).png",
-    "[bold]x.png", "a..png", " .png", "NUL.png",
-    os.fsdecode(b"\xff\xfe.png"), "x" * 251 + ".png",
-)  # fmt: skip
+    "a b  c.png",
+    "-rf.png",
+    "--help.png",
+    "new\nline.png",
+    "tab\t.png",
+    "ünï ☃ 人.png",
+    "\x1b[2J\x1b[31mred.png",
+    "'; rm -rf $HOME; '.png",
+    "a=b,c{d}.png",
+    "$(touch x).png",
+    "[bold]x.png",
+    "a..png",
+    " .png",
+    "NUL.png",
+    os.fsdecode(b"\xff\xfe.png"),
+    "x" * 251 + ".png",
+)
 
 
 def test_names_that_a_file_can_have(tmp_path: Path) -> None:

@@ -172,11 +172,18 @@ def test_tags_in_yaml_make_nothing(text: str, tmp_path: Path) -> None:
 
 
 NAMES = (
-    "../out.txt", "../../images/im0003.jpg", "/etc/im0004.jpg", "C:\\images\\im0005.jpg",
-    "images\\..\\..\\im0006.jpg", "images/../images/im0007.jpg", "joints.mat/x",
+    "../out.txt",
+    "../../images/im0003.jpg",
+    "/etc/im0004.jpg",
+    "C:\\images\\im0005.jpg",
+    "images\\..\\..\\im0006.jpg",
+    "images/../images/im0007.jpg",
+    "joints.mat/x",
     "images/im0001.jpg/",
-    "images/im0008.jpg\x00.sh", "images/.~im0009.0123456789abcdef.jpg", "../joints.mat",
-)  # fmt: skip
+    "images/im0008.jpg\x00.sh",
+    "images/.~im0009.0123456789abcdef.jpg",
+    "../joints.mat",
+)
 
 
 def test_a_zip_that_wants_to_write_elsewhere(tmp_path: Path) -> None:
@@ -211,10 +218,12 @@ def test_a_zip_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.Monk
 def test_names_in_the_report_are_text(tmp_path: Path) -> None:
     script = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
     evaluation = Evaluation(
-        cases=(script, "b"), fitted=np.array([False, True]),
-        columns={script: np.array([np.nan, 1.0])}, figures={script: 1.0},
+        cases=(script, "b"),
+        fitted=np.array([False, True]),
+        columns={script: np.array([np.nan, 1.0])},
+        figures={script: 1.0},
         tables={script: {script: {script: 1.0}}},
-    )  # fmt: skip
+    )
     config = cheap(tmp_path, tmp_path, data=Photos(script))
     source = f"/{script}/{script}"
     summary = {

@@ -11,9 +11,16 @@ from run import finish
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # The event of sys.audit and which of its arguments are paths that it changes.
 _CHANGES = {
-    "os.mkdir": 1, "os.remove": 1, "os.rmdir": 1, "os.rename": 2, "os.link": 2, "os.symlink": 2,
-    "os.chmod": 1, "os.truncate": 1, "shutil.rmtree": 1,
-}  # fmt: skip
+    "os.mkdir": 1,
+    "os.remove": 1,
+    "os.rmdir": 1,
+    "os.rename": 2,
+    "os.link": 2,
+    "os.symlink": 2,
+    "os.chmod": 1,
+    "os.truncate": 1,
+    "shutil.rmtree": 1,
+}
 _PROGRAMS = ("os.system", "os.exec", "os.posix_spawn", "subprocess.Popen", "pty.spawn")
 _HOSTS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.bind")
 _CODE = ("pickle.find_class",)

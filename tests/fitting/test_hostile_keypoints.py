@@ -77,9 +77,11 @@ def rows(cases: list[tuple]) -> tuple[Keypoints, Camera]:
     )
     n = len(cases)
     keypoints = Keypoints(
-        np.zeros(n, np.int32), np.arange(n, dtype=np.int32), xy.astype(np.float32),
+        np.zeros(n, np.int32),
+        np.arange(n, dtype=np.int32),
+        xy.astype(np.float32),
         confidence.astype(np.float32),
-    )  # fmt: skip
+    )
     return keypoints, Camera(focal, np.stack([middle, middle], 1))
 
 

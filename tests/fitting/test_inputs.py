@@ -28,8 +28,11 @@ def test_millimetres_of_no_lens_are_refused(setting):
 
 
 def test_millimetres_typed_as_pixels_are_told_from_pixels():
-    with pytest.raises(ValueError, match=r"25 px is not possible for 1200 x 900 px, expected "
-                       r"173\.\.693375 px; .* say 25mm, which is 867 px"):  # fmt: skip
+    with pytest.raises(
+        ValueError,
+        match=r"25 px is not possible for 1200 x 900 px, expected "
+        r"173\.\.693375 px; .* say 25mm, which is 867 px",
+    ):
         focal_length_px("25", (1200, 900), None)
     with pytest.raises(ValueError, match=r"1e\+06 px is not possible .*173\.\.693375 px$"):
         focal_length_px("1e6", (1200, 900), None)
@@ -45,9 +48,11 @@ def test_other_focal_lengths_are_refused_by_name(setting):
 
 def keypoints(**changes):
     fields = {
-        "frame": np.zeros(2, np.int32), "track": np.arange(2, dtype=np.int32),
-        "xy": np.zeros((2, 14, 2), np.float32), "confidence": np.ones((2, 14), np.float32),
-    }  # fmt: skip
+        "frame": np.zeros(2, np.int32),
+        "track": np.arange(2, dtype=np.int32),
+        "xy": np.zeros((2, 14, 2), np.float32),
+        "confidence": np.ones((2, 14), np.float32),
+    }
     return Keypoints(**(fields | changes))
 
 

@@ -50,9 +50,11 @@ def seen(body, params, noise=0.0, seed=0):
     xy, _ = project(*(torch.as_tensor(a) for a in (joints, camera.focal_length, camera.center)))
     xy = xy.numpy() + np.random.default_rng(seed).normal(0, noise or 1e-12, xy.shape)
     keypoints = Keypoints(
-        np.zeros(n, np.int32), np.arange(n, dtype=np.int32), xy.astype(np.float32),
+        np.zeros(n, np.int32),
+        np.arange(n, dtype=np.int32),
+        xy.astype(np.float32),
         np.ones((n, 14), np.float32),
-    )  # fmt: skip
+    )
     return keypoints, camera, joints
 
 
@@ -88,9 +90,11 @@ def test_without_priors_it_ends_on_the_points_themselves(body, prior, assets, pr
     keypoints, camera, _ = seen(body, params)
     config = preset("smplify")
     weak = replace(
-        config.stages[-1], weights={"pose_prior": 0.05, "shape": 0.5, "interpenetration": 1000},
-        max_iterations=300, tolerance=1e-9,
-    )  # fmt: skip
+        config.stages[-1],
+        weights={"pose_prior": 0.05, "shape": 0.5, "interpenetration": 1000},
+        max_iterations=300,
+        tolerance=1e-9,
+    )
     config = replace(config, stages=[*config.stages, weak])
     result = fit(keypoints, camera, assets, config)
     assert np.median(result.reprojection_error) < 1

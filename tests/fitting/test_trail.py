@@ -19,8 +19,14 @@ def problem(body, prior):
 def test_steps_are_named_by_their_stages_and_no_two_alike():
     assert step_names(["1", "2"]) == ("start", "camera", "1", "2")
     assert step_names(["a", "camera", "a", "a (2)", "a"]) == (
-        "start", "camera", "a", "camera (2)", "a (2)", "a (2) (2)", "a (3)",
-    )  # fmt: skip
+        "start",
+        "camera",
+        "a",
+        "camera (2)",
+        "a (2)",
+        "a (2) (2)",
+        "a (3)",
+    )
 
 
 def acting(result, step):

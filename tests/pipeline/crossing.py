@@ -17,9 +17,15 @@ from tools.make_demo import shoot, truth_rows
 
 # SMPL's joints that BlazePose names too.
 LIMBS = {
-    "left_shoulder": 16, "right_shoulder": 17, "left_hip": 1, "right_hip": 2,
-    "left_knee": 4, "right_knee": 5, "left_ankle": 7, "right_ankle": 8,
-}  # fmt: skip
+    "left_shoulder": 16,
+    "right_shoulder": 17,
+    "left_hip": 1,
+    "right_hip": 2,
+    "left_knee": 4,
+    "right_knee": 5,
+    "left_ankle": 7,
+    "right_ankle": 8,
+}
 FPS = 12.0
 
 

@@ -16,10 +16,25 @@ N = 4
 
 def poses_2d() -> np.ndarray:
     """N people of LSP's 14 joints (N, 14, 2) px: torso 50 px (30, 40), head 10 px."""
-    standing = np.array([
-        (34, 90), (34, 76), (34, 62), (66, 62), (66, 76), (66, 90),
-        (20, 60), (26, 42), (36, 22), (64, 22), (74, 42), (80, 60), (50, 18), (50, 8),
-    ], float)  # fmt: skip
+    standing = np.array(
+        [
+            (34, 90),
+            (34, 76),
+            (34, 62),
+            (66, 62),
+            (66, 76),
+            (66, 90),
+            (20, 60),
+            (26, 42),
+            (36, 22),
+            (64, 22),
+            (74, 42),
+            (80, 60),
+            (50, 18),
+            (50, 8),
+        ],
+        float,
+    )
     return np.stack([standing + np.array((0, shift)) for shift in (0, 1, 2, 3)])[:N]
 
 
@@ -62,9 +77,15 @@ def lsp_config(root: Path, detections: Path, *overrides: str, n: int = N) -> Con
     folder = detections.parent
     places = [f"runtime.{name}_dir={folder / name}" for name in ("cache", "output", "weights")]
     given = [
-        "data=lsp", f"data.root='{root}'", "detector=keypoint_file", f"detector.path={detections}",
-        f"data.max_images={n}", "fit=smplify", "render=none", "runtime.threads=1",
+        "data=lsp",
+        f"data.root='{root}'",
+        "detector=keypoint_file",
+        f"detector.path={detections}",
+        f"data.max_images={n}",
+        "fit=smplify",
+        "render=none",
+        "runtime.threads=1",
         "render.backend=raycast",  # no search for a GL library
-    ]  # fmt: skip
+    ]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         return to_config(compose("config", [*given, *places, *overrides]))

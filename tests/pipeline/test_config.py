@@ -26,11 +26,13 @@ OPTIONS = sorted(
     f"{path.parent.name}={path.stem}" for path in CONF.glob("*/*.yaml")
 )  # experiment=demo, fit=smplify, ...
 NEEDED = {
-    "data=lsp": "data.root=x", "detector=keypoint_file": "detector.path=x",
+    "data=lsp": "data.root=x",
+    "detector=keypoint_file": "detector.path=x",
     "detector=mmpose": "detector.config=x",
-    "detector=synthetic": "data=synthetic", "detector=synthetic_video": "data=synthetic_video",
+    "detector=synthetic": "data=synthetic",
+    "detector=synthetic_video": "data=synthetic_video",
     "experiment=lsp_smplify": "data.root=x",
-}  # fmt: skip
+}
 HEAVY = ("torch", "cv2", "mediapipe", "mmpose", "smplx", "pyrender", "trimesh", "scipy")
 
 
@@ -78,16 +80,29 @@ def test_every_option_composes_and_has_the_right_types(option: str) -> None:
 
 def test_all_groups_have_files() -> None:
     assert {option.split("=")[0] for option in OPTIONS} == {
-        "data", "detector", "fit", "sequence", "render", "export", "executor", "experiment",
-    }  # fmt: skip
+        "data",
+        "detector",
+        "fit",
+        "sequence",
+        "render",
+        "export",
+        "executor",
+        "experiment",
+    }
 
 
 def test_values_arrive_as_their_types() -> None:
     result = config(
-        "data=video", "data.path=a b.mp4", "data.max_frames=5", "data.people=largest",
-        "fit.gender=male", "+fit.joint_weights.neck=0.5", "render=side_by_side",
-        "render.backend=raycast", "runtime.threads=1",
-    )  # fmt: skip
+        "data=video",
+        "data.path=a b.mp4",
+        "data.max_frames=5",
+        "data.people=largest",
+        "fit.gender=male",
+        "+fit.joint_weights.neck=0.5",
+        "render=side_by_side",
+        "render.backend=raycast",
+        "runtime.threads=1",
+    )
     assert result.data == Video("a b.mp4", max_frames=5, people=PeopleChoice.largest)
     assert result.fit.gender is Gender.male
     assert result.fit.joint_weights == {"neck": 0.5}

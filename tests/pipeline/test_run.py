@@ -278,11 +278,20 @@ def start(folder: Path, *overrides: str, **environment: str) -> subprocess.Compl
     places = [f"runtime.{n}_dir={folder / n}" for n in ("cache", "output", "weights")]
     return subprocess.run(
         [
-            sys.executable, "run.py", *FAKE, "export=[npz,picture]", f"data.path={folder / 'in'}",
-            *places, *overrides,
+            sys.executable,
+            "run.py",
+            *FAKE,
+            "export=[npz,picture]",
+            f"data.path={folder / 'in'}",
+            *places,
+            *overrides,
         ],
-        cwd=ROOT, capture_output=True, text=True, timeout=300, env={**os.environ, **environment},
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, **environment},
+    )
 
 
 def test_a_cached_run_exits_with_0_and_imports_no_heavy_library(

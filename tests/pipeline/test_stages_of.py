@@ -30,9 +30,12 @@ def no_bar(title: str, total: int | None) -> Tick:
 
 
 CANNED: dict[str, Callable[[int], Any]] = {
-    "detect": detections, "remap": keypoints, "fit": fit_result, "render": picture_file,
+    "detect": detections,
+    "remap": keypoints,
+    "fit": fit_result,
+    "render": picture_file,
     "progress": picture_file,
-}  # fmt: skip
+}
 
 
 USUAL = ("detector=blazepose", "data.path=x")

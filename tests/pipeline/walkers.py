@@ -11,11 +11,25 @@ from pipeline.stages.detect import Detected
 
 # Ankles, knees, hips, wrists, elbows, shoulders, neck, head top of somebody 1 high, feet at 0,
 # in LSP's order; what swings while walking, and by how much.
-FIGURE = np.array([
-    (-.05, 0), (-.05, .26), (-.06, .5), (.06, .5), (.05, .26), (.05, 0),
-    (-.15, .46), (-.14, .62), (-.11, .8), (.11, .8), (.14, .62), (.15, .46), (0, .86), (0, 1),
-])  # fmt: skip
-SWING = np.array([.2, .08, 0, 0, -.08, -.2, -.14, -.07, 0, 0, .07, .14, 0, 0])  # fmt: skip
+FIGURE = np.array(
+    [
+        (-0.05, 0),
+        (-0.05, 0.26),
+        (-0.06, 0.5),
+        (0.06, 0.5),
+        (0.05, 0.26),
+        (0.05, 0),
+        (-0.15, 0.46),
+        (-0.14, 0.62),
+        (-0.11, 0.8),
+        (0.11, 0.8),
+        (0.14, 0.62),
+        (0.15, 0.46),
+        (0, 0.86),
+        (0, 1),
+    ]
+)
+SWING = np.array([0.2, 0.08, 0, 0, -0.08, -0.2, -0.14, -0.07, 0, 0, 0.07, 0.14, 0, 0])
 _OPPOSITE = np.array([5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13])  # joint on the other side
 FALSE = -1  # the true identity of a find that is nobody
 
@@ -45,9 +59,13 @@ class Eye:
 
 
 def filmed(
-    walkers: list[Walker], frames: int, fps: float, eye: Eye = Eye(), seed: int = 0,
+    walkers: list[Walker],
+    frames: int,
+    fps: float,
+    eye: Eye = Eye(),
+    seed: int = 0,
     cuts: tuple[int, ...] = (),
-) -> tuple[Detected, np.ndarray]:  # fmt: skip
+) -> tuple[Detected, np.ndarray]:
     """What is found in each frame, in random order, and who each row truly is.
 
     Args:

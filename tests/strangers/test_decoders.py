@@ -51,12 +51,24 @@ def test_a_picture_that_claims_one_long_row_costs_no_other(tmp_path: Path) -> No
 
 
 ERRORS = (
-    MemoryError(), SystemError("tile cannot extend outside image"), RecursionError("too deep"),
-    struct.error("unpack requires 4 bytes"), zlib.error("-3"), ValueError("buffer is not large"),
-    OverflowError("too large"), ZeroDivisionError("division by zero"), KeyError(7), IndexError(),
-    AssertionError(), AttributeError("None"), NotImplementedError(), EOFError(), TypeError("None"),
-    Pillow.DecompressionBombError("large"), UnicodeDecodeError("ascii", b"\xff", 0, 1, "?"),
-)  # fmt: skip
+    MemoryError(),
+    SystemError("tile cannot extend outside image"),
+    RecursionError("too deep"),
+    struct.error("unpack requires 4 bytes"),
+    zlib.error("-3"),
+    ValueError("buffer is not large"),
+    OverflowError("too large"),
+    ZeroDivisionError("division by zero"),
+    KeyError(7),
+    IndexError(),
+    AssertionError(),
+    AttributeError("None"),
+    NotImplementedError(),
+    EOFError(),
+    TypeError("None"),
+    Pillow.DecompressionBombError("large"),
+    UnicodeDecodeError("ascii", b"\xff", 0, 1, "?"),
+)
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)

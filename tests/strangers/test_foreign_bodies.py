@@ -17,22 +17,31 @@ FOREIGN = {"SMPL-H": 52, "SMPL-X": 55, "MANO": 16, "FLAME": 5, "SMAL": 33, "SUPR
 
 def fields_of(body: BodyModel) -> dict[str, np.ndarray]:
     return {
-        "v_template": body.v_template, "shapedirs": body.shapedirs, "posedirs": body.posedirs,
-        "J_regressor": body.J_regressor, "weights": body.weights, "f": body.faces,
-        "kintree_table": np.stack([body.parents, np.arange(24)]), "head_top": np.array(7),
-        "landmark_names": np.array(EXTRA), "landmark_vertices": body.landmarks,
-    }  # fmt: skip
+        "v_template": body.v_template,
+        "shapedirs": body.shapedirs,
+        "posedirs": body.posedirs,
+        "J_regressor": body.J_regressor,
+        "weights": body.weights,
+        "f": body.faces,
+        "kintree_table": np.stack([body.parents, np.arange(24)]),
+        "head_top": np.array(7),
+        "landmark_names": np.array(EXTRA),
+        "landmark_vertices": body.landmarks,
+    }
 
 
 def foreign(joints: int, poses: int | None = None) -> dict[str, np.ndarray]:
     """A body of another model: the same fields, another number of joints."""
     parents = np.arange(joints) - 1
     return {
-        "v_template": np.ones((40, 3)), "shapedirs": np.ones((40, 3, 10)),
+        "v_template": np.ones((40, 3)),
+        "shapedirs": np.ones((40, 3, 10)),
         "posedirs": np.ones((40, 3, 9 * (joints - 1) if poses is None else poses)),
-        "J_regressor": np.full((joints, 40), 1 / 40), "weights": np.full((40, joints), 1 / joints),
-        "kintree_table": np.stack([parents, np.arange(joints)]), "f": np.zeros((2, 3), int),
-    }  # fmt: skip
+        "J_regressor": np.full((joints, 40), 1 / 40),
+        "weights": np.full((40, joints), 1 / joints),
+        "kintree_table": np.stack([parents, np.arange(joints)]),
+        "f": np.zeros((2, 3), int),
+    }
 
 
 def save(path: Path, fields: dict[str, np.ndarray]) -> Path:

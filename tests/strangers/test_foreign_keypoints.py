@@ -63,16 +63,29 @@ def landmarks(xy: np.ndarray = XY, score: float = 0.9) -> list[dict[str, float]]
         ([{"image_id": "photo.jpg", "keypoints": nested()}], COCO_17),
         ([{"bbox": [1, 2, 3, 4, 0.9], "keypoints": nested()}], COCO_17),  # mmpose 0
         ([{"keypoints": XY[:17].tolist(), "scores": [0.5] * 17}], COCO_17),  # transformers
-        ([{"score": 1, "keypoints": [{"x": x, "y": y, "score": 0.5} for x, y in XY[:17]]}],
-         COCO_17),  # tfjs
-        ([{"name": "person", "keypoints": {"x": XY[:17, 0].tolist(), "y": XY[:17, 1].tolist(),
-           "visible": [0.5] * 17}}], COCO_17),  # ultralytics
+        (
+            [{"score": 1, "keypoints": [{"x": x, "y": y, "score": 0.5} for x, y in XY[:17]]}],
+            COCO_17,
+        ),  # tfjs
+        (
+            [
+                {
+                    "name": "person",
+                    "keypoints": {
+                        "x": XY[:17, 0].tolist(),
+                        "y": XY[:17, 1].tolist(),
+                        "visible": [0.5] * 17,
+                    },
+                }
+            ],
+            COCO_17,
+        ),  # ultralytics
         ({"photo.jpg": [nested()]}, COCO_17),
         ({"photo.jpg": openpose(flat(18))}, OPENPOSE_18),  # AlphaPose for OpenPose
         (nested(), COCO_17),
         ({"keypoints": nested()}, COCO_17),
     ],
-)  # fmt: skip
+)
 def test_spellings_of_one_person(content: Any, joints: tuple[str, ...], tmp_path: Path) -> None:
     found = detect(save(tmp_path / "photo.json", content))
     assert found.joint_names == joints
@@ -302,9 +315,12 @@ def test_one_array_for_the_only_photo(tmp_path: Path) -> None:
     found = detect(tmp_path / "est_joints.npz", "photo.jpg", alone=True)
     assert found.joint_names == LSP_14
     np.savez(
-        tmp_path / "k.npz", image=np.array(["x.png"]), keypoints=XY[None, :17],
-        scores=np.ones((1, 17)), joint_names=np.array(COCO_17),
-    )  # fmt: skip
+        tmp_path / "k.npz",
+        image=np.array(["x.png"]),
+        keypoints=XY[None, :17],
+        scores=np.ones((1, 17)),
+        joint_names=np.array(COCO_17),
+    )
     assert len(detect(tmp_path / "k.npz", "photo.jpg", alone=True)) == 1
 
 
@@ -416,10 +432,16 @@ def test_two_people_who_share_a_limb_stay_two(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "seen", "nearest"),
     [
-        ([{"kpts": nested(), "box": [1, 2, 3, 4]}], "a list of 1 objects with the keys kpts, box",
-         None),
-        ([{"image": "a.jpg", "keypoint": flat()}], "objects with the keys image, keypoint",
-         "coco_results|mmpose"),
+        (
+            [{"kpts": nested(), "box": [1, 2, 3, 4]}],
+            "a list of 1 objects with the keys kpts, box",
+            None,
+        ),
+        (
+            [{"image": "a.jpg", "keypoint": flat()}],
+            "objects with the keys image, keypoint",
+            "coco_results|mmpose",
+        ),
         ({"data": {"pose_keypoints2d": flat()}}, "an object with the keys data", "openpose"),
         ({"image": [], "annotation": []}, "an object with the keys image, annotation", "coco"),
         ({"pose_world_landmarks": landmarks()}, "the keys pose_world_landmarks", "landmarks"),
@@ -427,7 +449,7 @@ def test_two_people_who_share_a_limb_stay_two(tmp_path: Path) -> None:
         ([1, 2], "a list of 2 numbers", None),
         ({}, "an empty object", None),
     ],
-)  # fmt: skip
+)
 def test_the_layout_that_was_seen_is_named_and_the_nearest(
     content: Any, seen: str, nearest: str | None, tmp_path: Path
 ) -> None:

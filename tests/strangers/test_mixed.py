@@ -44,12 +44,19 @@ def test_a_folder_of_both_is_one_run(tmp_path: Path) -> None:
     summary = pipeline.run(cheap(tmp_path, tmp_path, "render=none", data=data))
     frames = {
         Path(e["source"]).name: e["people"][0]["frames"]
-        for e in summary["inputs"] if e["status"] == "fitted"
-    }  # fmt: skip
+        for e in summary["inputs"]
+        if e["status"] == "fitted"
+    }
     assert frames == {
-        "IMG_1 (2).jpg": 1, "IMG_2.webp": 1, "still.gif": 1, "VID 1.mp4": 3,
-        "waves.gif": 3, "waves.png": 3, "waves.webp": 3, "last.bmp": 1,
-    }  # fmt: skip
+        "IMG_1 (2).jpg": 1,
+        "IMG_2.webp": 1,
+        "still.gif": 1,
+        "VID 1.mp4": 3,
+        "waves.gif": 3,
+        "waves.png": 3,
+        "waves.webp": 3,
+        "last.bmp": 1,
+    }
     assert list(frames)[-1] == "last.bmp", "in the order they were given"
     reasons = {Path(e["source"]).name: e.get("reason", "") for e in summary["inputs"]}
     assert reasons["IMG_3.HEIC"].endswith(".heic files are not read: convert it to JPEG")
@@ -75,7 +82,7 @@ def test_results_of_an_earlier_run_are_not_taken_for_inputs(tmp_path: Path) -> N
         ("renamed.jpg", b"\0\0\0\x18ftypheic\0\0\0\0", r"HEIC or AVIF.* not read: convert it"),
         ("", b"", "nothing is at the empty name"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_input_is_named(name: str, content: bytes, reason: str, tmp_path: Path) -> None:
     path = str(tmp_path / name) if name else ""
     if name:
@@ -102,9 +109,13 @@ def started(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     places = [f"runtime.{n}_dir={folder / n}" for n in ("cache", "output", "weights")]
     command = [sys.executable, str(ROOT / "run.py"), *FAKE, *places, *words]
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=300,
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
 
 
 def test_jobs_of_a_multirun_have_folders_of_their_own(tmp_path: Path) -> None:

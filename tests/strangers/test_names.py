@@ -81,12 +81,24 @@ def test_data_path_and_inputs_add_up(here: Path) -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        "data=video", "fit.gender=male", "+new=1", "++fit.x=[1,2]", "~render", "~fit.choice=null",
-        "fit=smplify,lifted", "hydra.mode=MULTIRUN", "fit@x=lifted", "fit.stages.0.shape=2",
-        "runtime.output_dir=${runtime.cache_dir}/x", "data.path='quoted, as Hydra wants it'",
-        "detector.checkpoint=null", "dta.path=x", "data.path=", "data.people=choice(all,largest)",
+        "data=video",
+        "fit.gender=male",
+        "+new=1",
+        "++fit.x=[1,2]",
+        "~render",
+        "~fit.choice=null",
+        "fit=smplify,lifted",
+        "hydra.mode=MULTIRUN",
+        "fit@x=lifted",
+        "fit.stages.0.shape=2",
+        "runtime.output_dir=${runtime.cache_dir}/x",
+        "data.path='quoted, as Hydra wants it'",
+        "detector.checkpoint=null",
+        "dta.path=x",
+        "data.path=",
+        "data.people=choice(all,largest)",
     ],
-)  # fmt: skip
+)
 def test_what_is_hydras_stays_as_it_is(word: str, here: Path) -> None:
     assert overrides_of([word]) == [word]
 
@@ -212,14 +224,25 @@ def test_the_command_takes_them_all(tmp_path: Path) -> None:
         picture(tmp_path / "in" / name)
     places = [f"runtime.{n}_dir={tmp_path / f'{n} (1)'}" for n in ("cache", "output", "weights")]
     command = [
-        sys.executable, str(ROOT / "run.py"), "detector=keypoint_file", *places, "detector.path=x",
-        "detector._target_=tests.pipeline.fake_detector.FakeDetector", "executor=here",
-        "--", *sorted(ORDINARY),
-    ]  # fmt: skip
+        sys.executable,
+        str(ROOT / "run.py"),
+        "detector=keypoint_file",
+        *places,
+        "detector.path=x",
+        "detector._target_=tests.pipeline.fake_detector.FakeDetector",
+        "executor=here",
+        "--",
+        *sorted(ORDINARY),
+    ]
     done = subprocess.run(
-        command, cwd=tmp_path / "in", capture_output=True, text=True, errors="replace", timeout=120,
+        command,
+        cwd=tmp_path / "in",
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=120,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     assert done.returncode == 2, done.stderr  # nobody is in them
     assert f"0 fitted, {len(ORDINARY)} skipped" in done.stderr
     assert str(tmp_path / "output (1)") in done.stderr

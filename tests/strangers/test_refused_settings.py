@@ -28,10 +28,13 @@ def refused(*words: str) -> str:
     ("words", "line"),
     [
         ("data.pth=a.jpg", "error: data.pth: no such key, did you mean data.path?"),
-        ("render=off", "error: render: no such choice 'off', expected one of none, overlay, "
-                       "side_by_side, skeleton, turntable, white"),
+        (
+            "render=off",
+            "error: render: no such choice 'off', expected one of none, overlay, "
+            "side_by_side, skeleton, turntable, white",
+        ),
     ],
-)  # fmt: skip
+)
 def test_only_our_line_is_shown_where_we_can_tell(words: str, line: str) -> None:
     assert refused(*words.split()) == line + "\n"
 

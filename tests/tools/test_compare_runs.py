@@ -23,13 +23,18 @@ def write(folder: Path, cases: list[str], **columns: list[float]) -> Path:
 def folders(tmp_path: Path) -> tuple[Path, Path]:
     """B is better by 0.1 or 0.2 in three cases, worse by 2 in the fourth; it lost e, has f."""
     a = write(
-        tmp_path / "a", ["a", "b", "c", "d", "e"],
-        fit_error_torso=[1, 2, 3, 4, 5], only_a=[0] * 5, same=[1] * 5,
-    )  # fmt: skip
+        tmp_path / "a",
+        ["a", "b", "c", "d", "e"],
+        fit_error_torso=[1, 2, 3, 4, 5],
+        only_a=[0] * 5,
+        same=[1] * 5,
+    )
     b = write(
-        tmp_path / "b", ["f", "e", "d", "c", "b", "a"],
-        fit_error_torso=[9, np.nan, 6, 2.8, 1.9, 0.9], same=[1] * 6,
-    )  # fmt: skip
+        tmp_path / "b",
+        ["f", "e", "d", "c", "b", "a"],
+        fit_error_torso=[9, np.nan, 6, 2.8, 1.9, 0.9],
+        same=[1] * 6,
+    )
     return a, b
 
 

@@ -189,7 +189,7 @@ NO_GL = {"pyrender on egl": NOTE, "pyrender on osmesa": NOTE}
         (("Pyrender",), {**NO_GL, "raycast": OK}, True),
         (("Raster",), {**NO_GL, "raycast": MISSING}, True),
     ],
-)  # fmt: skip
+)
 def test_renderers(
     lacking: tuple[str, ...], states: dict, raycast_needed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,8 +258,11 @@ def test_an_empty_environment_gets_a_report_of_what_to_install(tmp_path: Path) -
     venv.create(tmp_path / "venv", with_pip=False)
     done = subprocess.run(
         [tmp_path / "venv/bin/python", ROOT / "tools/doctor.py"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 1, done.stderr
     assert re.search(r"missing packages: \d+ of them: not installed: numpy, .*torch", done.stdout)
     assert "missing renderer: raycast: ModuleNotFoundError" in done.stdout
@@ -271,8 +274,11 @@ def test_an_empty_environment_gets_a_report_of_what_to_install(tmp_path: Path) -
 def test_the_whole_examination_of_this_machine() -> None:
     done = subprocess.run(
         [sys.executable, "tools/doctor.py", "--json"],
-        cwd=ROOT, capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
     report = json.loads(done.stdout)
     assert done.returncode == 0
     assert report["demo_runs"]

@@ -9,13 +9,29 @@ import numpy as np
 from .skeleton import CUBES, index, other_side
 
 VERTEX_OF_LANDMARK = {
-    "head_top": 411, "nose": 332, "left_eye": 2800, "right_eye": 6260, "left_ear": 583,
-    "right_ear": 4071, "left_big_toe": 3216, "left_small_toe": 3226, "left_heel": 3387,
-    "right_big_toe": 6617, "right_small_toe": 6624, "right_heel": 6787, "left_thumb": 2746,
-    "left_index": 2319, "left_middle": 2445, "left_ring": 2556, "left_pinky": 2673,
-    "right_thumb": 6191, "right_index": 5782, "right_middle": 5905, "right_ring": 6016,
+    "head_top": 411,
+    "nose": 332,
+    "left_eye": 2800,
+    "right_eye": 6260,
+    "left_ear": 583,
+    "right_ear": 4071,
+    "left_big_toe": 3216,
+    "left_small_toe": 3226,
+    "left_heel": 3387,
+    "right_big_toe": 6617,
+    "right_small_toe": 6624,
+    "right_heel": 6787,
+    "left_thumb": 2746,
+    "left_index": 2319,
+    "left_middle": 2445,
+    "left_ring": 2556,
+    "left_pinky": 2673,
+    "right_thumb": 6191,
+    "right_index": 5782,
+    "right_middle": 5905,
+    "right_ring": 6016,
     "right_pinky": 6133,
-}  # fmt: skip
+}
 # metres from the joint cube to the skin
 _CORNEA = np.array([0, 0, 0.013])
 _TOE_TIP = np.array([0, 0, 0.01])

@@ -13,12 +13,21 @@ _PATTERNS = {
     "macrodetails/universal-{0}-{1}-{2}-{3}": ("gender", "age", "muscle", "weight"),
     "macrodetails/height/{0}-{1}-{2}-{3}-{4}": ("gender", "age", "muscle", "weight", "height"),
     "macrodetails/proportions/{0}-{1}-{2}-{3}-{4}": (
-        "gender", "age", "muscle", "weight", "proportions",
+        "gender",
+        "age",
+        "muscle",
+        "weight",
+        "proportions",
     ),
     "breast/{0}-{1}-{2}-{3}-{4}-{5}": (
-        "breast", "age", "muscle", "weight", "cup", "firmness",
+        "breast",
+        "age",
+        "muscle",
+        "weight",
+        "cup",
+        "firmness",
     ),
-}  # fmt: skip
+}
 
 
 @dataclass

@@ -25,19 +25,32 @@ POSES = {
     "t": {},
     "arms_down": {"left_shoulder": (0, 0, -70), "left_elbow": (0, -12, 0)},
     "walk": {
-        "left_hip": (-30, 0, 0), "right_hip": (18, 0, 0), "left_knee": (12, 0, 0),
-        "right_knee": (35, 0, 0), "left_shoulder": (15, -25, -65), "left_elbow": (0, -20, 0),
+        "left_hip": (-30, 0, 0),
+        "right_hip": (18, 0, 0),
+        "left_knee": (12, 0, 0),
+        "right_knee": (35, 0, 0),
+        "left_shoulder": (15, -25, -65),
+        "left_elbow": (0, -20, 0),
     },
     "sit": {
-        "left_hip": (-88, 0, 6), "left_knee": (88, 0, 0), "left_shoulder": (0, -25, -60),
-        "left_elbow": (0, -65, 0), "spine1": (6, 0, 0),
+        "left_hip": (-88, 0, 6),
+        "left_knee": (88, 0, 0),
+        "left_shoulder": (0, -25, -60),
+        "left_elbow": (0, -65, 0),
+        "spine1": (6, 0, 0),
     },
     "reach": {
-        "left_shoulder": (0, 0, 60), "right_shoulder": (0, 70, 10), "right_elbow": (0, 90, 0),
-        "left_collar": (0, 0, 18), "left_hip": (-70, 0, 15), "right_hip": (0, 0, 0),
-        "left_knee": (110, 0, 0), "right_knee": (0, 0, 0), "spine1": (10, 15, 0),
+        "left_shoulder": (0, 0, 60),
+        "right_shoulder": (0, 70, 10),
+        "right_elbow": (0, 90, 0),
+        "left_collar": (0, 0, 18),
+        "left_hip": (-70, 0, 15),
+        "right_hip": (0, 0, 0),
+        "left_knee": (110, 0, 0),
+        "right_knee": (0, 0, 0),
+        "spine1": (10, 15, 0),
     },
-}  # fmt: skip
+}
 
 
 def rotations(name: str) -> np.ndarray:

@@ -11,19 +11,37 @@ GENDERS = ("neutral", "female", "male")
 
 # Local targets, one normal coefficient each; `{s}` stands for both sides at once.
 _LENGTHS = (
-    "torso/measure-napetowaist-dist", "torso/measure-waisttohip-dist",
-    "torso/measure-shoulder-dist", "legs/measure-upperleg-height", "legs/measure-lowerleg-height",
-    "arms/measure-upperarm-length", "arms/measure-lowerarm-length", "neck/measure-neck-height",
-)  # fmt: skip
+    "torso/measure-napetowaist-dist",
+    "torso/measure-waisttohip-dist",
+    "torso/measure-shoulder-dist",
+    "legs/measure-upperleg-height",
+    "legs/measure-lowerleg-height",
+    "arms/measure-upperarm-length",
+    "arms/measure-lowerarm-length",
+    "neck/measure-neck-height",
+)
 _WIDTHS = (
-    "torso/measure-bust-circ", "torso/measure-waist-circ", "torso/measure-hips-circ",
-    "torso/torso-vshape", "torso/torso-scale-depth", "torso/torso-muscle-pectoral",
-    "legs/measure-thigh-circ", "legs/measure-calf-circ", "arms/measure-upperarm-circ",
-    "neck/measure-neck-circ", "stomach/stomach-tone", "stomach/stomach-pregnant",
-    "buttocks/buttocks-volume", "hip/hip-scale-horiz", "head/head-scale-horiz",
-    "head/head-scale-vert", "head/head-scale-depth", "hands/{s}-hand-scale",
-    "feet/{s}-foot-scale", "arms/{s}-upperarm-shoulder-muscle",
-)  # fmt: skip
+    "torso/measure-bust-circ",
+    "torso/measure-waist-circ",
+    "torso/measure-hips-circ",
+    "torso/torso-vshape",
+    "torso/torso-scale-depth",
+    "torso/torso-muscle-pectoral",
+    "legs/measure-thigh-circ",
+    "legs/measure-calf-circ",
+    "arms/measure-upperarm-circ",
+    "neck/measure-neck-circ",
+    "stomach/stomach-tone",
+    "stomach/stomach-pregnant",
+    "buttocks/buttocks-volume",
+    "hip/hip-scale-horiz",
+    "head/head-scale-horiz",
+    "head/head-scale-vert",
+    "head/head-scale-depth",
+    "hands/{s}-hand-scale",
+    "feet/{s}-foot-scale",
+    "arms/{s}-upperarm-shoulder-muscle",
+)
 LOCAL_TARGETS = (*_LENGTHS, *_WIDTHS)
 
 _SPREAD = 0.25

@@ -24,10 +24,27 @@ MIRROR = np.array([index(other_side(name)) for name in JOINT_NAMES])
 
 MIDLINE_CUBES = ("pelvis", "spine-4", "spine-3", "spine-2", "spine-1", "neck", "head")
 SIDE_CUBES = (
-    "upper-leg", "knee", "ankle", "foot-1", "toe-1-3", "toe-5-4", "clavicle", "scapula",
-    "shoulder", "elbow", "hand", "finger-2-1", "finger-3-1", "finger-5-1", "eye",
-    "finger-1-4", "finger-2-4", "finger-3-4", "finger-4-4", "finger-5-4",
-)  # fmt: skip
+    "upper-leg",
+    "knee",
+    "ankle",
+    "foot-1",
+    "toe-1-3",
+    "toe-5-4",
+    "clavicle",
+    "scapula",
+    "shoulder",
+    "elbow",
+    "hand",
+    "finger-2-1",
+    "finger-3-1",
+    "finger-5-1",
+    "eye",
+    "finger-1-4",
+    "finger-2-4",
+    "finger-3-4",
+    "finger-4-4",
+    "finger-5-4",
+)
 CUBES = (*MIDLINE_CUBES, *(f"{side}-{name}" for side in "lr" for name in SIDE_CUBES))
 
 # Fractions of MakeHuman's joint cubes, each summing to 1, chosen so that the joints divide the

@@ -8,11 +8,19 @@ from .makehuman import MakeHuman
 from .skeleton import MIRROR, PARENTS, index
 
 _JOINT_OF_BONE = {
-    "clavicle": "collar", "shoulder01": "collar", "upperarm01": "shoulder",
-    "upperarm02": "shoulder", "lowerarm01": "elbow", "lowerarm02": "elbow", "wrist": "wrist",
-    "upperleg01": "hip", "upperleg02": "hip", "lowerleg01": "knee", "lowerleg02": "knee",
+    "clavicle": "collar",
+    "shoulder01": "collar",
+    "upperarm01": "shoulder",
+    "upperarm02": "shoulder",
+    "lowerarm01": "elbow",
+    "lowerarm02": "elbow",
+    "wrist": "wrist",
+    "upperleg01": "hip",
+    "upperleg02": "hip",
+    "lowerleg01": "knee",
+    "lowerleg02": "knee",
     "foot": "ankle",
-}  # fmt: skip
+}
 _PREFIXES = {"metacarpal": "wrist", "finger1": "wrist", "finger": "hand", "toe": "foot"}
 _TRUNK = ("root", "pelvis", "breast", "spine")
 _BAND = 0.05  # metres above and below a spine joint over which the weight passes on

@@ -28,16 +28,33 @@ _THIGH = unit(np.array([0.09, -1.0, -0.012]))
 _SHIN = unit(np.array([-0.034, -1.0, -0.11]))
 
 _PARTS = {
-    "clavicle": "collar", "shoulder01": "collar", "upperarm01": "arm", "upperarm02": "arm",
-    "lowerarm01": "forearm_upper", "lowerarm02": "forearm_lower", "wrist": "hand",
-    "upperleg01": "thigh", "upperleg02": "thigh", "lowerleg01": "shin", "lowerleg02": "shin",
+    "clavicle": "collar",
+    "shoulder01": "collar",
+    "upperarm01": "arm",
+    "upperarm02": "arm",
+    "lowerarm01": "forearm_upper",
+    "lowerarm02": "forearm_lower",
+    "wrist": "hand",
+    "upperleg01": "thigh",
+    "upperleg02": "thigh",
+    "lowerleg01": "shin",
+    "lowerleg02": "shin",
     "foot": "foot",
-}  # fmt: skip
+}
 _CUBE_PARTS = {
-    "clavicle": "collar", "scapula": "collar", "shoulder": "arm", "elbow": "forearm_upper",
-    "hand": "hand", "knee": "shin", "ankle": "foot", "foot-1": "foot", "toe-1-3": "foot",
-    "toe-5-4": "foot", "eye": "head", "upper-leg": "trunk",
-}  # fmt: skip
+    "clavicle": "collar",
+    "scapula": "collar",
+    "shoulder": "arm",
+    "elbow": "forearm_upper",
+    "hand": "hand",
+    "knee": "shin",
+    "ankle": "foot",
+    "foot-1": "foot",
+    "toe-1-3": "foot",
+    "toe-5-4": "foot",
+    "eye": "head",
+    "upper-leg": "trunk",
+}
 
 Motions = dict[str, Rigid]
 

@@ -47,11 +47,14 @@ def renderer() -> list[Finding]:
     casts, said = attempt(_DRAW_RAYS)
     findings.append(
         Finding(
-            "renderer", "raycast", OK if casts else MISSING,
-            "draws, needs no OpenGL" if casts else said, "" if casts else "make setup",
+            "renderer",
+            "raycast",
+            OK if casts else MISSING,
+            "draws, needs no OpenGL" if casts else said,
+            "" if casts else "make setup",
             needed=not drawn,
         )
-    )  # fmt: skip
+    )
     return findings
 
 

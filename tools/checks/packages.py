@@ -9,8 +9,15 @@ from tools.checks.finding import MISSING, NOTE, OK, ROOT, Finding
 
 # The demo detects with BlazePose and can draw without OpenGL.
 _NOT_FOR_THE_DEMO = {
-    "mmpose", "mmdet", "mmcv-lite", "mmengine", "setuptools", "torchvision", "pyrender", "pyopengl",
-}  # fmt: skip
+    "mmpose",
+    "mmdet",
+    "mmcv-lite",
+    "mmengine",
+    "setuptools",
+    "torchvision",
+    "pyrender",
+    "pyopengl",
+}
 _INSTALLED_BY = {"test": "make setup", "tools": "make slow", "dev": "make lint", "app": "make app"}
 _USED_BY = {"app": ", only for the page of run.py app"}
 

@@ -74,53 +74,104 @@ def scenes() -> dict[str, Scene]:
     room = Room(1.30, 6.2, textures.wood, room_wall)
     gym = Room(1.1, 5.2, gym_floor, textures.bricks, light=(0.5, -0.8, -0.5))
     street = Room(
-        1.45, 5.6, partial(textures.tiles, side=0.5), partial(room_wall, color=(0.86, 0.74, 0.58)),
+        1.45,
+        5.6,
+        partial(textures.tiles, side=0.5),
+        partial(room_wall, color=(0.86, 0.74, 0.58)),
         light=(0.45, -0.75, -0.6),
-    )  # fmt: skip
+    )
     park = Room(
-        1.2, None, path, textures.landscape, light=(-0.5, -0.9, -0.75), softness=0.03,
-        key=(2.3, 2.15, 1.85), sky=(0.60, 0.68, 0.82), bounce=(0.30, 0.28, 0.20),
-    )  # fmt: skip
+        1.2,
+        None,
+        path,
+        textures.landscape,
+        light=(-0.5, -0.9, -0.75),
+        softness=0.03,
+        key=(2.3, 2.15, 1.85),
+        sky=(0.60, 0.68, 0.82),
+        bounce=(0.30, 0.28, 0.20),
+    )
     anna = Person(
-        "female", (0.3, -0.4, 0.2, 0.3, -0.3, 0.2, 0, 0.4, 0, 0),
+        "female",
+        (0.3, -0.4, 0.2, 0.3, -0.3, 0.2, 0, 0.4, 0, 0),
         Outfit(
-            PALE, BROWN_HAIR, (0.85, 0.30, 0.26), (0.20, 0.27, 0.42), (0.92, 0.92, 0.92),
-            0.45, long_hair=True,
+            PALE,
+            BROWN_HAIR,
+            (0.85, 0.30, 0.26),
+            (0.20, 0.27, 0.42),
+            (0.92, 0.92, 0.92),
+            0.45,
+            long_hair=True,
         ),
-        hand_pose("wave"), -8, (0.12, 2.75),
-    )  # fmt: skip
+        hand_pose("wave"),
+        -8,
+        (0.12, 2.75),
+    )
     maya = Person(
-        "female", (-0.4, 0.5, -0.6, 0.2, 0.4, 0, 0.3, 0, 0, 0),
+        "female",
+        (-0.4, 0.5, -0.6, 0.2, 0.4, 0, 0.3, 0, 0, 0),
         Outfit(
-            BROWN, BLACK_HAIR, (0.95, 0.80, 0.32), (0.22, 0.22, 0.26), (0.85, 0.35, 0.40),
-            0.4, 0.88,
+            BROWN,
+            BLACK_HAIR,
+            (0.95, 0.80, 0.32),
+            (0.22, 0.22, 0.26),
+            (0.85, 0.35, 0.40),
+            0.4,
+            0.88,
         ),
-        hand_pose("warrior"), 0, (0.05, 3.3),
-    )  # fmt: skip
+        hand_pose("warrior"),
+        0,
+        (0.05, 3.3),
+    )
     lena = Person(
-        "female", (0.6, 0.2, 0.9, -0.3, 0.1, -0.4, 0.2, 0, 0.3, 0),
+        "female",
+        (0.6, 0.2, 0.9, -0.3, 0.1, -0.4, 0.2, 0, 0.3, 0),
         Outfit(
-            TAN, BLOND, (0.52, 0.30, 0.50), (0.36, 0.46, 0.58), (0.35, 0.22, 0.16),
-            1.7, long_hair=True,
+            TAN,
+            BLOND,
+            (0.52, 0.30, 0.50),
+            (0.36, 0.46, 0.58),
+            (0.35, 0.22, 0.16),
+            1.7,
+            long_hair=True,
         ),
-        hand_pose("stride"), 22, (-0.62, 3.2),
-    )  # fmt: skip
+        hand_pose("stride"),
+        22,
+        (-0.62, 3.2),
+    )
     omar = Person(
-        "male", (-0.2, -0.5, 0.2, 1.0, 0.3, 0.2, 0, -0.3, 0, 0),
+        "male",
+        (-0.2, -0.5, 0.2, 1.0, 0.3, 0.2, 0, -0.3, 0, 0),
         Outfit(
-            OLIVE, BLACK_HAIR, (0.24, 0.48, 0.40), (0.62, 0.54, 0.42), (0.22, 0.22, 0.24),
-            0.55, 0.55,
+            OLIVE,
+            BLACK_HAIR,
+            (0.24, 0.48, 0.40),
+            (0.62, 0.54, 0.42),
+            (0.22, 0.22, 0.24),
+            0.55,
+            0.55,
         ),
-        hand_pose("hand_on_hip"), -14, (0.56, 3.4),
-    )  # fmt: skip
+        hand_pose("hand_on_hip"),
+        -14,
+        (0.56, 3.4),
+    )
     finn = Person(
-        "male", (0.8, 0.3, -0.4, -0.8, 0, 0.3, 0, 0.2, 0, 0),
+        "male",
+        (0.8, 0.3, -0.4, -0.8, 0, 0.3, 0, 0.2, 0, 0),
         Outfit(
-            TAN, BROWN_HAIR, (0.20, 0.42, 0.78), (0.14, 0.14, 0.17), (0.95, 0.45, 0.15),
-            0.5, 0.45,
+            TAN,
+            BROWN_HAIR,
+            (0.20, 0.42, 0.78),
+            (0.14, 0.14, 0.17),
+            (0.95, 0.45, 0.15),
+            0.5,
+            0.45,
         ),
-        hand_pose("run"), 78, (-0.12, 3.5), 0.03,
-    )  # fmt: skip
+        hand_pose("run"),
+        78,
+        (-0.12, 3.5),
+        0.03,
+    )
     return {
         "wave": Scene(Camera(lens(40, PORTRAIT), PORTRAIT, 8.0), room, (anna,), 40),
         "warrior": Scene(Camera(lens(40), LANDSCAPE, 5.0), gym, (maya,), 40),

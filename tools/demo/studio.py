@@ -149,10 +149,19 @@ class _Stage:
         open_sky = _unit(normals + _unit(rng.normal(size=points.shape)))
         seen = 1.0 - 0.85 * self._blocked(points, normals, open_sky, _OCCLUSION_REACH)
         height = np.clip(room.floor - points[:, 1], 0, None)
-        corner = 1.0 if room.wall is None else 1 - 0.35 * np.exp(-4 * np.minimum(
-            np.where(np.abs(normals[:, 2]) > 0.99, height, np.inf),
-            np.where(normals[:, 1] < -0.99, room.wall - points[:, 2], np.inf),
-        ))  # fmt: skip
+        corner = (
+            1.0
+            if room.wall is None
+            else 1
+            - 0.35
+            * np.exp(
+                -4
+                * np.minimum(
+                    np.where(np.abs(normals[:, 2]) > 0.99, height, np.inf),
+                    np.where(normals[:, 1] < -0.99, room.wall - points[:, 2], np.inf),
+                )
+            )
+        )
         upward = (0.5 - 0.5 * normals[:, 1])[:, None]
         ambient = upward * room.sky + (1 - upward) * room.bounce
         arriving = key[:, None] * room.key + (seen * corner)[:, None] * ambient

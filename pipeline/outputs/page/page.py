@@ -139,9 +139,11 @@ def _input(entry: Entry) -> dict[str, Any]:
     ]
     files = entry["files"]
     return {
-        "name": entry["name"], "people": people, "picture": files.get("picture"),
+        "name": entry["name"],
+        "people": people,
+        "picture": files.get("picture"),
         "view": files.get("view"),
-    }  # fmt: skip
+    }
 
 
 def _inline_pictures(about: dict[str, Any], folder: Path) -> None:

@@ -42,9 +42,15 @@ def test_points_equal_smplxs_joints_and_vertices(any_body, extras):
 
     pose = torch.cat([tensors["global_orient"], tensors["body_pose"]], 1)
     vertices, joints = lbs(
-        tensors["betas"], pose, layer.v_template, layer.shapedirs, layer.posedirs,
-        layer.J_regressor, layer.parents, layer.lbs_weights,
-    )  # fmt: skip
+        tensors["betas"],
+        pose,
+        layer.v_template,
+        layer.shapedirs,
+        layer.posedirs,
+        layer.J_regressor,
+        layer.parents,
+        layer.lbs_weights,
+    )
     skin = [any_body.head_top, *(any_body.landmarks if extras else ())]
     expected = torch.cat([joints[:, list(SMPL_JOINT_OF_LSP)], vertices[:, skin]], 1)
     difference = np.abs(posed_points(any_body, params, extras) - expected.detach().numpy()).max()

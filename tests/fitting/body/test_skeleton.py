@@ -23,9 +23,15 @@ def test_a_row_has_a_joint_and_all_between_it_and_the_root():
     above = SMPL_24.above()
     wrist = np.flatnonzero(above[SMPL_24.names.index("left_wrist")])
     assert [SMPL_24.names[joint] for joint in wrist] == [
-        "pelvis", "spine1", "spine2", "spine3", "left_collar", "left_shoulder", "left_elbow",
+        "pelvis",
+        "spine1",
+        "spine2",
+        "spine3",
+        "left_collar",
+        "left_shoulder",
+        "left_elbow",
         "left_wrist",
-    ]  # fmt: skip
+    ]
     assert above[0].tolist() == [1.0] + 23 * [0.0]
 
 

@@ -71,14 +71,26 @@ def test_foreign_names_are_refused_and_not_run(
 @pytest.mark.parametrize(
     "full",
     [
-        "os system", "posix system", "subprocess Popen", "builtins eval", "__builtin__ getattr",
-        "builtins __import__", "numpy.core.multiarray fromfile", "numpy.testing measure",
-        "numpy.lib.npyio load", "numpy.f2py compile", "scipy.sparse load_npz", "chumpy.ch eval",
-        "chumpy.ch Ch.__init__", "copyreg _inverted_registry", "_codecs decode",
-        "fitting.smplify fit", "fitting.files.safe_pickle os",
+        "os system",
+        "posix system",
+        "subprocess Popen",
+        "builtins eval",
+        "__builtin__ getattr",
+        "builtins __import__",
+        "numpy.core.multiarray fromfile",
+        "numpy.testing measure",
+        "numpy.lib.npyio load",
+        "numpy.f2py compile",
+        "scipy.sparse load_npz",
+        "chumpy.ch eval",
+        "chumpy.ch Ch.__init__",
+        "copyreg _inverted_registry",
+        "_codecs decode",
+        "fitting.smplify fit",
+        "fitting.files.safe_pickle os",
         "numpy core.multiarray._reconstruct.__globals__",
     ],
-)  # fmt: skip
+)
 def test_no_name_but_those_on_the_list(full: str, where: str, tmp_path: Path) -> None:
     module, name = full.split()
     if where == "on the stack":

@@ -122,9 +122,11 @@ def test_smplx_poses_the_same_file_alike(classic: Path, body: BodyModel) -> None
     """To 1e-5 m, pose blend shapes included; smplx reads the file itself, by path."""
     rng = np.random.default_rng(1)
     params = BodyParams(
-        betas=rng.normal(size=(3, 10)), global_orient=rng.normal(size=(3, 3)),
-        body_pose=rng.normal(0, 0.4, (3, 69)), transl=rng.normal(size=(3, 3)),
-    )  # fmt: skip
+        betas=rng.normal(size=(3, 10)),
+        global_orient=rng.normal(size=(3, 3)),
+        body_pose=rng.normal(0, 0.4, (3, 69)),
+        transl=rng.normal(size=(3, 3)),
+    )
     with fake_chumpy():
         theirs = SMPL(model_path=str(classic), dtype=torch.float64)
     tensors = {f.name: torch.as_tensor(getattr(params, f.name)) for f in fields(params)}
@@ -179,9 +181,11 @@ def test_an_official_body_is_fitted(classic: Path, prior, preset) -> None:
     assets = Assets(body, prior, capsules=load_capsules(BODIES / "neutral.npz"))
     config = preset("smplify", starts=0, side_view_threshold=50)
     weak = replace(
-        config.stages[-1], weights={"pose_prior": 0.05, "shape": 0.5, "interpenetration": 1000},
-        max_iterations=300, tolerance=1e-9,
-    )  # fmt: skip
+        config.stages[-1],
+        weights={"pose_prior": 0.05, "shape": 0.5, "interpenetration": 1000},
+        max_iterations=300,
+        tolerance=1e-9,
+    )
     result = fit(keypoints, camera, assets, replace(config, stages=[*config.stages, weak]))
     assert result.fitted.all()
     assert np.median(result.reprojection_error) < 1

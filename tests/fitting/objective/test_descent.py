@@ -57,10 +57,15 @@ def observed(model, x, noise=0.0, sure=1.0) -> Observations:
     target = points - points[:, [2, 3]].mean(1, keepdim=True)
     return Observations(
         xy=xy + noise * torch.as_tensor(rng.standard_t(2, xy.shape)),
-        seen=torch.ones(n, 14, dtype=torch.bool), weight=torch.full((n, 14), sure, dtype=x.dtype),
-        focal_length=focal_length, center=center, scale=one, depth=4 * one, depth_unit=one,
+        seen=torch.ones(n, 14, dtype=torch.bool),
+        weight=torch.full((n, 14), sure, dtype=x.dtype),
+        focal_length=focal_length,
+        center=center,
+        scale=one,
+        depth=4 * one,
+        depth_unit=one,
         target=torch.cat([target, torch.ones(n, 14, 1, dtype=x.dtype)], -1),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

@@ -114,10 +114,13 @@ def test_gradient_is_the_derivative_of_the_cost(term, kinematics, poses, betas):
     steps = h * torch.eye(69, dtype=poses.dtype)
     for row, (pose, shape) in enumerate(zip(poses, betas, strict=True)):
         plus, minus = (
-            term.cost(posed(kinematics, pose + s * steps, shape.expand(69, -1)),
-                      shape.expand(69, -1), WEIGHT)
+            term.cost(
+                posed(kinematics, pose + s * steps, shape.expand(69, -1)),
+                shape.expand(69, -1),
+                WEIGHT,
+            )
             for s in (1, -1)
-        )  # fmt: skip
+        )
         numeric = (plus - minus) / (2 * h)
         assert torch.allclose(numeric, found[row], rtol=1e-6, atol=1e-7), row
 
@@ -202,10 +205,16 @@ def observed(model: Model, x: torch.Tensor) -> Observations:
     points = model.pose(x).points + model.split(x)[3][:, None]
     xy, _ = project(points, 800 * one, 320 * one.expand(1, 2))
     return Observations(
-        xy=xy, seen=torch.ones(1, 14, dtype=torch.bool), weight=torch.ones(1, 14, dtype=x.dtype),
-        focal_length=800 * one, center=320 * one.expand(1, 2), scale=one, depth=4 * one,
-        depth_unit=one, target=torch.zeros(1, 14, 4, dtype=x.dtype),
-    )  # fmt: skip
+        xy=xy,
+        seen=torch.ones(1, 14, dtype=torch.bool),
+        weight=torch.ones(1, 14, dtype=x.dtype),
+        focal_length=800 * one,
+        center=320 * one.expand(1, 2),
+        scale=one,
+        depth=4 * one,
+        depth_unit=one,
+        target=torch.zeros(1, 14, 4, dtype=x.dtype),
+    )
 
 
 def objective_of(model: Model, x: torch.Tensor, e_sp: float, free: str = "all") -> Objective:
@@ -298,16 +307,22 @@ def test_a_fit_with_it_keeps_hands_out_and_shape_the_same(
     seen = torch.cat([observed(model, state(pose)).xy for pose in poses[:3]]).numpy()
     n = len(seen)
     keypoints = Keypoints(
-        np.zeros(n, np.int32), np.arange(n, dtype=np.int32), seen.astype(np.float32),
+        np.zeros(n, np.int32),
+        np.arange(n, dtype=np.int32),
+        seen.astype(np.float32),
         np.ones((n, 14), np.float32),
-    )  # fmt: skip
+    )
     camera = Camera(np.full(n, 800.0), np.full((n, 2), 320.0))
     config = preset("smplify", starts=0, side_view_threshold=50)
     results = [
-        fit(keypoints, camera, Assets(body, prior, capsules=capsules),
-            replace(config, interpenetration=on))
+        fit(
+            keypoints,
+            camera,
+            Assets(body, prior, capsules=capsules),
+            replace(config, interpenetration=on),
+        )
         for on in (False, True)
-    ]  # fmt: skip
+    ]
     term = Interpenetration(capsules, model.kinematics.skeleton)
     costs = []
     for result in results:

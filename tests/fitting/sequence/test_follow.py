@@ -40,9 +40,11 @@ def body_in_motion(body, prior, seed=0, noise=2.0):
     tensors = map(torch.as_tensor, (joints, camera.focal_length, camera.center))
     xy = project(*tensors)[0].numpy() + rng.normal(0, noise, (FRAMES, 14, 2))
     keypoints = Keypoints(
-        np.arange(FRAMES, dtype=np.int32), np.zeros(FRAMES, np.int32), xy.astype(np.float32),
+        np.arange(FRAMES, dtype=np.int32),
+        np.zeros(FRAMES, np.int32),
+        xy.astype(np.float32),
         np.full((FRAMES, 14), 0.9, np.float32),
-    )  # fmt: skip
+    )
     return keypoints, camera, joints
 
 

@@ -28,9 +28,13 @@ def walker(width: float = 40.0) -> Keypoints:
     sides = np.array([1.0 if "left" in n else -1.0 if "right" in n else 0.0 for n in EXTRA])
     extra = np.stack([np.tile(sides, (FRAMES, 1)), np.zeros((FRAMES, len(EXTRA)))], -1)
     return Keypoints(
-        frames, np.zeros_like(frames), xy.astype(np.float32), sure, extra.astype(np.float32),
+        frames,
+        np.zeros_like(frames),
+        xy.astype(np.float32),
+        sure,
+        extra.astype(np.float32),
         np.abs(extra[..., 0]).astype(np.float32),
-    )  # fmt: skip
+    )
 
 
 def faulty(keypoints: Keypoints, runs: dict[int, slice]) -> tuple[Keypoints, np.ndarray]:

@@ -22,10 +22,16 @@ def objective(body, prior) -> Objective:
     """Of nothing but bodies: all weights 0."""
     model, n = Model(body, prior), 1
     seen = Observations(
-        torch.zeros(n, 14, 2), torch.zeros(n, 14, dtype=torch.bool), torch.zeros(n, 14),
-        torch.ones(n), torch.zeros(n, 2), torch.ones(n), torch.ones(n), torch.ones(n),
+        torch.zeros(n, 14, 2),
+        torch.zeros(n, 14, dtype=torch.bool),
+        torch.zeros(n, 14),
+        torch.ones(n),
+        torch.zeros(n, 2),
+        torch.ones(n),
+        torch.ones(n),
+        torch.ones(n),
         torch.zeros(n, 14, 4),
-    )  # fmt: skip
+    )
     return Objective(model, model.unknowns(list(PARAMETERS)), seen, {"data": 0.0}, Loss(3.0))
 
 

@@ -70,20 +70,27 @@ def linearized(model: Model, x: torch.Tensor) -> tuple[ChainLinearization, Objec
 
     frames, n = len(x), len(POINTS)
     seen = Observations(
-        xy=torch.zeros(frames, n, 2).double(), seen=torch.zeros(frames, n).bool(),
-        weight=torch.zeros(frames, n).double(), focal_length=torch.full((frames,), 500.0).double(),
-        center=torch.zeros(frames, 2).double(), scale=torch.ones(frames).double(),
-        depth=torch.ones(frames).double(), depth_unit=torch.ones(frames).double(),
+        xy=torch.zeros(frames, n, 2).double(),
+        seen=torch.zeros(frames, n).bool(),
+        weight=torch.zeros(frames, n).double(),
+        focal_length=torch.full((frames,), 500.0).double(),
+        center=torch.zeros(frames, 2).double(),
+        scale=torch.ones(frames).double(),
+        depth=torch.ones(frames).double(),
+        depth_unit=torch.ones(frames).double(),
         target=torch.zeros(frames, 14, 4).double(),
-    )  # fmt: skip
+    )
     unknowns = model.unknowns(["global_orient", "body_pose", "betas", "transl"])
     objective = Objective(model, unknowns, seen, {"data": 0.0, "joints_3d": 1.0}, Loss(100.0))
     size = unknowns.size
     zeros = torch.zeros
     linear = ChainLinearization(
-        0.0, zeros(frames, size).double(), zeros(frames, size, size).double(),
-        zeros(frames - 1, size, size).double(), zeros(frames - 2, size, size).double(),
-    )  # fmt: skip
+        0.0,
+        zeros(frames, size).double(),
+        zeros(frames, size, size).double(),
+        zeros(frames - 1, size, size).double(),
+        zeros(frames - 2, size, size).double(),
+    )
     chance = torch.tensor([[1.0, 0.5, 0.0, 0.2]] * (frames - 1)).double()
     term = Standing(chance, torch.full((frames - 1,), 0.04).double(), 0.05)
     return term.add_to(linear, Bodies(objective, x)), objective

@@ -45,8 +45,10 @@ def test_the_factor_solves_what_a_dense_one_solves(length: int) -> None:
     blocks = whole.reshape(length, OWN, length, OWN).transpose(1, 2)
     index = torch.arange(length)
     bands = (
-        blocks[index, index], blocks[index[1:], index[:-1]], blocks[index[2:], index[:-2]],
-    )  # fmt: skip
+        blocks[index, index],
+        blocks[index[1:], index[:-1]],
+        blocks[index[2:], index[:-2]],
+    )
     right = random(length, OWN, 3, seed=99)
     found = BandFactor(*bands).solve(right)
     expected = torch.linalg.solve(whole, right.reshape(-1, 3)).reshape(right.shape)

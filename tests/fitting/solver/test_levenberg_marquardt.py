@@ -19,9 +19,11 @@ class Residuals:
 
     def linearize(self, x):
         jacobian = torch.stack(
-            [torch.autograd.functional.jacobian(lambda v, d=d: self.function(v, d), row)
-             for row, d in zip(x, self.data, strict=True)]
-        )  # fmt: skip
+            [
+                torch.autograd.functional.jacobian(lambda v, d=d: self.function(v, d), row)
+                for row, d in zip(x, self.data, strict=True)
+            ]
+        )
         r = torch.stack([self.function(row, d) for row, d in zip(x, self.data, strict=True)])
         gradient = (jacobian.mT @ r[..., None])[..., 0]
         return Linearization(0.5 * (r**2).sum(1), gradient, jacobian.mT @ jacobian)
@@ -38,10 +40,17 @@ def rosenbrock(x, d):
 
 
 def powell(x, d):
-    return torch.stack(
-        [x[0] + 10 * x[1], 5**0.5 * (x[2] - x[3]), (x[1] - 2 * x[2]) ** 2,
-         10**0.5 * (x[0] - x[3]) ** 2]
-    ) * d[0]  # fmt: skip
+    return (
+        torch.stack(
+            [
+                x[0] + 10 * x[1],
+                5**0.5 * (x[2] - x[3]),
+                (x[1] - 2 * x[2]) ** 2,
+                10**0.5 * (x[0] - x[3]) ** 2,
+            ]
+        )
+        * d[0]
+    )
 
 
 def helical_valley(x, d):

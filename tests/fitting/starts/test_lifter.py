@@ -12,20 +12,37 @@ from fitting.starts.lifter import MIRRORED, Lifter, load_lifter, upright_view
 PEOPLE, WIDTH = 6, 24
 FOCAL = torch.full((PEOPLE,), 900.0, dtype=torch.float64)
 CENTER = torch.tensor([[319.5, 239.5]], dtype=torch.float64).expand(PEOPLE, 2)
-STANDING = np.array([
-    [-20, 90], [-18, 50], [-12, 5], [12, 0], [22, 45], [25, 88], [-60, 20], [-45, -15],
-    [-22, -55], [20, -58], [40, -20], [62, 15], [0, -65], [3, -95],
-])  # fmt: skip
+STANDING = np.array(
+    [
+        [-20, 90],
+        [-18, 50],
+        [-12, 5],
+        [12, 0],
+        [22, 45],
+        [25, 88],
+        [-60, 20],
+        [-45, -15],
+        [-22, -55],
+        [20, -58],
+        [40, -20],
+        [62, 15],
+        [0, -65],
+        [3, -95],
+    ]
+)
 
 
 def random_lifter(seed=0):
     """A network of random weights, some 0.3 m large in its output."""
     torch.manual_seed(seed)
     return Lifter(
-        first_weight=0.3 * torch.randn(WIDTH, 77), first_bias=0.1 * torch.randn(WIDTH),
-        hidden_weight=0.2 * torch.randn(4, WIDTH, WIDTH), hidden_bias=0.1 * torch.randn(4, WIDTH),
-        last_weight=0.02 * torch.randn(56, WIDTH), last_bias=0.1 * torch.randn(56),
-    )  # fmt: skip
+        first_weight=0.3 * torch.randn(WIDTH, 77),
+        first_bias=0.1 * torch.randn(WIDTH),
+        hidden_weight=0.2 * torch.randn(4, WIDTH, WIDTH),
+        hidden_bias=0.1 * torch.randn(4, WIDTH),
+        last_weight=0.02 * torch.randn(56, WIDTH),
+        last_bias=0.1 * torch.randn(56),
+    )
 
 
 @pytest.fixture(scope="module")

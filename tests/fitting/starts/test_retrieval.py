@@ -37,14 +37,16 @@ def rendered(library, view, roll=0.0, distance=4.0):
 def observations(xy, weight=20.0):
     n = len(xy)
     return Observations(
-        xy=torch.as_tensor(xy), seen=torch.ones(n, 14, dtype=torch.bool),
+        xy=torch.as_tensor(xy),
+        seen=torch.ones(n, 14, dtype=torch.bool),
         weight=torch.full((n, 14), weight, dtype=torch.float64),
         focal_length=torch.full((n,), FOCAL, dtype=torch.float64),
         center=torch.as_tensor(CENTER).expand(n, 2).clone(),
-        scale=torch.ones(n, dtype=torch.float64), depth=torch.ones(n, dtype=torch.float64),
+        scale=torch.ones(n, dtype=torch.float64),
+        depth=torch.ones(n, dtype=torch.float64),
         depth_unit=torch.ones(n, dtype=torch.float64),
         target=torch.zeros(n, 14, 4, dtype=torch.float64),
-    )  # fmt: skip
+    )
 
 
 def placed(library, found, rank=0):
@@ -122,9 +124,11 @@ def people(library):
     shown = [rendered(library, view) for view in (17, 2500, 4001, 9500)]
     n = len(shown)
     keypoints = Keypoints(
-        np.zeros(n, np.int32), np.arange(n, dtype=np.int32),
-        np.array([xy for xy, _ in shown], np.float32), np.full((n, 14), 0.9, np.float32),
-    )  # fmt: skip
+        np.zeros(n, np.int32),
+        np.arange(n, dtype=np.int32),
+        np.array([xy for xy, _ in shown], np.float32),
+        np.full((n, 14), 0.9, np.float32),
+    )
     return keypoints, Camera(np.full(n, FOCAL), np.tile(CENTER, (n, 1))), shown
 
 

@@ -17,9 +17,14 @@ from pipeline.app.settings import AppSettings
 
 ADDRESS = "http://127.0.0.1:8000"
 SETTINGS = AppSettings(
-    port=8000, max_files=3, max_file_mb=1, max_total_mb=2, max_frames=30, max_jobs=4,
+    port=8000,
+    max_files=3,
+    max_file_mb=1,
+    max_total_mb=2,
+    max_frames=30,
+    max_jobs=4,
     keep_minutes=60,
-)  # fmt: skip
+)
 
 
 class Page:

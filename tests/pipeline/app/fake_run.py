@@ -40,17 +40,22 @@ def entry(path: str, out: Path, mode: str) -> dict[str, object]:
     name = Path(path).stem
     if mode == "nobody":
         return {
-            "name": Path(path).name, "source": path, "status": "skipped",
+            "name": Path(path).name,
+            "source": path,
+            "status": "skipped",
             "reason": f"{path}: nobody was found",
-        }  # fmt: skip
+        }
     files = {"parameters": f"{name}.npz", "picture": f"{name}.jpg", "view": f"page/{name}.js"}
     for file in (*files.values(), "index.html"):
         (out / file).write_text(f"content of {file}")
     person = {"track": 0, "frames": 1, "expected_error_mm": 45.2}
     return {
-        "name": name, "source": path, "status": "fitted", "people": [person],
+        "name": name,
+        "source": path,
+        "status": "fitted",
+        "people": [person],
         "files": files | {"obj": [f"{name}.npz"] * 1},
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":

@@ -181,9 +181,12 @@ def served(folder: Path) -> Iterator[str]:
     """The address of the real server, with the detector that needs no download."""
     words = ["app", "app.port=0", "detector=blazepose", f"runtime.cache_dir={folder / 'cache'}"]
     with subprocess.Popen(
-        [sys.executable, "run.py", *words], cwd=ROOT, env=os.environ | {"TMPDIR": str(folder)},
-        stderr=subprocess.PIPE, text=True,
-    ) as server:  # fmt: skip
+        [sys.executable, "run.py", *words],
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(folder)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
         assert server.stderr
         try:
             yield re.findall(r"http://127\.0\.0\.1:\d+", server.stderr.readline())[0]

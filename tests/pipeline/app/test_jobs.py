@@ -159,9 +159,15 @@ def test_choices_become_settings() -> None:
 
 @pytest.mark.parametrize(
     "sent",
-    [{"focal_length": "1 detector=x"}, {"focal_length": "${oc.env:HOME}"}, {"formats": ["release"]},
-     {"formats": "glb"}, {"people": ["all"]}, {"focal_length": ["1"]}],
-)  # fmt: skip
+    [
+        {"focal_length": "1 detector=x"},
+        {"focal_length": "${oc.env:HOME}"},
+        {"formats": ["release"]},
+        {"formats": "glb"},
+        {"people": ["all"]},
+        {"focal_length": ["1"]},
+    ],
+)
 def test_choices_that_the_page_does_not_offer_are_refused(sent: dict[str, object]) -> None:
     with pytest.raises(RefusedError, match="expected"):
         Choices.of(sent)

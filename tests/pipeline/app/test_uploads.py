@@ -16,10 +16,20 @@ from pipeline.inputs.videos import write_video
 from tests.pipeline.app.conftest import SETTINGS, Page, serve
 
 HOSTILE = (
-    "../../etc/passwd.jpg", "/etc/cron.d/x.jpg", "..\\..\\x.jpg", "a/../../b.jpg", ".bashrc.jpg",
-    "<img src=x onerror=alert(1)>.jpg", "a\nb\x1b[31m.jpg", "x" * 5000 + ".jpg", "-rf.jpg", "~.jpg",
-    "${oc.env:HOME}.jpg", "a=b,[c].jpg", "\u202egpj.exe.jpg",
-)  # fmt: skip
+    "../../etc/passwd.jpg",
+    "/etc/cron.d/x.jpg",
+    "..\\..\\x.jpg",
+    "a/../../b.jpg",
+    ".bashrc.jpg",
+    "<img src=x onerror=alert(1)>.jpg",
+    "a\nb\x1b[31m.jpg",
+    "x" * 5000 + ".jpg",
+    "-rf.jpg",
+    "~.jpg",
+    "${oc.env:HOME}.jpg",
+    "a=b,[c].jpg",
+    "\u202egpj.exe.jpg",
+)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -46,10 +56,12 @@ def test_names_are_shown_as_they_are_where_they_can_be() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("a.heic", "convert it to JPEG"), ("a.exe", "neither a photo nor a clip"),
-        ("jpg", "neither a photo nor a clip"), ("a.npz", "neither a photo nor a clip"),
+        ("a.heic", "convert it to JPEG"),
+        ("a.exe", "neither a photo nor a clip"),
+        ("jpg", "neither a photo nor a clip"),
+        ("a.npz", "neither a photo nor a clip"),
     ],
-)  # fmt: skip
+)
 def test_other_kinds_of_files_are_refused_in_words(page: Page, name: str, words: str) -> None:
     job = page.open()
     answer = page.put(job, name)
@@ -63,8 +75,9 @@ def test_a_file_may_have_so_many_bytes_and_no_more(page: Page) -> None:
     assert page.put(job, content=bytes(1_000_000)).status_code == 201
     answer = page.put(job, content=bytes(1_000_001))
     assert (answer.status_code, answer.json()["error"]) == (
-        413, "Too large: at most 1 MB a file and 2 MB a job."
-    )  # fmt: skip
+        413,
+        "Too large: at most 1 MB a file and 2 MB a job.",
+    )
     assert page.put(job, content=bytes(1_000_000)).status_code == 201
     assert page.put(job, content=b"x").status_code == 413, "2 MB are full"
 

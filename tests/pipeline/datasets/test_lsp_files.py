@@ -124,8 +124,10 @@ def test_a_zip_writes_nowhere_else(tmp_path: Path, zipped: Path) -> None:
     new = {path for path in set(tmp_path.rglob("*")) - before if path.is_file()}
     (folder,) = (tmp_path / "cache/deep/lsp").iterdir()
     assert {path.relative_to(folder).as_posix() for path in new} == {
-        "joints.mat", "images/im2000.jpg", *(f"images/im{1001 + i}.jpg" for i in range(N)),
-    }  # fmt: skip
+        "joints.mat",
+        "images/im2000.jpg",
+        *(f"images/im{1001 + i}.jpg" for i in range(N)),
+    }
     assert not (tmp_path.parent / "escaped.txt").exists()
 
 
@@ -144,8 +146,9 @@ def test_genders(tmp_path: Path) -> None:
     root = write_lsp(tmp_path / "lsp", poses_2d())
     clips, _ = Lsp(str(root), max_images=2, genders=str(path), fit_scale=2).clips()
     assert [(clip.gender, clip.fit_scale) for clip in clips] == [
-        (Gender.female, 2), (Gender.male, 2),
-    ]  # fmt: skip
+        (Gender.female, 2),
+        (Gender.male, 2),
+    ]
     assert [clip.gender for clip in Lsp(str(root), max_images=2).clips()[0]] == [None, None]
 
 

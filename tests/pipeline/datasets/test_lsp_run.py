@@ -177,10 +177,16 @@ def test_the_report_in_a_browser(ran: tuple[Path, dict[str, Any]], tmp_path: Pat
     """The page draws its pictures: below the first tables there is more than text."""
     shot, page = tmp_path / "page.png", (ran[0] / "output/report.html").resolve()
     command = [
-        str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-        f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1200,2600",
-        f"--screenshot={shot}", page.as_uri(),
-    ]  # fmt: skip
+        str(CHROMIUM),
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--window-size=1200,2600",
+        f"--screenshot={shot}",
+        page.as_uri(),
+    ]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     with Pillow.open(shot) as picture:
         pixels = np.asarray(picture.convert("RGB")).astype(int)
@@ -197,9 +203,12 @@ def test_bodies_by_gender_and_the_release_s_scale(root: Path, cases: Cases, tmp_
     xy, score = cases.keypoints.xy[:2], np.ones((2, 14))
     found = write_detections(tmp_path / "est_joints.npz", xy, score)
     options = (
-        f"data.genders={genders}", "data.fit_scale=2", "fit=smplify_release", "render=overlay",
+        f"data.genders={genders}",
+        "data.fit_scale=2",
+        "fit=smplify_release",
+        "render=overlay",
         "+export=release",
-    )  # fmt: skip
+    )
     pipeline.run(lsp_config(root, found, *options, n=2))
     arrays = [np.load(tmp_path / f"output/im{number}.npz") for number in (1001, 1002)]
     assert [str(array["gender"]) for array in arrays] == ["female", "male"]

@@ -26,9 +26,11 @@ from tests.conftest import ROOT
 from tests.pipeline.fake_detector import fit_result
 
 SOURCES = {
-    "body": "assets/bodies/neutral.npz", "poses": "assets/test_poses.npz",
-    "errors": "assets/detector_errors_movenet.npz", "extras": False,
-}  # fmt: skip
+    "body": "assets/bodies/neutral.npz",
+    "poses": "assets/test_poses.npz",
+    "errors": "assets/detector_errors_movenet.npz",
+    "extras": False,
+}
 
 
 @pytest.fixture(scope="module")
@@ -168,9 +170,13 @@ def jobs_of(data: Synthetic, result: FitResult) -> list[Job]:
 def perfect(data: Synthetic) -> FitResult:
     truth = Cases.concatenate([data.case(i) for i in range(data.n)])
     return replace(
-        fit_result(data.n), params=truth.params, camera=truth.camera, joints=truth.joints,
-        reprojection_error=np.zeros(data.n), expected_error=np.zeros(data.n),
-    )  # fmt: skip
+        fit_result(data.n),
+        params=truth.params,
+        camera=truth.camera,
+        joints=truth.joints,
+        reprojection_error=np.zeros(data.n),
+        expected_error=np.zeros(data.n),
+    )
 
 
 CONFIG = Config(runtime=RuntimeConfig("cpu", 1, 8, "c", "o", "w"))

@@ -27,11 +27,19 @@ from tests.pipeline.fake_detector import fit_result
 
 SHORT = 6  # the number of the motion with the fewest frames
 SOURCES: dict[str, Any] = {
-    "seed": 0, "body": "assets/bodies/neutral.npz", "motions": "assets/test_clips.npz",
-    "camera": "static", "errors": "assets/detector_errors_movenet.npz", "extras": False,
-    "hold": 0.33, "jitter": 0.012, "swaps": 0.2, "swap_length": 0.3, "gaps": 0.1,
+    "seed": 0,
+    "body": "assets/bodies/neutral.npz",
+    "motions": "assets/test_clips.npz",
+    "camera": "static",
+    "errors": "assets/detector_errors_movenet.npz",
+    "extras": False,
+    "hold": 0.33,
+    "jitter": 0.012,
+    "swaps": 0.2,
+    "swap_length": 0.3,
+    "gaps": 0.1,
     "gap_length": 0.2,
-}  # fmt: skip
+}
 CLEAN: dict[str, Any] = {"errors": None}
 CONFIG = Config(runtime=RuntimeConfig("cpu", 1, 256, "c", "o", "w", False, False))
 
@@ -192,9 +200,13 @@ def perfect(true: TrueFrames) -> FitResult:
     n = len(true)
     frame = np.arange(n, dtype=np.int32)
     return replace(
-        fit_result(n), frame=frame, track=np.zeros(n, np.int32), params=true.params,
-        camera=true.camera, joints=true.joints,
-    )  # fmt: skip
+        fit_result(n),
+        frame=frame,
+        track=np.zeros(n, np.int32),
+        params=true.params,
+        camera=true.camera,
+        joints=true.joints,
+    )
 
 
 def job(data: SyntheticVideo, seen: Keypoints | None = None, **results: FitResult | Motion) -> Job:
@@ -342,9 +354,12 @@ def one_motion(tmp_path: Path) -> str:
         arrays = {name: archive[name] for name in archive}
     first = arrays["frames"][:SHORT].sum()
     np.savez(
-        tmp_path / "m.npz", pose=arrays["pose"][first : first + 12], frames=[12],
-        trial_ids=arrays["trial_ids"][SHORT : SHORT + 1], fps=24.0,
-    )  # fmt: skip
+        tmp_path / "m.npz",
+        pose=arrays["pose"][first : first + 12],
+        frames=[12],
+        trial_ids=arrays["trial_ids"][SHORT : SHORT + 1],
+        fps=24.0,
+    )
     return f"data.motions={tmp_path / 'm.npz'}"
 
 
@@ -374,9 +389,11 @@ def test_a_run_ends_with_its_errors_and_a_second_one_computes_nothing(
 )
 def test_other_files_are_no_motions(arrays: dict, message: str, tmp_path: Path) -> None:
     good = {
-        "pose": np.zeros((6, 24, 3)), "frames": np.array([3, 3]),
-        "trial_ids": np.array(["a", "b"]), "fps": np.array(24.0),
-    }  # fmt: skip
+        "pose": np.zeros((6, 24, 3)),
+        "frames": np.array([3, 3]),
+        "trial_ids": np.array(["a", "b"]),
+        "fps": np.array(24.0),
+    }
     np.savez(tmp_path / "m.npz", **{**good, **arrays})
     with pytest.raises(ValueError, match=message):
         load_motions(tmp_path / "m.npz")

@@ -27,7 +27,9 @@ def photo():
 def box(center, size, color=(255, 0, 0)) -> Mesh:
     """A box with its faces counter-clockwise from outside."""
     corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) / 2
-    quads = np.array([[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]])  # fmt: skip  # noqa: E501
+    quads = np.array(
+        [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]
+    )
     faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
     return Mesh(np.asarray(center) + corners * size, faces, np.array(color, np.uint8))
 

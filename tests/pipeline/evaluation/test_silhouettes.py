@@ -54,9 +54,12 @@ def test_parts_lie_where_the_joints_are(body: BodyModel, backend: Backend) -> No
     """Labels cover exactly the rendered body; the pixel of a joint shows the part it is in."""
     cases = draw_cases(3, body, load_pose_library(ROOT / "assets/test_poses.npz"), seed=4)
     place = {
-        "head_top": "head", "left_ankle": "left_leg", "right_ankle": "right_leg",
-        "left_knee": "left_leg", "right_knee": "right_leg",
-    }  # fmt: skip
+        "head_top": "head",
+        "left_ankle": "left_leg",
+        "right_ankle": "right_leg",
+        "left_knee": "left_leg",
+        "right_knee": "right_leg",
+    }
     hits = []
     for row in range(3):
         case = cases[row : row + 1]

@@ -84,9 +84,7 @@ def test_transparent_parts_are_white_and_earlier_pictures_show_through(tmp_path:
     second = first.copy()
     first.paste((255, 0, 0, 255), (0, 0, 20, 24))
     second.paste((0, 0, 255, 255), (20, 0, 40, 24))
-    first.save(
-        tmp_path / "a.gif", save_all=True, append_images=[second], duration=80, disposal=0
-    )  # fmt: skip
+    first.save(tmp_path / "a.gif", save_all=True, append_images=[second], duration=80, disposal=0)
     one, two = AnimationReader().frames(tmp_path / "a.gif")
     assert one[5, 5].tolist() == [255, 0, 0]
     assert one[5, 30].tolist() == [255, 255, 255]

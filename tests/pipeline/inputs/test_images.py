@@ -126,10 +126,15 @@ def test_first_picture_of_a_phones_mpo(tmp_path):
 def test_every_exif_orientation_is_turned_upright(tmp_path, orientation):
     """Store the picture as the camera would have, then expect it back upright."""
     stored = {
-        1: lambda a: a, 2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1],
-        5: lambda a: a.swapaxes(0, 1), 6: lambda a: np.rot90(a, 1),
-        7: lambda a: np.rot90(a, 2).swapaxes(0, 1), 8: lambda a: np.rot90(a, -1),
-    }[orientation](corners())  # fmt: skip
+        1: lambda a: a,
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: a.swapaxes(0, 1),
+        6: lambda a: np.rot90(a, 1),
+        7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
+        8: lambda a: np.rot90(a, -1),
+    }[orientation](corners())
     path = save(tmp_path / "a.png", np.ascontiguousarray(stored), exif=exif(orientation))
     np.testing.assert_array_equal(read_photo(path), corners())
     assert photo_facts(path).image_size == (48, 32)

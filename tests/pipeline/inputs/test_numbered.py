@@ -117,15 +117,18 @@ def test_pictures_without_a_number_stay_behind(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["cam1_01.png", "cam2_01.png", "cam1_02.png", "cam2_02.png"],
-         r"give no order: they are of 2 clips, .*cam1_%d\.png, .*cam2_%d\.png: name one of these"),
+        (
+            ["cam1_01.png", "cam2_01.png", "cam1_02.png", "cam2_02.png"],
+            r"give no order: they are of 2 clips, .*cam1_%d\.png, .*cam2_%d\.png: name one of "
+            "these",
+        ),
         (["a1.png", "b1.png"], r"2 clips, a%d\.png, b%d\.png"),
         (["1.png", "01.png"], r"01\.png and 1\.png both have the number 1"),
         (["a.png", "b.png"], "no name has a number"),
         (["1.png", f"{2**63}.png"], "too large"),
         ([], "no numbered pictures at"),
     ],
-)  # fmt: skip
+)
 def test_names_that_give_no_order(names: list[str], message: str, tmp_path: Path) -> None:
     folder = frames(tmp_path / "in", names)
     with pytest.raises(NoClipsError, match=rf"^data\.path: .*{message}"):

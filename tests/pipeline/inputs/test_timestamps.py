@@ -28,9 +28,17 @@ def uneven(even: Path) -> Path:
     path = even.with_name("uneven.mp4")
     choice = "+".join(f"eq(n\\,{number})" for number in EVERY)
     command = [
-        get_ffmpeg_exe(), "-v", "error", "-i", str(even), "-vf", f"select={choice}",
-        "-fps_mode", "vfr", str(path),
-    ]  # fmt: skip
+        get_ffmpeg_exe(),
+        "-v",
+        "error",
+        "-i",
+        str(even),
+        "-vf",
+        f"select={choice}",
+        "-fps_mode",
+        "vfr",
+        str(path),
+    ]
     subprocess.run(command, check=True)
     return path
 

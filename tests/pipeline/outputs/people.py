@@ -56,10 +56,15 @@ def smplx_joints(body: BodyModel, params: BodyParams) -> Float[np.ndarray, "N 24
     n = len(params)
     pose = np.concatenate([params.global_orient, params.body_pose], axis=1)
     arrays = (
-        params.betas, pose, np.tile(body.v_template, (n, 1, 1)),
-        body.shapedirs[..., : params.betas.shape[1]], body.posedirs.reshape(-1, 207).T,
-        body.J_regressor, body.parents, body.weights,
-    )  # fmt: skip
+        params.betas,
+        pose,
+        np.tile(body.v_template, (n, 1, 1)),
+        body.shapedirs[..., : params.betas.shape[1]],
+        body.posedirs.reshape(-1, 207).T,
+        body.J_regressor,
+        body.parents,
+        body.weights,
+    )
     _, joints = lbs(*map(torch.as_tensor, arrays))
     return joints.numpy() + params.transl[:, None]
 

@@ -64,9 +64,10 @@ def test_betas_of_other_bodies_are_not_written_for_amass(body: BodyModel) -> Non
     np.testing.assert_allclose(arrays["pelvis"], truth[:, 0], atol=0.01 * MM)
     mean = read(arrays["poses"], arrays["trans"], arrays["betas"], body)
     np.testing.assert_allclose(mean[:, 0], truth[:, 0], atol=0.01 * MM)
-    rest = smplx_joints(body, BodyParams(
-        result.params.betas[:1], np.zeros((1, 3)), np.zeros((1, 69)), np.zeros((1, 3))
-    ))[0, 0]  # fmt: skip
+    rest = smplx_joints(
+        body,
+        BodyParams(result.params.betas[:1], np.zeros((1, 3)), np.zeros((1, 69)), np.zeros((1, 3))),
+    )[0, 0]
     own = read(arrays["poses"], arrays["pelvis"] - rest, arrays["fitted_betas"], body)
     np.testing.assert_allclose(own[:, :22], truth[:, :22], atol=0.01 * MM)
     written = amass_arrays(scene.actors[0], scene, Betas.write)
@@ -92,9 +93,11 @@ def test_a_smpl_file_holds_the_joints_of_the_fit() -> None:
         data = {name: archive[name] for name in archive}
     pose = data["bodyPose"].reshape(3, 72).astype(float)
     params = BodyParams(
-        np.tile(data["shapeParameters"].astype(float), (3, 1)), pose[:, :3], pose[:, 3:],
+        np.tile(data["shapeParameters"].astype(float), (3, 1)),
+        pose[:, :3],
+        pose[:, 3:],
         data["bodyTranslation"].astype(float),
-    )  # fmt: skip
+    )
     truth = upright(smplx_joints(scene.body, result.params))
     np.testing.assert_allclose(smplx_joints(scene.body, params), truth, atol=0.1 * MM)
     kinds = {array.dtype.name for array in data.values()}

@@ -99,18 +99,28 @@ def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
                 "status": "fitted",
                 "people": [
                     {
-                        "track": 0, "frames": 2, "status": {"converged": 1, "max_iterations": 1},
-                        "reprojection_error_px": 3.0, "expected_error_mm": 40.0,
+                        "track": 0,
+                        "frames": 2,
+                        "status": {"converged": 1, "max_iterations": 1},
+                        "reprojection_error_px": 3.0,
+                        "expected_error_mm": 40.0,
                         "focal_length_px": 160.0,
                         "center_px": [47.5, 47.5],
                         "terms": {
-                            "start": first, "camera": off, "1": off, "2": off, "3": off,
+                            "start": first,
+                            "camera": off,
+                            "1": off,
+                            "2": off,
+                            "3": off,
                             "3 (2)": last,
                         },
                     },
                     {
-                        "track": 1, "frames": 2, "status": {"skipped": 1, "stalled": 1},
-                        "reprojection_error_px": 5.0, "expected_error_mm": None,
+                        "track": 1,
+                        "frames": 2,
+                        "status": {"skipped": 1, "stalled": 1},
+                        "reprojection_error_px": 5.0,
+                        "expected_error_mm": None,
                         "focal_length_px": 160.0,
                         "center_px": [47.5, 47.5],
                         "terms": dict.fromkeys(STEPS, off),
@@ -121,11 +131,13 @@ def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
                 "files": {"parameters": "a_photo.npz", "picture": "a_photo.jpg"},
             },
             {
-                "name": "notes.jpg", "source": "in/notes.jpg", "status": "skipped",
+                "name": "notes.jpg",
+                "source": "in/notes.jpg",
+                "status": "skipped",
                 "reason": "in/notes.jpg: not a picture",
             },
         ],
-    }  # fmt: skip
+    }
     assert (tmp_path / "out/a_photo.jpg").read_bytes() == b"jpeg bytes"
 
 
@@ -163,8 +175,11 @@ def test_the_parameters_are_every_field_and_what_is_needed_to_use_them(tmp_path:
     assert tuple(arrays["term_names"]) == names_of(TERMS)
     assert tuple(arrays["stage_names"]) == STEPS
     assert arrays["status_names"][arrays["status"]].tolist() == [
-        "converged", "stalled", "max_iterations", "skipped",
-    ]  # fmt: skip
+        "converged",
+        "stalled",
+        "max_iterations",
+        "skipped",
+    ]
     assert arrays["image_size"].tolist() == [96, 128]
     assert arrays["fps"] == 0
     assert str(arrays["source"]) == str(job.clip.path)
@@ -256,10 +271,12 @@ def entry(name: str, *errors: float | None, cached: int = 0, **status: int) -> d
         for error in errors
     ]
     return {
-        "name": name, "status": "fitted", "people": people,
+        "name": name,
+        "status": "fitted",
+        "people": people,
         "seconds": dict.fromkeys(stages, 0.5),
         "cached": {stage: i < cached for i, stage in enumerate(stages)},
-    }  # fmt: skip
+    }
 
 
 def test_a_long_table_is_cut_and_says_where_the_rest_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,17 +292,20 @@ def test_long_names_can_be_told_apart_in_a_table_of_80_columns(
 ) -> None:
     long = "holiday_2026-07-14_at_the_beach_with_everybody_number_00"
     summary = {
-        "fitted": 3, "skipped": 1, "failed": 0,
+        "fitted": 3,
+        "skipped": 1,
+        "failed": 0,
         "inputs": [
             entry(f"{long}1", 3.14159, cached=4),
             entry(f"{long}2", 10.0, 2.0, None, 6.3, cached=1, stalled=1),
             entry("[bold]x", None),
             {
-                "name": "b.jpg", "status": "skipped",
+                "name": "b.jpg",
+                "status": "skipped",
                 "reason": f"in/{long}.jpg: the picture is damaged or cut short: copy it again",
             },
         ],
-    }  # fmt: skip
+    }
     text = printed(summary, monkeypatch)
     lines = text.splitlines()
     joined = text.replace("\n", "").replace(" ", "")

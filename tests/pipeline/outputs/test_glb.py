@@ -140,9 +140,10 @@ def test_turns_by_half_a_circle_take_the_short_way(body: BodyModel) -> None:
     glb = Glb(content)
     (animation,) = glb.json["animations"]
     turn = next(
-        animation["samplers"][c["sampler"]] for c in animation["channels"]
+        animation["samplers"][c["sampler"]]
+        for c in animation["channels"]
         if c["target"]["path"] == "rotation"
-    )  # fmt: skip
+    )
     first, second = glb.array(turn["output"])
     assert first @ second > 0.99
 

@@ -54,12 +54,20 @@ def test_of_a_clip_every_nth_frame(run: Run) -> None:
     Ply(every=2).write(job, run)
     folder = run.folder / "walk-ply"
     names = sorted(path.name for path in folder.iterdir())
-    assert names == ["person0-000000.ply", "person0-000002.ply", "person0-000004.ply",
-                     "written.json"]  # fmt: skip
+    assert names == [
+        "person0-000000.ply",
+        "person0-000002.ply",
+        "person0-000004.ply",
+        "written.json",
+    ]
     Ply(every=3).write(job, run)
     names = sorted(path.name for path in folder.iterdir())
-    assert names == ["person0-000000.ply", "person0-000003.ply", "person1-000003.ply",
-                     "written.json"], "those of other settings are gone"  # fmt: skip
+    assert names == [
+        "person0-000000.ply",
+        "person0-000003.ply",
+        "person1-000003.ply",
+        "written.json",
+    ], "those of other settings are gone"
     with pytest.raises(ValueError, match=r"export\.ply\.every: expected 1 or more, got 0"):
         Ply(every=0)
 
@@ -99,8 +107,9 @@ def test_a_full_disk_leaves_whole_files_and_goes_on(
             Ply().write(job, run)
     folder = run.folder / "walk-ply"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "person0-000000.ply", "person0-000001.ply",
-    ]  # fmt: skip
+        "person0-000000.ply",
+        "person0-000001.ply",
+    ]
     Ply().write(job, run)
     sizes = {path.stat().st_size for path in folder.glob("*.ply")}
     assert len(list(folder.glob("*.ply"))) == 3

@@ -76,8 +76,11 @@ def test_a_second_run_leaves_views_alone(ran: Path) -> None:
 def test_one_file_has_everything_in_it(ran: Path, tmp_path: Path) -> None:
     run_on(ran, "export.page.single=true", f"runtime.output_dir={tmp_path}")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "a_b.jpg", "a_b.npz", "index.html", "summary.json",
-    ]  # fmt: skip
+        "a_b.jpg",
+        "a_b.npz",
+        "index.html",
+        "summary.json",
+    ]
     text = (tmp_path / "index.html").read_text()
     assert 'VIEWS["a_b"]' in text
     assert "THREE.GLTFLoader=GLTFLoader" in text

@@ -22,9 +22,13 @@ def test_a_line_tells_each_beginning_and_each_step() -> None:
         track("fit", None)()
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [(line["stage"], line["done"], line["total"]) for line in lines] == [
-        ("detect", 0, 2), ("detect", 1, 2), ("detect", 1, 3), ("detect", 2, 3),
-        ("fit", 0, None), ("fit", 1, None),
-    ]  # fmt: skip
+        ("detect", 0, 2),
+        ("detect", 1, 2),
+        ("detect", 1, 3),
+        ("detect", 2, 3),
+        ("fit", 0, None),
+        ("fit", 1, None),
+    ]
 
 
 def test_a_run_tells_its_stages_in_order(

@@ -40,8 +40,11 @@ def test_names_and_what_python_2_can_read(tmp_path: Path) -> None:
     assert all(type(value) is np.ndarray for value in found.values())
     called = {arg for op, arg, _ in pickletools.genops(content) if op.name == "GLOBAL"}
     assert called == {
-        "numpy.core.multiarray _reconstruct", "numpy ndarray", "numpy dtype", "_codecs encode",
-    }, "names that old numpy has"  # fmt: skip
+        "numpy.core.multiarray _reconstruct",
+        "numpy ndarray",
+        "numpy dtype",
+        "_codecs encode",
+    }, "names that old numpy has"
 
 
 def test_more_people_than_the_layout_holds(

@@ -49,10 +49,15 @@ def test_on_a_finished_run_only_the_writing_is_computed(finished: Path) -> None:
     new = {name for name, cached in entry["cached"].items() if not cached}
     assert new == {"glb", "amass", "bvh", "smpl"}
     assert entry["files"] == {
-        "parameters": "a.npz", "picture": "a.jpg", "glb": "a.glb", "obj": "a-obj",
-        "ply": "a-ply", "amass": "a-person0-amass.npz", "bvh": "a-person0.bvh",
+        "parameters": "a.npz",
+        "picture": "a.jpg",
+        "glb": "a.glb",
+        "obj": "a-obj",
+        "ply": "a-ply",
+        "amass": "a-person0-amass.npz",
+        "bvh": "a-person0.bvh",
         "smpl": "a-person0.smpl",
-    }  # fmt: skip
+    }
     after = stamps(finished)
     again = pipeline.run(config(finished, FORMATS))
     assert all(again["inputs"][0]["cached"].values())

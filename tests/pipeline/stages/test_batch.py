@@ -14,9 +14,11 @@ def clip(*tracks: int) -> tuple[Keypoints, Camera]:
     """A clip whose rows are of these tracks, one frame after another."""
     n = len(tracks)
     keypoints = Keypoints(
-        np.arange(n, dtype=np.int32), np.array(tracks, np.int32), np.zeros((n, 14, 2), np.float32),
+        np.arange(n, dtype=np.int32),
+        np.array(tracks, np.int32),
+        np.zeros((n, 14, 2), np.float32),
         np.ones((n, 14), np.float32),
-    )  # fmt: skip
+    )
     return keypoints, Camera(np.full(n, 500.0), np.zeros((n, 2)))
 
 

@@ -71,8 +71,12 @@ def test_showing_computes_nothing_again(shown: tuple[Path, dict[str, Any], list[
     folder, entry, _ = shown
     assert entry["files"]["progress"] == "a-progress.mp4"
     assert entry["cached"] == {
-        "detect": True, "remap": True, "fit": True, "render": True, "progress": False,
-    }  # fmt: skip
+        "detect": True,
+        "remap": True,
+        "fit": True,
+        "render": True,
+        "progress": False,
+    }
     (again,) = pipeline.run(config(folder, *QUICK))["inputs"]
     assert all(again["cached"].values())
 
@@ -204,9 +208,16 @@ def test_a_crowd_is_drawn_whole_and_listed_in_part(crowd: tuple[Job, Any, Any]) 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0.000"), (0.01234, "0.012"), (0.9996, "1.00"), (9.994, "9.99"), (31, "31.0"),
-     (99.96, "100"), (1234567.8, "1,234,568")],
-)  # fmt: skip
+    [
+        (0, "0.000"),
+        (0.01234, "0.012"),
+        (0.9996, "1.00"),
+        (9.994, "9.99"),
+        (31, "31.0"),
+        (99.96, "100"),
+        (1234567.8, "1,234,568"),
+    ],
+)
 def test_figures_are_short(value: float, text: str) -> None:
     assert _figure(value) == text
 

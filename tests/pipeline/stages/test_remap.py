@@ -84,9 +84,13 @@ def test_the_order_of_the_detectors_joints_does_not_matter(skeleton: str, random
     order = list(range(len(found.joint_names)))
     random.shuffle(order)
     other = Detections(
-        found.frame, found.track, found.boxes, found.keypoints[:, order], found.scores[:, order],
+        found.frame,
+        found.track,
+        found.boxes,
+        found.keypoints[:, order],
+        found.scores[:, order],
         tuple(found.joint_names[i] for i in order),
-    )  # fmt: skip
+    )
     a, b = to_lsp(found, SIZE, 0.3), to_lsp(other, SIZE, 0.3)
     np.testing.assert_array_equal(a.xy, b.xy)
     np.testing.assert_array_equal(a.confidence, b.confidence)
@@ -95,11 +99,16 @@ def test_the_order_of_the_detectors_joints_does_not_matter(skeleton: str, random
 # Mid-points: shoulders (300, 200), ears (310, 120), hips (290, 400), eyes (320, 110),
 # mouth (330, 140); nose (340, 125).
 FACE = {
-    "left_shoulder": (350, 210), "right_shoulder": (250, 190),
-    "left_ear": (330, 125), "right_ear": (290, 115),
-    "left_hip": (330, 405), "right_hip": (250, 395),
-    "left_eye": (330, 112), "right_eye": (310, 108), "nose": (340, 125),
-}  # fmt: skip
+    "left_shoulder": (350, 210),
+    "right_shoulder": (250, 190),
+    "left_ear": (330, 125),
+    "right_ear": (290, 115),
+    "left_hip": (330, 405),
+    "right_hip": (250, 395),
+    "left_eye": (330, 112),
+    "right_eye": (310, 108),
+    "nose": (340, 125),
+}
 MOUTH = {"left_mouth": (335, 142), "right_mouth": (325, 138)}
 
 
@@ -158,10 +167,16 @@ def test_a_joint_that_cannot_be_made_is_missing() -> None:
 @pytest.mark.parametrize(
     ("place", "inside"),
     [
-        ((0, 0), True), ((-0.4, 3), True), ((639.4, 479.4), True), ((-0.6, 100), False),
-        ((100, -0.6), False), ((639.6, 100), False), ((100, 479.6), False), ((500, 600), False),
+        ((0, 0), True),
+        ((-0.4, 3), True),
+        ((639.4, 479.4), True),
+        ((-0.6, 100), False),
+        ((100, -0.6), False),
+        ((639.6, 100), False),
+        ((100, 479.6), False),
+        ((500, 600), False),
     ],
-)  # fmt: skip
+)
 def test_a_joint_outside_the_image_is_missing(place: tuple[float, float], inside: bool) -> None:
     found = person(COCO_17, {"left_ankle": place})
     assert (joint(found, "left_ankle")[1] > 0) == inside
@@ -186,10 +201,13 @@ def crowd() -> Detections:
     sides = np.array([10, 90, 30, 20, 40, 80], np.float32)
     boxes = np.stack([np.full(6, 5), np.full(6, 5), 5 + sides, 5 + sides], 1)
     return Detections(
-        np.array([0, 0, 0, 1, 1, 1], np.int32), np.array([0, 1, 2, 0, 1, 2], np.int32),
-        boxes.astype(np.float32), found.keypoints + np.arange(6, dtype=np.float32)[:, None, None],
-        found.scores, DETECTED_LSP,
-    )  # fmt: skip
+        np.array([0, 0, 0, 1, 1, 1], np.int32),
+        np.array([0, 1, 2, 0, 1, 2], np.int32),
+        boxes.astype(np.float32),
+        found.keypoints + np.arange(6, dtype=np.float32)[:, None, None],
+        found.scores,
+        DETECTED_LSP,
+    )
 
 
 def test_the_person_whose_boxes_are_largest_in_sum() -> None:

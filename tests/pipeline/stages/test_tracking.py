@@ -121,9 +121,11 @@ def test_a_frame_of_another_shot_in_between_ends_nobody() -> None:
 
 def test_numbers_by_first_appearance_the_largest_first() -> None:
     people = [
-        Walker(300, height=200), Walker(700, height=350), Walker(1100, first=5),
+        Walker(300, height=200),
+        Walker(700, height=350),
+        Walker(1100, first=5),
         Walker(1500, height=250),
-    ]  # fmt: skip
+    ]
     found, truth = tracked(people, 12)
     assert [found.track[truth == who][0] for who in range(4)] == [2, 0, 3, 1]
 
