@@ -73,15 +73,13 @@ def _world(job: Job) -> dict[str, np.ndarray]:
     """Where up is and where the floor is, how sure that is, and which world that is in words."""
     world = world_of(job)
     if world is None:
-        matrix, tilt, floor, words = np.diag([1.0, -1.0, -1.0, 1.0]), np.nan, np.nan, UPRIGHT
-    else:
-        matrix, words = world.world_from_camera[0], WORLD
-        tilt, floor = np.degrees(world.tilt[0]), world.floor[0]
+        upright = np.diag([1.0, -1.0, -1.0, 1.0])
+        return {"world_from_camera": upright, "world": np.array(UPRIGHT)}
     return {
-        "world_from_camera": matrix,
-        "world_tilt_degrees": np.array(tilt),
-        "world_floor_m": np.array(floor),
-        "world": np.array(words),
+        "world_from_camera": world.world_from_camera[0],
+        "world_tilt_degrees": np.array(np.degrees(world.tilt[0])),
+        "world_floor_m": np.array(world.floor[0]),
+        "world": np.array(WORLD),
     }
 
 

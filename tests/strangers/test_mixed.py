@@ -72,7 +72,7 @@ def test_results_of_an_earlier_run_are_not_taken_for_inputs(tmp_path: Path) -> N
     summary = pipeline.run(cheap(tmp_path, tmp_path, "render=none", data=data))
     reasons = {e["name"]: e.get("reason", "") for e in summary["inputs"]}
     assert reasons["new"] == ""
-    assert "is in the folder of the results" in reasons["old.jpg"]
+    assert "is in the output folder" in reasons["old.jpg"]
 
 
 @pytest.mark.parametrize(
