@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from examples import batch_of_people, compare_presets, keypoints_to_body, own_term, photo_to_mesh
+from examples import (
+    batch_of_people,
+    compare_presets,
+    keypoints_to_body,
+    own_term,
+    photo_to_mesh,
+    read_exports,
+)
 from tests.conftest import ROOT
 
 SCRIPTS = sorted((ROOT / "examples").glob("*.py"))
@@ -91,3 +98,12 @@ def test_the_notebook_is_small_and_was_run() -> None:
     assert path.stat().st_size < 100_000
     cells = [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
     assert [c["execution_count"] for c in cells] == list(range(1, len(cells) + 1))
+
+
+def test_read_exports(tmp_path: Path) -> None:
+    found = read_exports.main(str(ROOT / "assets/demo/warrior.jpg"), str(tmp_path / "out"))
+    standing = found["*.obj"]
+    assert 1.2 < standing < 2.0, "a grown-up in a wide stance"
+    assert found["*.ply"] == pytest.approx(standing, abs=1e-3)
+    assert found["*-amass.npz"] == pytest.approx(standing, abs=0.02)
+    assert (found["*.bvh"], found["*.smpl"]) == (24, 25)

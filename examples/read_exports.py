@@ -1,0 +1,60 @@
+"""Every export format read back: python -m examples.read_exports [PHOTO] [FOLDER]
+
+Each function is what a program of yours would do with that format, in a few lines.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import trimesh
+from hydra import compose, initialize_config_dir
+
+from fitting import BodyParams, load_body_model
+from pipeline.config import ROOT, to_config
+from pipeline.pipeline import run
+
+
+def surface(path: Path) -> float:
+    """obj, ply (the fitted surface) and glb (at rest): a mesh, y up, m. Returns its height."""
+    mesh = trimesh.load(path, force="mesh")
+    return float(np.ptp(mesh.vertices[:, 1]))
+
+
+def amass(path: Path) -> float:
+    """poses (T, 156) in SMPL-H's order and trans (T, 3), z up. Returns the height of the body."""
+    with np.load(path) as motion:
+        poses, trans, betas = motion["poses"], motion["trans"], motion["fitted_betas"]
+    hands = np.zeros((len(poses), 6))  # SMPL has one joint where SMPL-H has fingers
+    pose = np.concatenate([poses[:, 3:66], hands], 1)
+    body = load_body_model(ROOT / "assets/bodies/neutral.npz")
+    rows = BodyParams(np.tile(betas[:10], (len(poses), 1)), poses[:, :3], pose, trans)
+    return float(np.ptp(body.vertices(rows)[0, :, 2]))
+
+
+def smpl(path: Path) -> float:
+    """bodyPose (T, 24, 3) axis-angle and bodyTranslation (T, 3), y up. Returns the frame rate."""
+    with np.load(path) as file:
+        return float(file["frameRate"])
+
+
+def bvh(path: Path) -> int:
+    """A skeleton and its angles as text, cm. Returns how many joints it has."""
+    return path.read_text().count("JOINT") + 1
+
+
+def main(
+    photo: str = "assets/demo/warrior.jpg", folder: str = "outputs/formats"
+) -> dict[str, float]:
+    """Fit a photo, write all formats and read them back."""
+    settings = ["detector=blazepose", "export=[glb,obj,ply,amass,bvh,smpl]"]
+    settings += [f"data.path='{photo}'", f"runtime.output_dir='{folder}'"]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        run(to_config(compose("config", settings)))
+    readers = {"*.glb": surface, "*.obj": surface, "*.ply": surface, "*-amass.npz": amass}
+    readers |= {"*.smpl": smpl, "*.bvh": bvh}
+    return {name: read(next(Path(folder).rglob(name))) for name, read in readers.items()}
+
+
+if __name__ == "__main__":
+    print(main(*sys.argv[1:]))
