@@ -17,32 +17,10 @@ from jaxtyping import Float64, Int64
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
+from fitting.body.skeleton import SMPL_24
+
 # SMPL's joints 1..23, which body_pose rotates, in its order.
-JOINTS = (
-    "left_hip",
-    "right_hip",
-    "spine1",
-    "left_knee",
-    "right_knee",
-    "spine2",
-    "left_ankle",
-    "right_ankle",
-    "spine3",
-    "left_foot",
-    "right_foot",
-    "neck",
-    "left_collar",
-    "right_collar",
-    "head",
-    "left_shoulder",
-    "right_shoulder",
-    "left_elbow",
-    "right_elbow",
-    "left_wrist",
-    "right_wrist",
-    "left_hand",
-    "right_hand",
-)
+JOINTS = SMPL_24.names[1:]
 DIMENSION = 3 * len(JOINTS)
 CAPTURED = 63  # no optical data set has the last two joints, the hands
 COMPONENTS = 8  # the best of 1, 4, 8, 16 on unseen subjects (docs/prior.md)

@@ -8,35 +8,11 @@ from scipy.sparse import csr_matrix, diags
 from scipy.spatial.transform import Rotation
 
 from fitting.body.body_model import BodyModel, BodyParams
+from fitting.body.skeleton import SMPL_24
 from pipeline.drawing.mesh_renderer import vertex_normals
 from tools.demo.wardrobe import Outfit, padding
 
-JOINTS = (
-    "pelvis",
-    "left_hip",
-    "right_hip",
-    "spine1",
-    "left_knee",
-    "right_knee",
-    "spine2",
-    "left_ankle",
-    "right_ankle",
-    "spine3",
-    "left_foot",
-    "right_foot",
-    "neck",
-    "left_collar",
-    "right_collar",
-    "head",
-    "left_shoulder",
-    "right_shoulder",
-    "left_elbow",
-    "right_elbow",
-    "left_wrist",
-    "right_wrist",
-    "left_hand",
-    "right_hand",
-)
+JOINTS = SMPL_24.names
 
 _ARMS_DOWN = {
     "left_collar": [("z", -6)],
