@@ -1,7 +1,6 @@
 """The only gate from Hydra's configuration to typed values; no DictConfig passes it."""
 
 import logging
-import os
 import re
 from dataclasses import dataclass, fields, is_dataclass
 from difflib import get_close_matches
@@ -16,7 +15,7 @@ from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBas
 from fitting.fit_config import FitConfig
 from fitting.objective.terms import check_weights, moved
 from fitting.sequence.settings import SequenceConfig
-from pipeline.drawing.rasterizers import Backend, rasterizer
+from pipeline.drawing.rasterizers import Backend
 
 ROOT = Path(__file__).resolve().parent.parent
 _MOVED = {"show": "progress", "release_layout": "release"}  # keys of runtime -> formats of export
@@ -300,53 +299,3 @@ def _target(group: str, values: Any) -> type:
 def _within(key: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise ValueError(f"{key}: expected {low}..{high}, got {value}")
-
-
-def existing(key: str, path: Path) -> Path:
-    """The path, if there is a file.
-
-    Raises:
-        ConfigError: there is no file; the message names the key that asked for it.
-    """
-    if not path.is_file():
-        raise ConfigError(f"{key}: no file at {path}, expected the path of a file")
-    return path
-
-
-def check_device(device: str) -> None:
-    """Try a torch device out; imports torch unless it is the CPU.
-
-    Raises:
-        ConfigError: this machine does not have it.
-    """
-    if device == "cpu":
-        return
-    import torch
-
-    try:
-        torch.zeros(1, dtype=torch.float64, device=device)
-    # Torch raises these for a device that it does not know, was not built for, or cannot reach.
-    except (RuntimeError, AssertionError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"runtime.device: {device} cannot be used here: {reason}") from error
-
-
-def check_backend(backend: Backend) -> None:
-    """Load the library that draws if it was asked for by name; `auto` is loaded when needed.
-
-    Raises:
-        ConfigError: this machine does not have it.
-
-    """
-    if backend is Backend.auto:
-        return
-    try:
-        rasterizer(backend)
-    except RuntimeError as error:
-        raise ConfigError(f"render.{error}") from error
-
-
-def project_path(path: str) -> Path:
-    """A path of the models group: absolute, or below the project's own folder."""
-    given = Path(os.path.expanduser(path))
-    return given if given.is_absolute() else ROOT / given

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Config, ConfigError, Progress, RuntimeConfig, check_device
+from pipeline.checks import check_device
+from pipeline.config import Config, ConfigError, Progress, RuntimeConfig
 from pipeline.evaluation.evaluate import KnowsTruth, write_evaluation
 from pipeline.evaluation.run_report import write_report
 from pipeline.faults import FOLDER, Fault, fault_of, record, remove_reports

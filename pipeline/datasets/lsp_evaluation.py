@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from fitting.result import FitResult
-from pipeline.config import Config, ConfigError, check_backend
+from pipeline.checks import check_backend
+from pipeline.config import Config, ConfigError
 from pipeline.evaluation.evaluate import Chart, Evaluation
 from pipeline.evaluation.pck import CURVE_END, Annotation, Guess, pck_columns, pck_tables
 from pipeline.evaluation.silhouettes import (

@@ -13,7 +13,8 @@ from fitting.body.body_files import GENDERS, matching_bodies
 from fitting.camera import focal_length_px
 from fitting.joints import EXTRA, LSP_14
 from fitting.result import FitResult
-from pipeline.config import Config, ConfigError, existing, project_path
+from pipeline.checks import existing, project_path
+from pipeline.config import Config, ConfigError
 from pipeline.datasets.synthetic import BLOCK, IMAGE_SIDE, Cases, draw_block, load_errors, torso_px
 from pipeline.evaluation.evaluate import Evaluation
 from pipeline.evaluation.metrics import area_under_curve, body_errors

@@ -10,7 +10,8 @@ import numpy as np
 from detectors.base import Detections, Image, Resources
 from fitting.camera import focal_length_px
 from fitting.joints import EXTRA, LSP_14
-from pipeline.config import Config, ConfigError, existing
+from pipeline.checks import existing
+from pipeline.config import Config, ConfigError
 from pipeline.datasets.lasting_errors import Faults, seen_by
 from pipeline.datasets.synthetic import IMAGE_SIDE, load_errors
 from pipeline.datasets.synthetic_clips import (

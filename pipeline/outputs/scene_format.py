@@ -9,7 +9,8 @@ from jaxtyping import Int64, UInt8
 
 from fitting.body.body_files import find_body, is_official
 from fitting.body.body_model import BodyModel
-from pipeline.config import Config, project_path
+from pipeline.checks import project_path
+from pipeline.config import Config
 from pipeline.outputs.actor import Actor
 from pipeline.outputs.scene import Scene, scene_of
 from pipeline.outputs.writer import Files, Run, Writer, write_file

@@ -19,7 +19,8 @@ from detectors.base import (
     Resources,
     UnknownClipError,
 )
-from pipeline.config import ConfigError, RuntimeConfig, existing
+from pipeline.checks import existing
+from pipeline.config import ConfigError, RuntimeConfig
 from pipeline.inputs.images import ClipError
 from pipeline.memory import is_short
 from pipeline.stages.shots import Shots

@@ -16,13 +16,8 @@ from fitting.camera import Camera, parse_focal_length
 from fitting.fit_config import FitConfig, Gender
 from fitting.joints import Keypoints
 from fitting.result import FitResult
-from pipeline.config import (
-    ConfigError,
-    ModelsConfig,
-    RuntimeConfig,
-    existing,
-    project_path,
-)
+from pipeline.checks import existing, project_path
+from pipeline.config import ConfigError, ModelsConfig, RuntimeConfig
 from pipeline.inputs.clips import Clip
 from pipeline.inputs.images import Facts
 from pipeline.inputs.intrinsics import Intrinsics

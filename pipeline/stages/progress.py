@@ -14,7 +14,8 @@ from fitting.fit_config import FitConfig
 from fitting.joints import Keypoints
 from fitting.result import FitResult
 from fitting.trail import step_names
-from pipeline.config import ModelsConfig, RenderConfig, RuntimeConfig, check_backend
+from pipeline.checks import check_backend
+from pipeline.config import ModelsConfig, RenderConfig, RuntimeConfig
 from pipeline.inputs.images import Image
 from pipeline.stages.draw import meshes_of, view_of
 from pipeline.stages.fit import bodies_of

@@ -12,13 +12,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fitting.fit_config import FitConfig
-from pipeline.config import (
-    ModelsConfig,
-    Picture,
-    RenderConfig,
-    RuntimeConfig,
-    check_backend,
-)
+from pipeline.checks import check_backend
+from pipeline.config import ModelsConfig, Picture, RenderConfig, RuntimeConfig
 from pipeline.drawing.rasterizers import backend_for
 from pipeline.inputs.images import USUAL_FPS, Image
 from pipeline.stages.draw import TURN_FPS, TURN_SECONDS, draw, framing_of, turn_at

@@ -13,7 +13,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from fitting.fit_config import FitConfig, Gender
-from pipeline.config import Config, ConfigError, Picture, check_device, project_path, to_config
+from pipeline.checks import check_device, project_path
+from pipeline.config import Config, ConfigError, Picture, to_config
 from pipeline.datasets.lsp import Lsp, Split
 from pipeline.datasets.synthetic_video import Filming
 from pipeline.drawing.rasterizers import Backend
