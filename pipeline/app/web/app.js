@@ -6,7 +6,8 @@ const POLL = 500, REMEMBER = 60000; // ms
 const FORMATS = {
   glb: "GLB (Blender, Unity)", obj: "OBJ", ply: "PLY", amass: "AMASS", bvh: "BVH (motion)", smpl: "SMPL",
 };
-let limits, job = null, busy = 0, timer = 0;
+const limits = ask("limits"); // a promise: the page takes files before the server has answered
+let job = null, busy = 0, timer = 0;
 
 function show(name) {
   for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== name;
@@ -59,7 +60,8 @@ async function add(file) {
   busy += 1;
   refresh();
   try {
-    if (file.size > limits.max_file_mb * 1e6) throw new RefusedError(`Too large: at most ${limits.max_file_mb} MB a file.`);
+    const { max_file_mb: most } = await limits;
+    if (file.size > most * 1e6) throw new RefusedError(`Too large: at most ${most} MB a file.`);
     await openJob();
     const stored = await ask(`jobs/${job}/files?name=${encodeURIComponent(file.name)}`, { method: "PUT", body: file });
     number = stored.number;
@@ -170,21 +172,24 @@ function fullScreen() {
   $("viewer").requestFullscreen().then(() => $("viewer").focus(), () => {});
 }
 
-async function begin() {
-  limits = await ask("limits");
-  $("limits").textContent = `Up to ${limits.max_files} files, ${limits.max_file_mb} MB each, clips of up to ${limits.max_frames} frames. `
-    + `Files and results are deleted ${limits.keep_minutes} minutes after you leave.`;
-  $("formats").append(...limits.formats.map((name) => {
+function showLimits({ max_files, max_file_mb, max_frames, keep_minutes, formats }) {
+  $("limits").textContent = `Up to ${max_files} files, ${max_file_mb} MB each, clips of up to ${max_frames} frames. `
+    + `Files and results are deleted ${keep_minutes} minutes after you leave.`;
+  $("formats").append(...formats.map((name) => {
     const label = element("label"), box = element("input");
     Object.assign(box, { type: "checkbox", value: name, checked: name === "glb" });
     label.append(box, FORMATS[name] || name);
     return label;
   }));
+}
+
+function begin() {
   listenForFiles();
   $("choices").addEventListener("submit", start);
   $("cancel").addEventListener("click", cancel);
   $("full").addEventListener("click", fullScreen);
   for (const button of document.querySelectorAll(".again")) button.addEventListener("click", again);
+  limits.then(showLimits, (error) => { $("trouble").textContent = error.message; });
   job = new URLSearchParams(location.hash.slice(1)).get("job");
   if (job) poll();
 }

@@ -32,6 +32,7 @@ class Page:
 
     def __init__(self, client: TestClient, folder: Path) -> None:
         self.client, self.folder, self.mode = client, folder, "well"
+        self.limits_after = 0.0  # s
 
     def open(self) -> str:
         return self.client.post("/jobs").json()["id"]

@@ -1,5 +1,6 @@
 """The page in a real browser, from the first file to the download."""
 
+import asyncio
 import os
 import re
 import signal
@@ -51,8 +52,14 @@ def quick(tmp_path: Path) -> Iterator[tuple[str, Page]]:
     """A server of this process whose runs take no time, and its address."""
     page = Page(None, tmp_path)  # type: ignore[arg-type]
     app = create_app(tmp_path / "jobs", SETTINGS, page.command)
+
+    async def late(scope: Any, receive: Any, send: Any) -> None:
+        if scope.get("path") == "/limits":
+            await asyncio.sleep(page.limits_after)
+        await app(scope, receive, send)
+
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+        server = uvicorn.Server(uvicorn.Config(late, log_config=None))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}", page
@@ -115,6 +122,17 @@ def test_files_go_in_and_results_come_out(
     saved = "_img src=x onerror=document.title='gotcha'_.npz"  # as the browser makes it safe
     assert downloaded(downloads, saved) == b"content of 1.npz"
     assert errors(browser) == []
+
+
+def test_files_chosen_before_the_server_has_answered_are_kept(
+    browser: Any, quick: tuple[str, Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, page = quick
+    page.limits_after = 2
+    browser.get(address)
+    upload(browser, ROOT / "assets/demo/runner.jpg")
+    wait(browser, "document.getElementById('go').disabled === false")
+    assert "Up to" in text(browser, "limits")
 
 
 def test_a_job_is_cancelled_by_hand_and_the_keyboard_reaches_everything(
