@@ -27,8 +27,9 @@ from pipeline.stages.cameras import possible_cameras
 from pipeline.stages.detect import detect_stage
 from pipeline.stages.fit import fit_stage
 from pipeline.stages.remap import remap_stage
+from pipeline.stages.run_stage import run_stage
 from pipeline.stages.sequence import sequence_stage
-from pipeline.stages.stage import Job, Stage, by_settings, run_stage
+from pipeline.stages.stage import Job, Stage, by_settings
 from pipeline.storage.cache import Cache
 from pipeline.storage.whole_files import sweep
 

@@ -18,7 +18,8 @@ from pipeline.inputs.images import Image
 from pipeline.outputs.report import progress_bars
 from pipeline.outputs.summary import add_fault
 from pipeline.stages.render import render_stage
-from pipeline.stages.stage import Job, run_stage
+from pipeline.stages.run_stage import run_stage
+from pipeline.stages.stage import Job
 from pipeline.storage.cache import Cache
 from pipeline.storage.whole_files import replacing
 

@@ -16,7 +16,8 @@ from pipeline.executors.crew import Crew
 from pipeline.executors.windows import in_windows
 from pipeline.executors.worker import Message, work
 from pipeline.stages.detect import Detect, directly
-from pipeline.stages.stage import Job, Stage, Tick, Track, unfinished
+from pipeline.stages.run_stage import unfinished
+from pipeline.stages.stage import Job, Stage, Tick, Track
 
 _WORKER_BYTES = 2_000_000_000  # torch, mediapipe, a renderer and a large photo
 

@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 from pipeline import interrupts
 from pipeline.config import Config
 from pipeline.executors.here import Here
-from pipeline.stages.stage import Job, Tick, run_stage
+from pipeline.stages.run_stage import run_stage
+from pipeline.stages.stage import Job, Tick
 from pipeline.storage.cache import Cache
 
 Message = tuple[str, Any]

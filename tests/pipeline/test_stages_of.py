@@ -13,7 +13,8 @@ from PIL import Image as Pillow
 from pipeline.config import Config, to_config
 from pipeline.inputs.sources import Photos
 from pipeline.pipeline import stages_of
-from pipeline.stages.stage import Done, Job, Tick, run_stage
+from pipeline.stages.run_stage import run_stage
+from pipeline.stages.stage import Done, Job, Tick
 from pipeline.storage.cache import Cache
 from tests.conftest import ROOT
 from tests.pipeline.fake_detector import detections, fit_result, keypoints, photo, picture_file

@@ -15,12 +15,13 @@ from pipeline.datasets.synthetic_video import SyntheticVideo
 from pipeline.inputs.clips import Clip
 from pipeline.inputs.videos import VideoReader
 from pipeline.pipeline import stages_of
+from pipeline.stages.run_stage import run_stage
 from pipeline.stages.sequence import motion_of, result_of, world_of
-from pipeline.stages.stage import Job, Stage, by_settings, run_stage
+from pipeline.stages.stage import Job, Stage, by_settings
 from pipeline.storage.cache import Cache, from_arrays, to_arrays
 from tests.conftest import ROOT
 from tests.pipeline.fake_detector import fit_result, keypoints
-from tests.pipeline.stages.test_stage import Bars, write_photos
+from tests.pipeline.stages.test_run_stage import Bars, write_photos
 
 SHORT = 6  # number of the drawn clip with the fewest frames
 

@@ -13,7 +13,8 @@ from pipeline.inputs.clips import Clip, Skipped
 from pipeline.inputs.images import ClipError, read_photo
 from pipeline.inputs.sources import Photos
 from pipeline.stages.render import PictureFile
-from pipeline.stages.stage import Done, Job, Stage, Tick, run_stage, timed
+from pipeline.stages.run_stage import run_stage
+from pipeline.stages.stage import Done, Job, Stage, Tick, timed
 from pipeline.storage.cache import Cache
 from tests.pipeline.fake_detector import photo, picture_file
 
