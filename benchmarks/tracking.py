@@ -15,7 +15,8 @@ from dataclasses import replace
 import numpy as np
 from omegaconf import OmegaConf
 
-from pipeline.config import ROOT, TrackingConfig
+from pipeline.config import ROOT
+from pipeline.groups import TrackingConfig
 from pipeline.stages.tracking import identify
 from tests.pipeline.walkers import Eye, Walker, filmed, idf1, switches
 

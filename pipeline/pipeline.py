@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.checks import check_device
-from pipeline.config import Config, ConfigError, Progress, RuntimeConfig
+from pipeline.config import Config, ConfigError
 from pipeline.evaluation.evaluate import KnowsTruth, write_evaluation
 from pipeline.evaluation.run_report import write_report
 from pipeline.faults import FOLDER, Fault, fault_of, record, remove_reports
+from pipeline.groups import Progress, RuntimeConfig
 from pipeline.inputs.clips import Clip, Found, Skipped
 from pipeline.outputs.export import export
 from pipeline.outputs.report import (

@@ -10,10 +10,11 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from fitting.joints import Keypoints
-from pipeline.config import Config, Picture
+from pipeline.config import Config
 from pipeline.drawing.overlay import draw_keypoints
 from pipeline.evaluation.evaluate import Evaluation
 from pipeline.faults import Fault, record
+from pipeline.groups import Picture
 from pipeline.inputs.images import Image
 from pipeline.outputs.report import progress_bars
 from pipeline.outputs.summary import add_fault

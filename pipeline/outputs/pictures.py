@@ -6,7 +6,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Config, Picture
+from pipeline.config import Config
+from pipeline.groups import Picture
 from pipeline.inputs.videos import has_sound
 from pipeline.outputs.writer import Files, Run, Writer, write_file
 from pipeline.stages.progress import progress_stage

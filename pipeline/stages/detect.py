@@ -20,7 +20,8 @@ from detectors.base import (
     UnknownClipError,
 )
 from pipeline.checks import existing
-from pipeline.config import ConfigError, RuntimeConfig
+from pipeline.config import ConfigError
+from pipeline.groups import RuntimeConfig
 from pipeline.inputs.images import ClipError
 from pipeline.memory import is_short
 from pipeline.stages.shots import Shots

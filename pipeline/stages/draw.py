@@ -8,7 +8,7 @@ import numpy as np
 from fitting.body.body_model import BodyParams
 from fitting.joints import Keypoints
 from fitting.result import FitResult
-from pipeline.config import Picture, RenderConfig
+from pipeline.groups import Picture, RenderConfig
 from pipeline.inputs.images import Image
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from fitting.fit_config import FitConfig, Gender
 from fitting.joints import Keypoints
 from fitting.result import FitResult
 from pipeline.checks import existing, project_path
-from pipeline.config import ConfigError, ModelsConfig, RuntimeConfig
+from pipeline.config import ConfigError
+from pipeline.groups import ModelsConfig, RuntimeConfig
 from pipeline.inputs.clips import Clip
 from pipeline.inputs.images import Facts
 from pipeline.inputs.intrinsics import Intrinsics

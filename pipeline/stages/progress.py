@@ -15,7 +15,7 @@ from fitting.joints import Keypoints
 from fitting.result import FitResult
 from fitting.trail import step_names
 from pipeline.checks import check_backend
-from pipeline.config import ModelsConfig, RenderConfig, RuntimeConfig
+from pipeline.groups import ModelsConfig, RenderConfig, RuntimeConfig
 from pipeline.inputs.images import Image
 from pipeline.stages.draw import meshes_of, view_of
 from pipeline.stages.fit import bodies_of

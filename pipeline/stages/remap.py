@@ -9,7 +9,7 @@ import numpy as np
 
 from detectors.base import Detections
 from fitting.joints import EXTRA, LSP_14, POINTS, Keypoints
-from pipeline.config import RemapConfig, TrackingConfig
+from pipeline.groups import RemapConfig, TrackingConfig
 from pipeline.inputs.clips import PeopleChoice
 from pipeline.stages.joint_tables import Recipe, columns_of, recipes_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed

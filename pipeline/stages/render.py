@@ -13,8 +13,8 @@ from jaxtyping import UInt8
 
 from fitting.fit_config import FitConfig
 from pipeline.checks import check_backend
-from pipeline.config import ModelsConfig, Picture, RenderConfig, RuntimeConfig
 from pipeline.drawing.rasterizers import backend_for
+from pipeline.groups import ModelsConfig, Picture, RenderConfig, RuntimeConfig
 from pipeline.inputs.images import USUAL_FPS, Image
 from pipeline.stages.draw import TURN_FPS, TURN_SECONDS, draw, framing_of, turn_at
 from pipeline.stages.fit import bodies_of

@@ -12,7 +12,7 @@ from fitting.result import FitResult
 from fitting.sequence.motion import Motion
 from fitting.sequence.settings import Method, SequenceConfig
 from fitting.sequence.world import World
-from pipeline.config import ModelsConfig, RuntimeConfig
+from pipeline.groups import ModelsConfig, RuntimeConfig
 from pipeline.stages.fit import assets_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
 from pipeline.storage.cache import Artefact, plain

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Int32
 
 from detectors.base import Detections
-from pipeline.config import TrackingConfig
+from pipeline.groups import TrackingConfig
 from pipeline.inputs.images import USUAL_FPS
 from pipeline.stages.detect import Detected
 

@@ -14,10 +14,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from fitting.fit_config import FitConfig, Gender
 from pipeline.checks import check_device, project_path
-from pipeline.config import Config, ConfigError, Picture, to_config
+from pipeline.config import Config, ConfigError, to_config
 from pipeline.datasets.lsp import Lsp, Split
 from pipeline.datasets.synthetic_video import Filming
 from pipeline.drawing.rasterizers import Backend
+from pipeline.groups import Picture
 from pipeline.inputs.clips import PeopleChoice
 from pipeline.inputs.sources import Photos, Video
 from tests.conftest import ROOT

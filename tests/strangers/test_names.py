@@ -16,7 +16,8 @@ from omegaconf import OmegaConf
 from PIL import Image as Pillow
 
 from pipeline.command_line import OPTIONS, PATHS, overrides_of, without_inputs
-from pipeline.config import ModelsConfig, RuntimeConfig, to_config
+from pipeline.config import to_config
+from pipeline.groups import ModelsConfig, RuntimeConfig
 from tests.conftest import ROOT
 from tests.pipeline.test_config import CONF, composed
 from tests.strangers.names import ORDINARY

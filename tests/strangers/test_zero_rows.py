@@ -16,7 +16,6 @@ from fitting.body.kinematics import Kinematics
 from fitting.objective.terms import TERMS
 from fitting.result import FitResult
 from pipeline import pipeline
-from pipeline.config import Picture, RenderConfig, TrackingConfig
 from pipeline.datasets.synthetic import draw_cases
 from pipeline.datasets.synthetic_data import figures_of
 from pipeline.drawing import around, overlay
@@ -27,6 +26,7 @@ from pipeline.evaluation.evaluate import Evaluation, metrics_of, write_evaluatio
 from pipeline.evaluation.metrics import body_errors
 from pipeline.evaluation.pck import Annotation, Guess, pck_columns, pck_tables
 from pipeline.evaluation.silhouettes import accuracy_and_f1, part_labels
+from pipeline.groups import Picture, RenderConfig, TrackingConfig
 from pipeline.inputs.clips import PeopleChoice
 from pipeline.inputs.sources import Video
 from pipeline.inputs.videos import VideoReader, write_video

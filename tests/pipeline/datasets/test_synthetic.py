@@ -18,9 +18,10 @@ from fitting.camera import focal_length_px
 from fitting.joints import EXTRA, LSP_14
 from fitting.starts.retrieval import load_pose_library
 from pipeline import pipeline
-from pipeline.config import Config, ConfigError, RuntimeConfig, to_config
+from pipeline.config import Config, ConfigError, to_config
 from pipeline.datasets.synthetic import IMAGE_SIDE, Cases, Errors, draw_cases, load_errors, torso_px
 from pipeline.datasets.synthetic_data import Synthetic, SyntheticDetector, figures_of
+from pipeline.groups import RuntimeConfig
 from pipeline.stages.stage import Job
 from tests.conftest import ROOT
 from tests.pipeline.fake_detector import fit_result

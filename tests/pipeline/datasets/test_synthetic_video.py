@@ -15,11 +15,12 @@ from fitting.camera import focal_length_px
 from fitting.joints import EXTRA, LSP_14, POINTS, Keypoints
 from fitting.sequence.motion import Motion
 from pipeline import pipeline
-from pipeline.config import Config, ConfigError, RuntimeConfig, to_config
+from pipeline.config import Config, ConfigError, to_config
 from pipeline.datasets.synthetic import IMAGE_SIDE
 from pipeline.datasets.synthetic_clips import TrueFrames, load_motions, torso_of
 from pipeline.datasets.synthetic_video import SyntheticVideo, SyntheticVideoDetector
 from pipeline.datasets.video_evaluation import as_detected, followed
+from pipeline.groups import RuntimeConfig
 from pipeline.inputs.videos import write_video
 from pipeline.stages.stage import Job
 from tests.conftest import ROOT

@@ -10,7 +10,7 @@ from PIL import Image
 
 from detectors.base import Image as Frame
 from pipeline import pipeline
-from pipeline.config import Picture
+from pipeline.groups import Picture
 from pipeline.inputs import clips
 from pipeline.inputs.sources import Photos, Video
 from pipeline.inputs.videos import VideoReader, write_video

@@ -14,8 +14,8 @@ from fitting import BodyModel
 from fitting.joints import Keypoints
 from fitting.result import FitResult
 from fitting.sequence.motion import Motion
-from pipeline.config import Picture, RenderConfig
 from pipeline.drawing.rasterizers import Backend
+from pipeline.groups import Picture, RenderConfig
 from pipeline.inputs.sources import Photos
 from pipeline.stages import render
 from pipeline.stages.draw import (

@@ -19,9 +19,9 @@ from fitting.joints import Keypoints
 from fitting.objective.terms import TERMS, names_of
 from fitting.result import FitResult
 from pipeline import pipeline
-from pipeline.config import Picture, RenderConfig
 from pipeline.drawing.caption import OFF
 from pipeline.drawing.rasterizers import Backend
+from pipeline.groups import Picture, RenderConfig
 from pipeline.inputs.sources import Photos, Video
 from pipeline.inputs.videos import write_video
 from pipeline.stages.draw import draw, view_of

@@ -8,7 +8,7 @@ import pytest
 
 from detectors.base import Detections, Detector
 from detectors.blazepose import BlazePose
-from pipeline.config import RuntimeConfig, TrackingConfig
+from pipeline.groups import RuntimeConfig, TrackingConfig
 from pipeline.inputs.clips import PeopleChoice
 from pipeline.inputs.sources import Video
 from pipeline.inputs.videos import write_video
