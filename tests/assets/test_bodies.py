@@ -9,55 +9,26 @@ import pytest
 import trimesh
 from scipy.spatial.transform import Rotation
 
-ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "assets" / "bodies"
-GENDERS = ("neutral", "female", "male")
-PARENTS = [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21]
-JOINT_MIRROR = [
-    0,
-    2,
-    1,
-    3,
-    5,
-    4,
-    6,
-    8,
-    7,
-    9,
-    11,
-    10,
-    12,
-    14,
-    13,
-    15,
-    17,
-    16,
-    19,
-    18,
-    21,
-    20,
-    23,
-    22,
-]
-LEFT_JOINTS = [1, 4, 7, 10, 13, 16, 18, 20, 22]
-FLIP = np.array([-1, 1, 1], np.float32)
-DENSITY = 1010.0  # kg per cubic metre
+from tests.assets.committed_bodies import (
+    FLIP,
+    FOLDER,
+    GENDERS,
+    JOINT_MIRROR,
+    ROOT,
+    Body,
+    load,
+    random_betas,
+    shaped,
+)
 
-Body = dict[str, np.ndarray]
+PARENTS = [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21]
+LEFT_JOINTS = [1, 4, 7, 10, 13, 16, 18, 20, 22]
+DENSITY = 1010.0  # kg per cubic metre
 
 
 @pytest.fixture(scope="module", params=GENDERS)
 def body(request: pytest.FixtureRequest) -> Body:
-    with np.load(FOLDER / f"{request.param}.npz", allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
-
-
-def shaped(body: Body, betas: np.ndarray) -> np.ndarray:
-    return body["v_template"] + body["shapedirs"] @ betas
-
-
-def random_betas(count: int) -> np.ndarray:
-    return np.random.default_rng(3).normal(size=(count, 10))
+    return load(request.param)
 
 
 def test_has_the_arrays_of_an_smpl_file(body: Body) -> None:
@@ -263,47 +234,6 @@ def test_landmarks_of_smplx_lie_where_their_names_say(
     assert x.max() == pytest.approx(at["left_middle"][0], abs=0.005)
     fingers = ("left_thumb", "left_index", "left_middle", "left_ring", "left_pinky")
     assert (np.diff([at[name][2] for name in fingers]) < -0.01).all(), "thumb in front, palm down"
-
-
-def capsules(body: Body, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    one = np.concatenate([[1.0], betas])
-    joints = body["J_regressor"] @ shaped(body, betas)
-    center = joints[body["capsule_joint"]] + body["capsule_center"] @ one
-    return center, body["capsule_radius"] @ one, body["capsule_length"] @ one
-
-
-def test_capsules_keep_positive_sizes(body: Body) -> None:
-    np.testing.assert_allclose(np.linalg.norm(body["capsule_axis"], axis=1), 1, atol=1e-6)
-    rng = np.random.default_rng(0)
-    for betas in rng.uniform(-3, 3, (200, 10)):
-        assert (body["capsule_radius"] @ [1.0, *betas]).min() > 0.005
-    for betas in (*random_betas(200), *(3 * np.eye(10)), *(-3 * np.eye(10))):
-        assert (body["capsule_length"] @ [1.0, *betas]).min() > 0
-
-
-def test_capsules_mirror_each_other(body: Body) -> None:
-    names = body["capsule_names"].tolist()
-    for i, name in enumerate(names):
-        if not name.startswith("left_"):
-            continue
-        j = names.index(name.replace("left", "right"))
-        np.testing.assert_array_equal(body["capsule_axis"][i] * FLIP, body["capsule_axis"][j])
-        mirrored = body["capsule_center"][i] * FLIP[:, None]
-        np.testing.assert_array_equal(mirrored, body["capsule_center"][j])
-        np.testing.assert_array_equal(body["capsule_radius"][i], body["capsule_radius"][j])
-        assert JOINT_MIRROR[body["capsule_joint"][i]] == body["capsule_joint"][j]
-
-
-def test_capsules_cover_the_body_closely(body: Body) -> None:
-    for betas in (np.zeros(10), *random_betas(5)):
-        center, radius, length = capsules(body, betas)
-        offset = shaped(body, betas)[:, None] - center
-        along = np.einsum("vcx,cx->vc", offset, body["capsule_axis"])
-        along = np.clip(along, -length / 2, length / 2)[..., None]
-        to_axis = np.linalg.norm(offset - along * body["capsule_axis"], axis=2)
-        signed = (to_axis - radius).min(1)  # outside the nearest capsule > 0
-        assert np.abs(signed).mean() < 0.02
-        assert np.percentile(signed, 95) < 0.03
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.multiview import Views, calibration_in, errors_in, filmed, measured
 from fitting.joints import LSP_14
 from pipeline.inputs.videos import write_video
-from tests.pipeline.datasets.test_synthetic_video import CLEAN, SHORT, source
+from tests.pipeline.datasets.drawn_clips import CLEAN, SHORT, source
 
 FRAMES, SIDE, FOCAL = 12, 320, 300.0
 

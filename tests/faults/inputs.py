@@ -11,7 +11,7 @@ from pipeline.config import Config
 from pipeline.inputs.sources import Files
 from pipeline.inputs.videos import write_video
 from tests.pipeline.fake_detector import photo
-from tests.pipeline.test_run import config
+from tests.pipeline.runs import config
 
 PEOPLE_OF_VIDEO = 3
 

@@ -14,7 +14,7 @@ import pytest
 from pipeline.storage.whole_files import replacing, scratch, sweep
 from tests.faults.forked import Process, parameters, started
 from tests.faults.inputs import cheap, write_both
-from tests.pipeline.test_run import calls
+from tests.pipeline.runs import calls
 
 
 def whole_files(cache: Path) -> dict[Path, tuple[int, int]]:

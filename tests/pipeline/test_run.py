@@ -2,63 +2,23 @@
 
 import json
 import logging
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
 from PIL import Image as Pillow
 
 from pipeline import pipeline
-from pipeline.config import Config, ConfigError, to_config
+from pipeline.config import ConfigError
 from pipeline.inputs.clips import NoClipsError
 from pipeline.inputs.sources import Photos, Video
 from pipeline.inputs.videos import write_video
-from tests.conftest import ROOT
-from tests.pipeline.fake_detector import HEIGHT, JOINTS, WIDTH, FakeDetector, photo
+from tests.pipeline.fake_detector import HEIGHT, JOINTS, WIDTH, photo
+from tests.pipeline.runs import calls, config, start, write_inputs
 
 HEAVY = ("torch", "cv2", "mediapipe", "mmpose", "smplx", "pyrender", "trimesh", "scipy")
-
-BACKEND = "render.backend=raycast"  # starts in a tenth of pyrender's time
-
-
-def config(folder: Path, *overrides: str, data: Any = None, **detector: Any) -> Config:
-    """Everything in one folder: pictures in `in`, results in `out`."""
-    places = [f"runtime.{n}_dir={folder / n}" for n in ("cache", "output", "weights")]
-    choices = ["detector=keypoint_file", "detector.path=x", BACKEND, "runtime.threads=1"]
-    added = [
-        word.partition("=")[2].strip("[]") for word in overrides if word.startswith("+export=")
-    ]
-    overrides = tuple(word for word in overrides if not word.startswith("+export="))
-    if not any(word.startswith(("export=", "data=synthetic", "data=lsp")) for word in overrides):
-        formats = ["npz", "picture", *added]  # the page has tests of its own
-        choices.append(f"export=[{','.join(formats)}]")
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        names = [*choices, f"data.path={folder / 'in'}", *places, *overrides]
-        result = to_config(compose("config", names))
-    result.detector = FakeDetector(path="x", **detector)
-    result.data = data or result.data
-    return result
-
-
-def write_inputs(folder: Path) -> None:
-    """Two people in a photo each, a photo with nobody, an empty file and a text named .jpg."""
-    folder.mkdir()
-    Pillow.fromarray(photo(90)).save(folder / "a.jpg")
-    Pillow.fromarray(photo(120)).save(folder / "b.png")
-    Pillow.fromarray(photo(0)).save(folder / "nobody.png")
-    (folder / "empty.jpg").touch()
-    (folder / "notes.jpg").write_text("buy milk\n" * 20)
-
-
-def calls(folder: Path) -> list[str]:
-    path = folder / "weights/calls.txt"
-    return path.read_text().split() if path.is_file() else []
 
 
 @pytest.fixture(scope="module")
@@ -263,35 +223,6 @@ def test_what_fails_at_work_is_one_clear_error(
 def test_no_input_at_all(tmp_path: Path) -> None:
     with pytest.raises(NoClipsError, match=r"data\.path: nothing is at"):
         pipeline.run(config(tmp_path, data=Photos(str(tmp_path / "nowhere"))))
-
-
-# As a user starts it: `run.py` in a process of its own, or its function with a made-up failure.
-FAKE = (
-    BACKEND,
-    "detector=keypoint_file",
-    "detector.path=x",
-    "detector._target_=tests.pipeline.fake_detector.FakeDetector",
-)
-
-
-def start(folder: Path, *overrides: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    places = [f"runtime.{n}_dir={folder / n}" for n in ("cache", "output", "weights")]
-    return subprocess.run(
-        [
-            sys.executable,
-            "run.py",
-            *FAKE,
-            "export=[npz,picture]",
-            f"data.path={folder / 'in'}",
-            *places,
-            *overrides,
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, **environment},
-    )
 
 
 def test_a_cached_run_exits_with_0_and_imports_no_heavy_library(

@@ -17,7 +17,7 @@ from pipeline.inputs.sources import Files
 from tests.faults.inputs import cheap
 from tests.pipeline.fake_detector import HEIGHT, JOINTS, WIDTH, FakeDetector, photo
 from tests.pipeline.inputs.test_images import exif
-from tests.pipeline.test_run import calls
+from tests.pipeline.runs import calls
 
 FOCAL, CENTER = 160.0, ((WIDTH - 1) / 2, (HEIGHT - 1) / 2)
 CUT = 28  # px that the crop lacks at its left

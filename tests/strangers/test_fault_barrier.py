@@ -26,7 +26,7 @@ from pipeline.stages import fit, remap, render
 from pipeline.stages.stage import Job
 from tests.faults.inputs import cheap
 from tests.pipeline.fake_detector import JOINTS, FakeDetector, photo
-from tests.pipeline.test_run import calls
+from tests.pipeline.runs import calls
 
 SHADES = {"a": 50, "b": 60, "c": 70}
 _BUGGY = False

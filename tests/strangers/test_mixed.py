@@ -17,7 +17,7 @@ from pipeline.inputs.videos import write_video
 from tests.conftest import ROOT
 from tests.faults.inputs import cheap
 from tests.pipeline.fake_detector import photo
-from tests.pipeline.test_run import FAKE
+from tests.pipeline.runs import FAKE
 
 SHADES = (60, 80, 100)
 

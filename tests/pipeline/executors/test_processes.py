@@ -17,7 +17,7 @@ from pipeline import pipeline
 from pipeline.config import Config, ConfigError
 from pipeline.executors import processes
 from tests.pipeline.fake_detector import FakeDetector, photo
-from tests.pipeline.test_run import config
+from tests.pipeline.runs import config
 
 NAMES = ("a", "b", "c", "d", "e")
 TWO = ("executor=processes", "executor.workers=2", "executor.least=2")

@@ -15,7 +15,7 @@ from pipeline.inputs import clips
 from pipeline.inputs.sources import Photos, Video
 from pipeline.inputs.videos import VideoReader, write_video
 from tests.pipeline.fake_detector import HEIGHT, WIDTH
-from tests.pipeline.test_run import config
+from tests.pipeline.runs import config
 
 FRAMES = 5
 

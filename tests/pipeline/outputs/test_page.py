@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from pipeline import pipeline
 from pipeline.outputs.page.three_js import three_js
 from tests.pipeline.fake_detector import photo
-from tests.pipeline.test_run import config
+from tests.pipeline.runs import config
 
 NASTY = "<script>alert('x')</script>&amp; é"
 

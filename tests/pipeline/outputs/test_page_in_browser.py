@@ -18,7 +18,7 @@ from pipeline.drawing.rasterizers import Backend
 from pipeline.inputs.videos import write_video
 from pipeline.stages.draw import meshes_of
 from tests.pipeline.fake_detector import HEIGHT, WIDTH, photo
-from tests.pipeline.test_run import config
+from tests.pipeline.runs import config
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(

@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 from pipeline import pipeline
 from pipeline.outputs.report import progress_lines
 from tests.pipeline.fake_detector import photo
-from tests.pipeline.test_run import config
+from tests.pipeline.runs import config
 
 
 def test_a_line_tells_each_beginning_and_each_step() -> None:

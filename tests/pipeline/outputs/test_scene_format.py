@@ -17,7 +17,7 @@ from pipeline.storage.cache import from_arrays, to_arrays
 from tests.pipeline.fake_detector import HEIGHT, WIDTH, photo
 from tests.pipeline.outputs.bvh_reader import read_bvh
 from tests.pipeline.outputs.glb_reader import Glb
-from tests.pipeline.test_run import calls, config, start, write_inputs
+from tests.pipeline.runs import calls, config, start, write_inputs
 
 FORMATS = "export=[npz,picture,glb,obj,ply,amass,bvh,smpl]"
 

@@ -17,7 +17,7 @@ from pipeline.stages.stage import Stage
 from pipeline.storage.cache import digest
 from tests.conftest import ROOT
 from tests.fitting.official import fields_of, python_2_pickle, regressors
-from tests.pipeline.test_run import config, write_inputs
+from tests.pipeline.runs import config, write_inputs
 
 NAME = "basicModel_neutral_lbs_10_207_0_v1.0.0.pkl"
 

@@ -40,7 +40,7 @@ from pipeline.stages.progress import (
 from pipeline.stages.stage import Job
 from pipeline.storage.cache import Cache, from_arrays
 from tests.pipeline.fake_detector import HEIGHT, WIDTH, FakeDetector, fit_result, photo
-from tests.pipeline.test_run import config
+from tests.pipeline.runs import config
 
 STEPS = 6  # fit=smplify: start, camera, four stages
 QUICK = ("+export=progress", "fit=smplify")

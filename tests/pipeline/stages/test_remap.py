@@ -1,44 +1,17 @@
 """From any detector's joints, by name, to LSP's 14."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.base import Detections
-from detectors.skeletons import BLAZEPOSE_33, COCO_17, HALPE_26, SKELETONS
+from detectors.skeletons import BLAZEPOSE_33, COCO_17, SKELETONS
 from detectors.skeletons import LSP_14 as DETECTED_LSP
-from fitting.joints import EXTRA, LSP_14, POINTS
+from fitting.joints import LSP_14
 from pipeline.inputs.clips import PeopleChoice
 from pipeline.stages.remap import select, to_lsp
-
-SIZE = (640, 480)
-LIMBS = [name for name in LSP_14 if name not in ("neck", "head_top")]
-
-
-def person(
-    names: tuple[str, ...],
-    places: dict[str, tuple[float, float]] | None = None,
-    scores: dict[str, float] | None = None,
-    n: int = 1,
-) -> Detections:
-    """Joints at places of their own inside the image, surely seen, where nothing else is said."""
-    xy = np.array([(100 + 7 * i, 60 + 11 * i) for i in range(len(names))], np.float32)
-    score = np.linspace(0.6, 0.9, len(names)).astype(np.float32)
-    for name, place in (places or {}).items():
-        xy[names.index(name)] = place
-    for name, value in (scores or {}).items():
-        score[names.index(name)] = value
-    return Detections(
-        frame=np.arange(n, dtype=np.int32),
-        track=np.arange(n, dtype=np.int32) + 5,
-        boxes=np.zeros((n, 4), np.float32),
-        keypoints=np.tile(xy, (n, 1, 1)),
-        scores=np.tile(score, (n, 1)),
-        joint_names=names,
-    )
+from tests.pipeline.stages.detected import FACE, LIMBS, MOUTH, SIZE, crowd, person
 
 
 def joint(found: Detections, name: str, min_confidence: float = 0.0) -> tuple[np.ndarray, float]:
@@ -94,22 +67,6 @@ def test_the_order_of_the_detectors_joints_does_not_matter(skeleton: str, random
     a, b = to_lsp(found, SIZE, 0.3), to_lsp(other, SIZE, 0.3)
     np.testing.assert_array_equal(a.xy, b.xy)
     np.testing.assert_array_equal(a.confidence, b.confidence)
-
-
-# Mid-points: shoulders (300, 200), ears (310, 120), hips (290, 400), eyes (320, 110),
-# mouth (330, 140); nose (340, 125).
-FACE = {
-    "left_shoulder": (350, 210),
-    "right_shoulder": (250, 190),
-    "left_ear": (330, 125),
-    "right_ear": (290, 115),
-    "left_hip": (330, 405),
-    "right_hip": (250, 395),
-    "left_eye": (330, 112),
-    "right_eye": (310, 108),
-    "nose": (340, 125),
-}
-MOUTH = {"left_mouth": (335, 142), "right_mouth": (325, 138)}
 
 
 @pytest.mark.parametrize(
@@ -195,21 +152,6 @@ def test_a_doubtful_joint_is_missing(score: float, kept: float) -> None:
     assert joint(found, "left_wrist", np.float32(0.3))[1] == pytest.approx(kept)
 
 
-def crowd() -> Detections:
-    """Two frames of three people; the second one of frame 0 and the third of frame 1 are large."""
-    found = person(DETECTED_LSP, n=6)
-    sides = np.array([10, 90, 30, 20, 40, 80], np.float32)
-    boxes = np.stack([np.full(6, 5), np.full(6, 5), 5 + sides, 5 + sides], 1)
-    return Detections(
-        np.array([0, 0, 0, 1, 1, 1], np.int32),
-        np.array([0, 1, 2, 0, 1, 2], np.int32),
-        boxes.astype(np.float32),
-        found.keypoints + np.arange(6, dtype=np.float32)[:, None, None],
-        found.scores,
-        DETECTED_LSP,
-    )
-
-
 def test_the_person_whose_boxes_are_largest_in_sum() -> None:
     """Track 1 has 90 and 40 px, track 2 30 and 80 px: squared, 9700 and 7300."""
     chosen = select(crowd(), PeopleChoice.largest)
@@ -237,80 +179,3 @@ def test_the_detections_are_left_as_they_are() -> None:
     to_lsp(found, (10, 10), 0.99)
     np.testing.assert_array_equal(found.keypoints, before[0])
     np.testing.assert_array_equal(found.scores, before[1])
-
-
-def extra(found: Detections, name: str, min_confidence: float = 0.0) -> tuple[np.ndarray, float]:
-    """Place and confidence of a point of EXTRA of the first row."""
-    remapped = to_lsp(found, SIZE, min_confidence)
-    column = EXTRA.index(name)
-    return remapped.extra_xy[0, column], float(remapped.extra_confidence[0, column])
-
-
-@pytest.mark.parametrize(
-    ("skeleton", "lacking"),
-    [
-        ("halpe26", set()),
-        ("wholebody133", set()),
-        ("openpose25", set()),
-        ("blazepose33", {"left_small_toe", "right_small_toe"}),
-        ("coco17", {name for name in EXTRA if "toe" in name or "heel" in name}),
-        ("lsp14", set(EXTRA)),
-        ("mpii16", set(EXTRA)),
-    ],
-)
-def test_face_and_feet_ride_beside_by_name(skeleton: str, lacking: set[str]) -> None:
-    found = person(SKELETONS[skeleton])
-    for name in EXTRA:
-        xy, confidence = extra(found, name)
-        if name in lacking:
-            assert confidence == 0, name
-        else:
-            column = found.joint_names.index(name)
-            np.testing.assert_array_equal(xy, found.keypoints[0, column], err_msg=name)
-            assert confidence == found.scores[0, column]
-
-
-def test_a_doubtful_point_of_face_or_feet_and_one_outside_are_missing() -> None:
-    found = person(HALPE_26, {"left_heel": (100, 480)}, {"nose": 0.29, "left_eye": 0.31})
-    assert extra(found, "left_heel")[1] == 0
-    assert extra(found, "right_heel")[1] > 0
-    assert extra(found, "nose", 0.3)[1] == 0
-    assert extra(found, "left_eye", 0.3)[1] == pytest.approx(0.31)
-
-
-def lifted(found: Detections) -> Detections:
-    """With 3-D keypoints: those of the picture as metres, and a depth of their own."""
-    depth = np.arange(len(found.joint_names), dtype=np.float32) ** 2
-    flat = found.keypoints / 100
-    third = np.broadcast_to(depth, flat.shape[:2])[..., None]
-    return replace(found, keypoints_3d=np.concatenate([flat, third], -1).astype(np.float32))
-
-
-@pytest.mark.parametrize("skeleton", SKELETONS)
-def test_3d_keypoints_are_made_as_the_2d_ones_are(skeleton: str) -> None:
-    """Also of points that are missing in the picture, because they lie outside."""
-    found = person(SKELETONS[skeleton], FACE | MOUTH if skeleton == "blazepose33" else None)
-    remapped = to_lsp(lifted(found), SIZE, 0.0)
-    xy = np.concatenate([remapped.xy, remapped.extra_xy], 1)
-    known = np.concatenate([remapped.confidence, remapped.extra_confidence], 1) > 0
-    np.testing.assert_allclose(remapped.points_3d[known][:, :2], xy[known] / 100, atol=1e-4)
-    assert np.isnan(remapped.points_3d[~known]).all()
-    for name in (*LIMBS, *EXTRA):
-        if name in found.joint_names:
-            depth = remapped.points_3d[0, POINTS.index(name), 2]
-            assert depth == found.joint_names.index(name) ** 2, name
-    small = to_lsp(lifted(found), (1, 1), 0.0)
-    assert not small.confidence.any()
-    np.testing.assert_array_equal(small.points_3d, remapped.points_3d)
-
-
-def test_without_3d_keypoints_every_point_is_unknown_in_3d() -> None:
-    remapped = to_lsp(person(BLAZEPOSE_33, n=2), SIZE, 0.0)
-    assert remapped.points_3d.shape == (2, 25, 3)
-    assert np.isnan(remapped.points_3d).all()
-
-
-def test_whoever_is_chosen_keeps_its_own_3d_keypoints() -> None:
-    everybody = lifted(crowd())
-    chosen = select(everybody, PeopleChoice.largest)
-    np.testing.assert_array_equal(chosen.keypoints_3d, everybody.keypoints_3d[[1, 4]])
