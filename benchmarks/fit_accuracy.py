@@ -15,7 +15,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 
@@ -42,11 +41,7 @@ def smplify_stages(**changes: object) -> list[str]:
     return overrides
 
 
-_BLAZEPOSE = OmegaConf.load(ROOT / "conf/detector/blazepose.yaml")
-BLAZEPOSE = [
-    "data.errors=assets/detector_errors.npz",
-    f"detector.confidence_sigma={_BLAZEPOSE.confidence_sigma}",
-]
+BLAZEPOSE = ["data.errors=assets/detector_errors.npz", "calibration=blazepose33"]
 UNCALIBRATED = ["fit.confidence_sigma=[]", "fit.reference_torso=96", "fit.robust_sigma=100"]
 MEAN_POSE = ["fit.starts=0", "fit.side_view_threshold=50"]
 ROWS: dict[str, list[str]] = {

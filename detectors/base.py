@@ -149,14 +149,8 @@ class Resources:
 
 
 class Detector(Protocol):
-    """A detector is a dataclass of its options; its network is loaded by the first `detect`.
-
-    Args:
-        confidence_sigma: what its scores mean, as pairs of a score and the error to expect with it,
-            in torso lengths (tools/calibrate_confidence.py). Fits read it; it changes no detection.
-    """
-
-    confidence_sigma: list[list[float]]
+    """A detector is a dataclass of its options; its network is loaded by the first `detect`. What
+    its scores mean to a fit stands in conf/calibration, not here."""
 
     def files(self) -> dict[str, Path]:
         """Option name -> local file or folder of files. The cache's keys depend on their contents,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,6 @@ class BlazePose:
             with other turns are tried too.
         duplicate_iou: finds whose boxes overlap more than this (intersection over union) are the
             same person; the one that is seen more clearly stays.
-        confidence_sigma: pairs of a confidence and the error to expect with it, in torso lengths
-            (tools/calibrate_confidence.py). Fits read it; the detector does not.
     """
 
     max_people: int = 20
@@ -54,7 +52,6 @@ class BlazePose:
     refine: int = 2
     doubt: float = 0.06
     duplicate_iou: float = 0.5
-    confidence_sigma: list[list[float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._landmarker: Any = None

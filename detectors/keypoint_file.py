@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,6 @@ class KeypointFile:
         stride: of the video; files count all its frames, and a run reads every `stride`-th.
         alone: whether the image is the run's only input; then a file about one image is about
             this one, whatever its name. The run sets it.
-        confidence_sigma: pairs of a confidence and the error to expect with it, in torso lengths
-            (tools/calibrate_confidence.py). Fits read it; the detector does not.
     """
 
     path: str
@@ -48,7 +46,6 @@ class KeypointFile:
     first_frame: int | None = None
     stride: int = 1
     alone: bool = False
-    confidence_sigma: list[list[float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._find: Find | None = None

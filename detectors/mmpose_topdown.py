@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -63,8 +63,6 @@ class MMPoseTopDown:
         stride: of the video; a file of boxes counts all frames, and a run reads every `stride`-th.
         alone: whether the image is the run's only input; then a file with the boxes of one image
             is about this one, whatever its name. The run sets it.
-        confidence_sigma: pairs of a confidence and the error to expect with it, in torso lengths
-            (tools/calibrate_confidence.py). Fits read it; the detector does not.
     """
 
     config: str
@@ -79,7 +77,6 @@ class MMPoseTopDown:
     max_people: int = 20
     stride: int = 1
     alone: bool = False
-    confidence_sigma: list[list[float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._loaded: _Loaded | None = None

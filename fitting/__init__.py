@@ -22,6 +22,7 @@ _HOMES = {
     "Keypoints": "joints",
     "PosePrior": "priors",
     "load_pose_prior": "priors",
+    "load_calibration": "presets",
     "load_preset": "presets",
     "load_capsules": "capsules.capsules",
     "load_lifter": "starts.lifter",

@@ -193,7 +193,7 @@ class FitConfig:
         if self.kernel is Kernel.student and not table:
             raise ValueError(
                 "fit.confidence_sigma: expected a table, because fit.kernel=student counts in "
-                "sigmas, got none"
+                "sigmas, got none: give calibration=NAME, one of conf/calibration"
             )
         pulled = any(stage.weights.get("joints_3d") for stage in self.refine)
         if pulled and not (self.choice.temperature or self.lifts):

@@ -9,7 +9,7 @@ from typing import Any
 from fitting.fit_config import BodyStage, CameraStage, Choice, FitConfig
 from fitting.objective.terms import moved
 
-_TABLE = "${detector.confidence_sigma}"
+_TABLE = "${calibration.confidence_sigma}"
 
 
 def load_preset(
@@ -20,8 +20,7 @@ def load_preset(
     Args:
         path: e.g. conf/fit/lifted.yaml.
         confidence_sigma: what the keypoints' confidences mean, as pairs of a confidence and the
-            error to expect, in torso lengths; those of known detectors are in conf/detector. It is
-            used if the preset asks for it.
+            error to expect, in torso lengths (load_calibration). Used if the preset asks for it.
         changes: values of FitConfig to replace.
 
     Raises:
@@ -36,6 +35,13 @@ def load_preset(
     for name in ("stages", "refine"):
         values[name] = [_typed(BodyStage, stage) for stage in values[name]]
     return _typed(FitConfig, values)
+
+
+def load_calibration(path: str | Path) -> list[list[float]]:
+    """Read a file of conf/calibration: what a detector's confidences mean, for load_preset."""
+    import yaml
+
+    return yaml.safe_load(Path(path).read_text())["confidence_sigma"]
 
 
 def _merged(path: Path) -> dict[str, Any]:

@@ -14,7 +14,14 @@ from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBas
 from fitting.fit_config import FitConfig
 from fitting.objective.terms import check_weights, moved
 from fitting.sequence.settings import SequenceConfig
-from pipeline.groups import ModelsConfig, RemapConfig, RenderConfig, RuntimeConfig, TrackingConfig
+from pipeline.groups import (
+    CalibrationConfig,
+    ModelsConfig,
+    RemapConfig,
+    RenderConfig,
+    RuntimeConfig,
+    TrackingConfig,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 _MOVED = {"show": "progress", "release_layout": "release"}  # keys of runtime -> formats of export
@@ -32,6 +39,7 @@ class Config:
 
     data: Any = MISSING
     detector: Any = MISSING
+    calibration: CalibrationConfig = MISSING
     tracking: TrackingConfig = MISSING
     remap: RemapConfig = MISSING
     fit: FitConfig = MISSING

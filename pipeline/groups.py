@@ -29,6 +29,15 @@ class Progress(Enum):
 
 
 @dataclass
+class CalibrationConfig:
+    """confidence_sigma: what a detector's scores mean, as pairs of a score and the error to expect
+    with it, in torso lengths (tools/calibrate_confidence.py). Fits read it as fit.confidence_sigma;
+    it changes no detection."""
+
+    confidence_sigma: list[list[float]] = MISSING
+
+
+@dataclass
 class RemapConfig:
     """min_confidence: joints that the detector scores lower are dropped, 0..1."""
 

@@ -2,8 +2,8 @@
 
     python -m tools.calibrate_confidence assets/detector_errors.npz
 
-Prints `confidence_sigma` for conf/detector/*.yaml: pairs of a confidence and a sigma, between which
-the fit interpolates. The file holds a detector's errors on LSP's training images
+Prints `confidence_sigma` for conf/calibration/*.yaml: pairs of a confidence and a sigma;
+the fit interpolates between them. The file holds a detector's errors on LSP's training images
 (tools/collect_detector_errors.py); images of even number are learnt from, and the likelihood is
 printed for both halves. Sigma may not rise with confidence.
 """

@@ -14,7 +14,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from fitting import Camera, FitConfig, FitResult, Keypoints, fit, load_assets
 from fitting.fit_config import SIGNS
@@ -25,19 +24,17 @@ from pipeline.evaluation.metrics import area_under_curve, pa_mpjpe
 
 SEED = 1  # data.seed of the benchmark is 0
 PEOPLE = 1000  # with each detector's errors
-# error patterns, and the detector whose confidences they have
-DETECTORS = (("detector_errors.npz", "blazepose"), ("detector_errors_movenet.npz", "synthetic"))
+# error patterns, and what their confidences mean: a file of conf/calibration
+DETECTORS = (("detector_errors.npz", "blazepose33"), ("detector_errors_movenet.npz", "movenet17"))
 BATCH = 256
 _SCALE = -5.0  # constant that keeps a single sign below the largest expected error
 
 
-def settings(preset: str, detector: str = "synthetic") -> tuple[FitConfig, float]:
-    """The preset for a detector's confidences, and the least confidence of a run."""
+def settings(preset: str, calibration: str = "movenet17") -> tuple[FitConfig, float]:
+    """The preset with a file of conf/calibration, and the least confidence of a run."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = to_config(compose("config", ["data=synthetic", f"fit={preset}"]))
-        table = OmegaConf.load(ROOT / f"conf/detector/{detector}.yaml").confidence_sigma
-    if config.fit.confidence_sigma:
-        config.fit.confidence_sigma = [list(pair) for pair in table]
+        words = ["data=synthetic", f"fit={preset}", f"calibration={calibration}"]
+        config = to_config(compose("config", words))
     return config.fit, config.remap.min_confidence
 
 
@@ -61,9 +58,9 @@ def fitted(keypoints: Keypoints, config: FitConfig) -> FitResult:
     return FitResult.concatenate([fit(keypoints[r], camera[r], assets, config) for r in rows])
 
 
-def measured(preset: str, errors: str, detector: str) -> tuple[np.ndarray, np.ndarray]:
+def measured(preset: str, errors: str, calibration: str) -> tuple[np.ndarray, np.ndarray]:
     """Signs (N, n) and PA-MPJPE (N,) mm of people seen by one detector."""
-    config, least = settings(preset, detector)
+    config, least = settings(preset, calibration)
     cases, columns = drawn(errors, least), []
     for name in usable(config):  # a fit that tells one sign only
         told = replace(config, expected_error={"constant": _SCALE, name: 1.0})

@@ -1,7 +1,7 @@
 """data=synthetic: drawn people as clips, the detector that sees them, and the truth about them."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,13 +119,7 @@ class Drawing:
 
 @dataclass
 class SyntheticDetector(Drawing):
-    """Sees in clip `case0007` the person that was drawn for it.
-
-    Args:
-        confidence_sigma: as of any detector (detectors.base.Detector).
-    """
-
-    confidence_sigma: list[list[float]] = field(default_factory=list)
+    """Sees in clip `case0007` the person that was drawn for it."""
 
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
         """The drawn keypoints, in LSP's joints and, with `extras`, EXTRA."""

@@ -1,7 +1,7 @@
 """data=synthetic_video: drawn clips, the detector that sees them, and the truth about them."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -167,13 +167,7 @@ class DrawnVideo(Clip):
 
 @dataclass
 class SyntheticVideoDetector(Filming):
-    """Sees in clip `clip007` the person that was drawn for it.
-
-    Args:
-        confidence_sigma: as of any detector (detectors.base.Detector).
-    """
-
-    confidence_sigma: list[list[float]] = field(default_factory=list)
+    """Sees in clip `clip007` the person that was drawn for it."""
 
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
         """The drawn keypoints of the frames in which the person was found, in LSP's joints and,

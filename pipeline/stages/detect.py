@@ -75,7 +75,7 @@ def _stage_of(detector: Detector, runtime: RuntimeConfig, spread: Spread) -> Sta
     except FileNotFoundError as error:
         raise ConfigError(f"detector: {error}") from error
     settings = asdict(detector)  # pyright: ignore[reportArgumentType]  (dataclasses by contract)
-    unread = {*files, "confidence_sigma"}  # only the fit reads it: it changes no detection
+    unread = {*files}  # known by their content
     if not settings.get("alone"):  # so that False is not part of any key
         unread.add("alone")
     options = {name: value for name, value in plain(settings).items() if name not in unread}

@@ -1,7 +1,7 @@
 """A detector without a network, and pictures and results for it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ class FakeDetector:
     Args:
         score: of every joint.
         broken: fails as detectors do whose weights are missing.
-        path, format, skeleton, units, scale, first_frame, stride, confidence_sigma: not used; so
+        path, format, skeleton, units, scale, first_frame, stride: not used; so
             that it can take the place of keypoint_file on a command line.
     """
 
@@ -58,7 +58,6 @@ class FakeDetector:
     scale: float | None = None
     first_frame: int | None = None
     stride: int = 1
-    confidence_sigma: list[list[float]] = field(default_factory=list)
 
     def files(self) -> dict[str, Path]:
         return {}
