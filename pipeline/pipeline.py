@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.checks import check_device
+from pipeline.clip_cameras import possible_cameras
 from pipeline.config import Config, ConfigError
 from pipeline.evaluation.evaluate import KnowsTruth, write_evaluation
 from pipeline.evaluation.run_report import write_report
@@ -24,7 +25,6 @@ from pipeline.outputs.report import (
     progress_lines,
 )
 from pipeline.outputs.summary import add_fault, write_summary
-from pipeline.stages.cameras import possible_cameras
 from pipeline.stages.detect import detect_stage
 from pipeline.stages.fit import fit_stage
 from pipeline.stages.remap import remap_stage

@@ -1,4 +1,4 @@
-"""How right the detector and the fit are on LSP (docs/evaluation.md has the definitions)."""
+"""How right the detector and the fit are on LSP (docs/lsp.md has the definitions)."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -27,7 +27,7 @@ _GENDERS = {"0": Gender.male, "1": Gender.female}
 WHERE = (
     "LSP may not be passed on with this project (research use only) and its original link "
     "http://sam.johnson.io/research/lsp.html is dead: find a copy of lsp_dataset.zip and give it, "
-    "or the folder that it unpacks to, as data.root (docs/evaluation.md)"
+    "or the folder that it unpacks to, as data.root (docs/lsp.md)"
 )
 
 

@@ -1,4 +1,4 @@
-"""How many 2-D joints are right: PCK of the torso and the head (docs/evaluation.md)."""
+"""How many 2-D joints are right: PCK of the torso and the head (docs/lsp.md)."""
 
 from dataclasses import dataclass
 

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from detectors.base import Detector, FrameByFrame, Resources
 from pipeline.config import Config
 from pipeline.executors.crew import Crew
-from pipeline.executors.windows import in_windows
+from pipeline.executors.frame_batches import in_batches
 from pipeline.executors.worker import Message, work
 from pipeline.stages.detect import Detect, directly
 from pipeline.stages.run_stage import unfinished
@@ -65,7 +65,7 @@ class Processes:
         alone = isinstance(detector, FrameByFrame) and detector.frame_by_frame()
         if not alone or frames < self.least_frames or (count := self._count()) < 2:
             return directly(detector, resources, frames)
-        return in_windows(count, detector, resources)
+        return in_batches(count, detector, resources)
 
     def _count(self) -> int:
         if self.workers != "auto":

@@ -53,7 +53,7 @@ class Intrinsics:
 
 
 @dataclass(frozen=True)
-class KnownCamera:
+class CameraOptions:
     """The camera options of `data`.
 
     Args:

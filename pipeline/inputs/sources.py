@@ -23,7 +23,7 @@ from pipeline.inputs.clips import (
     open_files,
 )
 from pipeline.inputs.finding import Medium, Taken, frames_of, media_of, place_of
-from pipeline.inputs.intrinsics import KnownCamera
+from pipeline.inputs.intrinsics import CameraOptions
 from pipeline.inputs.kinds import ANIMATION_SUFFIXES, PHOTO_SUFFIXES, VIDEO_SUFFIXES, Kind
 from pipeline.inputs.numbered import FrameReader, Numbered, is_pattern
 from pipeline.inputs.videos import MAX_FPS, VideoReader
@@ -36,7 +36,7 @@ class OnDisk:
     Args:
         path: a file, a folder, a pattern, or a list of these.
         people: who is fitted.
-        focal_length, center, intrinsics: what is known about the camera (KnownCamera).
+        focal_length, center, intrinsics: what is known about the camera (CameraOptions).
     """
 
     path: Any
@@ -46,7 +46,7 @@ class OnDisk:
     intrinsics: str | None = None
 
     def __post_init__(self) -> None:
-        self._camera = KnownCamera(self.focal_length, self.center, self.intrinsics)
+        self._camera = CameraOptions(self.focal_length, self.center, self.intrinsics)
         self.people = choice("data.people", PeopleChoice, self.people)
         given = self.path if isinstance(self.path, list) else [self.path]
         if not given or not all(isinstance(path, str | int | float) for path in given):

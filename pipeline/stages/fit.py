@@ -17,13 +17,13 @@ from fitting.fit_config import FitConfig, Gender
 from fitting.joints import Keypoints
 from fitting.result import FitResult
 from pipeline.checks import existing, project_path
+from pipeline.clip_cameras import clip_camera
 from pipeline.config import ConfigError
 from pipeline.groups import ModelsConfig, RuntimeConfig
 from pipeline.inputs.clips import Clip
 from pipeline.inputs.images import Facts
 from pipeline.inputs.intrinsics import Intrinsics
 from pipeline.stages.batch import Batch
-from pipeline.stages.cameras import lens_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
 from pipeline.storage.cache import plain
 
@@ -264,8 +264,7 @@ def _fit_group(
 
 def _camera(job: Job, facts: Facts, config: FitConfig, rows: int, scale: float) -> Camera:
     """The camera of a clip, for each of its rows."""
-    lens = lens_of(job.clip.intrinsics, facts, config.focal_length, scale)
-    return lens.camera(rows, scale)
+    return clip_camera(job.clip.intrinsics, facts, config.focal_length, scale).camera(rows, scale)
 
 
 def _enlarged(keypoints: Keypoints, scale: float) -> Keypoints:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.inputs.intrinsics import Intrinsics, KnownCamera
+from pipeline.inputs.intrinsics import CameraOptions, Intrinsics
 
 K = [[1000.0, 0, 640.5], [0, 1004, 360.25], [0, 0, 1]]
 ROWS = "\n".join(" ".join(map(str, row)) for row in K)
@@ -39,7 +39,7 @@ TEXTS = {
 
 
 def read(path: Path) -> Intrinsics:
-    known = KnownCamera(path=str(path)).of(Path("photo.jpg"))
+    known = CameraOptions(path=str(path)).of(Path("photo.jpg"))
     assert known is not None
     return known
 
@@ -98,14 +98,14 @@ def test_distortion_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
 def test_a_folder_has_a_file_for_each_input(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(TEXTS["names.json"])
     (tmp_path / "b.jpg.txt").write_text("900 0 5\n0 900 6\n0 0 1\n")
-    camera = KnownCamera(path=str(tmp_path))
+    camera = CameraOptions(path=str(tmp_path))
     found = {name: camera.of(Path(name)) for name in ("a.jpg", "b.jpg", "c.jpg")}
     assert [k and k.center for k in found.values()] == [(640.5, 360.25), (5, 6), None]
 
 
 def test_what_is_typed_counts_more_than_the_file(tmp_path: Path) -> None:
     (tmp_path / "k.json").write_text(TEXTS["names.json"])
-    camera = KnownCamera(focal_length="28mm", path=str(tmp_path / "k.json"))
+    camera = CameraOptions(focal_length="28mm", path=str(tmp_path / "k.json"))
     known = camera.of(Path("a.jpg"))
     assert known == Intrinsics("28mm", (640.5, 360.25), None, center_key="data.intrinsics")
 

@@ -19,7 +19,7 @@ _OFF = 0.05  # of the diagonal; a principal point farther from the middle means 
 
 
 @dataclass(frozen=True)
-class Lens:
+class ClipCamera:
     """The camera of a clip, from all that is known.
 
     Args:
@@ -38,9 +38,9 @@ class Lens:
         return Camera(np.full(rows, scale * self.focal_length), np.tile(center, (rows, 1)))
 
 
-def lens_of(
+def clip_camera(
     known: Intrinsics | None, facts: Facts, setting: float | str, scale: float = 1.0
-) -> Lens:
+) -> ClipCamera:
     """The camera of a clip, in px of its frames.
 
     Args:
@@ -78,7 +78,7 @@ def lens_of(
     told = focal_length_px("auto", size, exif)
     if exif and abs(focal / told - 1) > _SAME:
         notes.append(f"{source} counts, {focal:.0f} px, not EXIF's {exif:g} mm, {told:.0f} px")
-    return Lens(focal, known.center or _middle(size), tuple(notes))
+    return ClipCamera(focal, known.center or _middle(size), tuple(notes))
 
 
 def possible_cameras(clips: list[Clip], skipped: list[Skipped], setting: float | str) -> Found:
@@ -117,7 +117,7 @@ def _notes(clip: Clip, setting: float | str) -> tuple[str, ...]:
         facts = clip.facts()
     except Exception:  # whatever it is, the stage that decodes the clip will report it
         return ()
-    return lens_of(clip.intrinsics, facts, setting, clip.fit_scale).notes
+    return clip_camera(clip.intrinsics, facts, setting, clip.fit_scale).notes
 
 
 def _off_middle(known: Intrinsics, size: tuple[int, int]) -> float:

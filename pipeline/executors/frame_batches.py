@@ -1,4 +1,4 @@
-"""Frames of one video that several processes look at: dealt out in windows, put together in order.
+"""Frames of one video that several processes look at: dealt out in batches, put together in order.
 
 Only for detectors that see each frame by itself, so that the result is that of one process.
 """
@@ -14,18 +14,20 @@ from pipeline.executors.crew import Crew
 from pipeline.executors.worker import sendable, serving
 from pipeline.stages.detect import Detect
 
-_WINDOW = 8  # frames: 50 MB of full HD on their way to each process
+_FRAMES = 8  # frames: 50 MB of full HD on their way to each process
 
 
 @contextmanager
-def in_windows(count: int, detector: Detector, resources: Resources) -> Iterator[Detect]:
+def in_batches(count: int, detector: Detector, resources: Resources) -> Iterator[Detect]:
     """Detect with so many processes, which end with the context."""
     fresh = replace(detector)  # pyright: ignore[reportArgumentType]  (its network stays here)
     with Crew(count, look, fresh, resources) as crew:
-        yield Windows(crew, lambda frames, name: detector.detect(frames, resources, name)).detect
+        yield FrameBatches(
+            crew, lambda frames, name: detector.detect(frames, resources, name)
+        ).detect
 
 
-class Windows:
+class FrameBatches:
     """Deals out frames to the processes of a crew.
 
     Args:
@@ -41,11 +43,11 @@ class Windows:
         found: dict[int, Detections] = {}
         busy: dict[Connection, tuple[int, list[Image]]] = {}
         try:
-            for first, window in _windows(frames):
+            for first, batch in _batches(frames):
                 while busy and len(busy) == len(self._crew.pipes):
                     self._collect(busy, found, clip_name)
-                if not self._give(first, window, busy, clip_name):
-                    found[first] = self._here(window, clip_name)
+                if not self._give(first, batch, busy, clip_name):
+                    found[first] = self._here(batch, clip_name)
             while busy:
                 self._collect(busy, found, clip_name)
         except Exception:
@@ -57,20 +59,20 @@ class Windows:
     def _give(
         self,
         first: int,
-        window: list[Image],
+        batch: list[Image],
         busy: dict[Connection, tuple[int, list[Image]]],
         clip_name: str,
     ) -> bool:
-        """Send a window to whoever is free; False where nobody is there."""
+        """Send a batch to whoever is free; False where nobody is there."""
         for pipe in self._crew.pipes:
             if pipe in busy:
                 continue
             try:
-                pipe.send((window, clip_name))
+                pipe.send((batch, clip_name))
             except OSError:
                 self._crew.lost(pipe)
                 continue
-            busy[pipe] = first, window
+            busy[pipe] = first, batch
             return True
         return False
 
@@ -84,12 +86,12 @@ class Windows:
         for pipe in wait(list(busy)):
             assert isinstance(pipe, Connection)
             answer = _answer(pipe)
-            first, window = busy.pop(pipe)
+            first, batch = busy.pop(pipe)
             if isinstance(answer, Exception):
                 raise answer
             if answer is None:
                 self._crew.lost(pipe)
-                answer = self._here(window, clip_name)
+                answer = self._here(batch, clip_name)
             found[first] = answer
 
 
@@ -98,9 +100,9 @@ def look(pipe: Connection, detector: Detector, resources: Resources) -> None:
 
     def serve() -> None:
         while True:
-            window, clip_name = pipe.recv()
+            batch, clip_name = pipe.recv()
             try:
-                pipe.send(detector.detect(window, resources, clip_name))
+                pipe.send(detector.detect(batch, resources, clip_name))
             except Exception as error:
                 pipe.send(sendable(error))
 
@@ -115,9 +117,9 @@ def _answer(pipe: Connection) -> Detections | Exception | None:
         return None
 
 
-def _windows(frames: Iterable[Image]) -> Iterator[tuple[int, list[Image]]]:
+def _batches(frames: Iterable[Image]) -> Iterator[tuple[int, list[Image]]]:
     """Consecutive frames, with the number of the first."""
     rest, first = iter(frames), 0
-    while window := list(islice(rest, _WINDOW)):
-        yield first, window
-        first += len(window)
+    while batch := list(islice(rest, _FRAMES)):
+        yield first, batch
+        first += len(batch)
