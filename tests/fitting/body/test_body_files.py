@@ -84,3 +84,20 @@ def test_regressors_are_those_of_the_bodys_gender(body: str, word: str, tmp_path
 )
 def test_official_bodies_are_known_by_their_names(name: str, official: bool) -> None:
     assert is_official(Path("models") / name) == official
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("SMPLX_NEUTRAL.npz", "SMPL-X"),
+        ("smplx/SMPLX_FEMALE.pkl", "SMPL-X"),
+        ("smplh/SMPLH_male.pkl", "SMPL-H"),
+        ("mano/MANO_RIGHT.pkl", "MANO"),
+        ("flame/FLAME_NEUTRAL.pkl", "FLAME"),
+    ],
+)
+def test_a_folder_of_other_models_says_so(name: str, model: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    with pytest.raises(FileNotFoundError, match=rf"{name} in it is {model}, which cannot be used"):
+        find_body(tmp_path, "neutral")

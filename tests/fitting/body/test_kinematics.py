@@ -5,15 +5,7 @@ import torch
 from fitting import BodyParams
 from fitting.body.kinematics import Kinematics
 from fitting.joints import SMPL_JOINT_OF_LSP
-from fitting.objective.point_jacobian import PointJacobian
-from fitting.objective.unknowns import Unknowns
 from fitting.rotations import rotation_and_left_jacobian
-from tests.toy_body import toy_body
-
-
-@pytest.fixture(params=["toy", "neutral"])
-def any_body(request, body):
-    return toy_body() if request.param == "toy" else body
 
 
 def draw(body, n=3, seed=1):
@@ -55,49 +47,6 @@ def test_points_equal_smplxs_joints_and_vertices(any_body, extras):
     expected = torch.cat([joints[:, list(SMPL_JOINT_OF_LSP)], vertices[:, skin]], 1)
     difference = np.abs(posed_points(any_body, params, extras) - expected.detach().numpy()).max()
     assert difference < 1e-6  # smplx adds 1e-8 to every axis-angle entry
-
-
-UNKNOWNS = {
-    "all": lambda k: Unknowns(True, tuple(range(1, 24)), k.n_betas, True),
-    "what moves points": lambda k: Unknowns(True, k.movers, k.n_betas, True),
-    "camera": lambda k: Unknowns(True, (), 0, True),
-    "shape and place": lambda k: Unknowns(False, (), k.n_betas, True),
-    "legs and betas": lambda k: Unknowns(False, (1, 2, 4, 5), k.n_betas, False),
-}
-
-
-@pytest.mark.parametrize("extras", [False, True])
-@pytest.mark.parametrize("free", UNKNOWNS)
-def test_jacobian_equals_finite_differences(any_body, free, extras):
-    params = draw(any_body)
-    kinematics = Kinematics(any_body, any_body.n_betas, extras=extras)
-    unknowns = UNKNOWNS[free](kinematics)
-    root, pose, betas, transl = (
-        torch.as_tensor(getattr(params, name))
-        for name in ("global_orient", "body_pose", "betas", "transl")
-    )
-    root = rotation_and_left_jacobian(root)[0]
-    outer = torch.eye(3, dtype=root.dtype).expand(len(root), kinematics.n_points, 3, 3)
-    found = PointJacobian(kinematics, unknowns)(kinematics.points(root, pose, betas), outer)
-    assert found.shape[-1] == unknowns.size
-    h = 1e-6
-    for column in range(unknowns.size):
-        step = torch.zeros(unknowns.size, dtype=torch.float64)
-        step[column] = h
-
-        def moved(sign, step=step):
-            turned, now, shape, shift = root, pose.clone(), betas, transl
-            if unknowns.root:
-                turned = rotation_and_left_jacobian(sign * step[:3])[0] @ root
-            now[:, unknowns.pose_entries] += sign * step[unknowns.pose]
-            if unknowns.n_betas:
-                shape = betas + sign * step[unknowns.betas]
-            if unknowns.transl:
-                shift = transl + sign * step[unknowns.translation]
-            return kinematics.points(turned, now, shape).points + shift[:, None]
-
-        numeric = (moved(1) - moved(-1)) / (2 * h)
-        assert torch.allclose(found[..., column], numeric, atol=2e-8), column
 
 
 def test_joints_that_are_not_movers_move_no_point(any_body):

@@ -1,22 +1,12 @@
-"""Capsules: what is read is what was written, spheres fill the body, any body can be fitted."""
+"""Capsules: what is read is what was written, and spheres fill the body."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
 from scipy.spatial import KDTree
 
-from fitting import BodyModel
-from fitting.capsules.capsule_fit import fit_capsules
-from fitting.capsules.capsule_skin import (
-    Placed,
-    Skin,
-    distance_to_axis,
-    fit_capsule,
-    surface_points,
-)
 from fitting.capsules.capsules import (
     Capsules,
     incompatible,
@@ -25,7 +15,6 @@ from fitting.capsules.capsules import (
     spread_spheres,
 )
 from tests.conftest import ROOT
-from tests.toy_body import toy_body
 
 BODIES = ROOT / "assets" / "bodies"
 
@@ -124,78 +113,3 @@ def test_spheres_lie_inside_the_skin(body):
         out = (radii - depth)[tested]
         assert out.max() < 0.05, "no sphere sticks out far"
         assert np.abs(out).mean() < 0.015
-
-
-def test_a_capsule_is_fitted_to_skin_of_that_very_shape():
-    truth = Placed(np.array([0.1, 0.2, -0.1]), np.array([0.0, 0.6, 0.8]), 0.05, 0.3)
-    hull = trimesh.convex.convex_hull(surface_points(truth, rings=20, around=40, caps=8))
-    skin = Skin(np.asarray(hull.vertices), np.asarray(hull.faces))
-    assert np.abs(distance_to_axis(skin.vertices, truth) - 0.05).max() < 1e-9
-    start = Placed(truth.center + 0.02, np.array([0.0, 0.8, 0.6]), 0.08, 0.2)
-    found = fit_capsule(skin, np.arange(len(skin.vertices)), start, "axis")
-    # the ends are caught loosely: what moves the result by 2 mm ends the search
-    np.testing.assert_allclose(found.center, truth.center, atol=2e-3)
-    np.testing.assert_allclose(np.abs(found.axis @ truth.axis), 1, atol=1e-4)
-    assert found.radius == pytest.approx(0.05, abs=1e-3)
-    assert found.length == pytest.approx(0.3, abs=4e-3)
-
-
-def test_points_inside_the_skin_count_little():
-    box = trimesh.creation.box((2, 2, 2)).subdivide().subdivide()
-    skin = Skin(np.asarray(box.vertices), np.asarray(box.faces))
-    corner = skin.vertices[np.linalg.norm(skin.vertices - [1, 0.5, 0.5], axis=1).argmin()]
-    out, inside = skin.gap(corner + np.array([[0.1, 0, 0], [-0.1, 0, 0]]))
-    assert out == pytest.approx(0.1)
-    assert inside == pytest.approx(0.015)
-
-
-def test_a_body_whose_skin_follows_no_hand_is_refused(body):
-    weights = body.weights.copy()
-    for wrist, elbow in ((20, 18), (22, 18)):
-        weights[:, elbow] += weights[:, wrist]
-        weights[:, wrist] = 0
-    with pytest.raises(ValueError, match="left_hand: expected skin that follows joint 20, got 0"):
-        fit_capsules(replace(body, weights=weights), n_bodies=1)
-
-
-def test_more_betas_than_the_body_has_are_refused():
-    with pytest.raises(ValueError, match=r"n_betas: expected 0\.\.4, got 5"):
-        fit_capsules(toy_body(), n_betas=5)
-
-
-def other_body(body: BodyModel) -> BodyModel:
-    """The same person from another file: 0.9 as tall, vertices in another order, six betas."""
-    order = np.random.default_rng(0).permutation(len(body.v_template))
-    return replace(
-        body,
-        v_template=0.9 * body.v_template[order],
-        shapedirs=0.9 * body.shapedirs[order, :, :6],
-        posedirs=body.posedirs[order],
-        J_regressor=body.J_regressor[:, order],
-        weights=body.weights[order],
-        faces=np.argsort(order)[body.faces],
-    )
-
-
-@pytest.mark.slow
-def test_any_body_can_be_fitted(body):
-    fitted = fit_capsules(other_body(body), n_bodies=16)
-    known = load_capsules(BODIES / "neutral.npz")
-    assert fitted.names == known.names
-    assert fitted.n_betas == 6
-    np.testing.assert_array_equal(fitted.joint, known.joint)
-    # head and neck are near to spheres: a centimetre of length fits as well, and no pair asks them
-    used = np.unique(np.concatenate(incompatible(known)))
-    np.testing.assert_allclose(fitted.axis[used], known.axis[used], atol=0.02)
-    for name in ("center", "radius", "length"):  # 0.9 times the size, up to the bodies drawn
-        expected = 0.9 * getattr(known, name)[used, ..., 0]
-        np.testing.assert_allclose(getattr(fitted, name)[used, ..., 0], expected, atol=6e-3)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1200)  # a minute on a free core
-def test_the_committed_capsules_come_out_of_this_code(tmp_path: Path, body):
-    found, stored = fit_capsules(body), load_capsules(BODIES / "neutral.npz")
-    for name in ("axis", "center", "radius", "length"):
-        # nearest points switch: on another machine the fit repeats to a millimetre only
-        np.testing.assert_allclose(getattr(found, name), getattr(stored, name), atol=1e-3)

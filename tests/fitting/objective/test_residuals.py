@@ -23,6 +23,8 @@ from fitting.priors import MaxMixture, PosePrior
 from tests.toy_body import toy_body
 
 WEIGHTS = {"pose_prior": 3.0, "bending": 2.0, "shape": 5.0, "depth": 7.0, "joints_3d": 3.0}
+
+
 TERMS = ["data", *WEIGHTS]
 
 
@@ -194,28 +196,3 @@ def test_a_missing_joint_has_no_influence_whatever_it_holds(objective, states):
         costs.append(other.linearize(states).cost)
     assert torch.equal(costs[0], costs[1])
     assert torch.equal(costs[0], costs[2])
-
-
-def test_a_step_is_laid_out_as_the_unknowns_say():
-    unknowns = Unknowns(root=True, joints=(1, 4), n_betas=4, transl=True)
-    assert unknowns.pose_entries == [0, 1, 2, 9, 10, 11]
-    assert (unknowns.pose, unknowns.betas) == (slice(3, 9), slice(9, 13))
-    assert (unknowns.translation, unknowns.size) == (slice(13, 16), 16)
-    assert Unknowns(root=False, joints=(), n_betas=0, transl=True).size == 3
-
-
-def test_leaving_joints_to_the_prior_changes_neither_the_least_cost_nor_where_it_is(states):
-    """The other joints at their conditional mean: as if the solver had found them."""
-    prior = toy_prior()
-    entries = Unknowns(True, (1, 2, 4, 5, 9), 0, False).pose_entries
-    part, whole = MaxMixture(prior, entries=entries), MaxMixture(prior)
-    pose = states[:, 4:73]
-    energy, pull, component = part(pose)
-    completed = part.complete(pose)
-    assert torch.equal(completed[:, entries], pose[:, entries])
-    full_energy, full_pull, full_component = whole(completed)
-    assert torch.equal(component, full_component)
-    assert torch.allclose(energy, full_energy)
-    assert torch.allclose(pull, full_pull[:, entries])
-    rest = sorted(set(range(69)) - set(entries))
-    assert full_pull[:, rest].abs().max() < 1e-9  # nothing to gain by moving them

@@ -1,4 +1,4 @@
-"""Body files as other tools write them, and files of other models than SMPL."""
+"""The fields of a body as other tools write them, and files of other models than SMPL."""
 
 import logging
 import pickle
@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from fitting import BodyModel, load_body_model
-from fitting.body.body_files import find_body
 from fitting.joints import EXTRA
 from tests.toy_body import toy_body
 
@@ -111,20 +110,3 @@ def test_an_unknown_model_says_its_joints(tmp_path: Path) -> None:
     path = save(tmp_path / "body.npz", foreign(77))
     with pytest.raises(ValueError, match=r"has 77 joints, 40 vertices.*SMPL .* is needed"):
         load_body_model(path)
-
-
-@pytest.mark.parametrize(
-    ("name", "model"),
-    [
-        ("SMPLX_NEUTRAL.npz", "SMPL-X"),
-        ("smplx/SMPLX_FEMALE.pkl", "SMPL-X"),
-        ("smplh/SMPLH_male.pkl", "SMPL-H"),
-        ("mano/MANO_RIGHT.pkl", "MANO"),
-        ("flame/FLAME_NEUTRAL.pkl", "FLAME"),
-    ],
-)
-def test_a_folder_of_other_models_says_so(name: str, model: str, tmp_path: Path) -> None:
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).touch()
-    with pytest.raises(FileNotFoundError, match=rf"{name} in it is {model}, which cannot be used"):
-        find_body(tmp_path, "neutral")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fitting import load_body_model, load_pose_prior
-from fitting.files import model_files, safe_pickle
+from fitting.files import safe_pickle
 from fitting.files.safe_pickle import read_pickle
 from tests.fitting.official import fields_of, python_2_pickle
 from tests.toy_body import toy_body
@@ -109,6 +109,8 @@ def numbers(code: bytes, value: int) -> bytes:
 
 
 GIGABYTE = 2**30
+
+
 SIZES = {
     "BINSTRING": numbers(pickle.BINSTRING, GIGABYTE),
     "BINBYTES": numbers(pickle.BINBYTES, GIGABYTE),
@@ -137,6 +139,8 @@ def test_a_place_far_out_in_the_memo_takes_no_memory(tmp_path: Path) -> None:
 
 
 DEEP = 50_000
+
+
 NESTS = {
     "lists": b"]" * DEEP + b"a" * (DEEP - 1),
     "tuples": b")" + b"\x85" * DEEP,
@@ -232,15 +236,6 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="it has 629145600 bytes, expected at most 536870912"):
         load_body_model(path)
     assert time.perf_counter() - begin < 1
-
-
-def test_an_npz_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(model_files, "_MAX_UNPACKED", 2**20)
-    path = tmp_path / "body.npz"
-    np.savez_compressed(path, v_template=np.zeros(2**18))
-    assert path.stat().st_size < 2**14
-    with pytest.raises(ValueError, match="it unpacks to 2097280 bytes, expected 1048576 at most"):
-        load_body_model(path)
 
 
 def test_a_prior_is_read_no_less_carefully(tmp_path: Path) -> None:
