@@ -8,8 +8,8 @@ from fitting.choice import Consensus, least_per_person
 from fitting.joints import HIPS
 from fitting.objective.model import Model
 from fitting.starts.starts import Starts
-from tests.fitting.objective.test_residuals import toy_prior
 from tests.fitting.test_reliability import standing
+from tests.fitting.toy_problem import toy_prior
 from tests.toy_body import toy_body
 
 

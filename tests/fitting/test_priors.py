@@ -7,7 +7,7 @@ import torch
 from fitting import load_pose_prior
 from fitting.objective.unknowns import Unknowns
 from fitting.priors import MaxMixture, PosePrior, mixture_over
-from tests.fitting.objective.test_residuals import toy_prior
+from tests.fitting.toy_problem import toy_prior
 
 
 def test_a_prior_must_be_a_mixture(prior, tmp_path):

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from fitting.objective.model import Model
 from fitting.objective.objective import Objective
 from fitting.objective.residuals import (
     Loss,
-    Observations,
     bending_term,
     data_term,
     depth_term,
@@ -18,9 +16,14 @@ from fitting.objective.residuals import (
     shape_term,
     student_data_term,
 )
-from fitting.objective.unknowns import Unknowns
-from fitting.priors import MaxMixture, PosePrior
-from tests.toy_body import toy_body
+from fitting.priors import MaxMixture
+from tests.fitting.toy_problem import (
+    toy_model,
+    toy_observations,
+    toy_prior,
+    toy_states,
+    whole_step,
+)
 
 WEIGHTS = {"pose_prior": 3.0, "bending": 2.0, "shape": 5.0, "depth": 7.0, "joints_3d": 3.0}
 
@@ -28,32 +31,10 @@ WEIGHTS = {"pose_prior": 3.0, "bending": 2.0, "shape": 5.0, "depth": 7.0, "joint
 TERMS = ["data", *WEIGHTS]
 
 
-def toy_prior(k=3, seed=0):
-    rng = np.random.default_rng(seed)
-    half = rng.normal(0, 0.3, (k, 69, 69))
-    covars = half @ half.transpose(0, 2, 1) + 0.05 * np.eye(69)
-    return PosePrior(rng.normal(0, 0.3, (k, 69)), covars, rng.dirichlet(np.ones(k)))
-
-
 @pytest.fixture
 def objective():
-    rng = np.random.default_rng(2)
-    body, n = toy_body(), 4
-    tensor = torch.as_tensor
-    observations = Observations(
-        xy=tensor(rng.normal(300, 120, (n, 14, 2))),
-        weight=tensor(rng.uniform(0, 1, (n, 14)) * (rng.uniform(size=(n, 14)) > 0.2)),
-        focal_length=tensor(rng.uniform(400, 900, n)),
-        center=tensor(rng.normal(320, 20, (n, 2))),
-        scale=tensor(rng.uniform(0.5, 2, n)),
-        depth=tensor(rng.uniform(2, 6, n)),
-        depth_unit=tensor(rng.uniform(0.5, 2, n)),
-        seen=torch.ones(n, 14, dtype=torch.bool),
-        target=tensor(rng.normal(0, 0.4, (n, 14, 4))).abs(),
-    )
-    model = Model(body, toy_prior(), n_betas=body.n_betas)
-    everything = Unknowns(True, tuple(range(1, 24)), body.n_betas, True)
-    return Objective(model, everything, observations, WEIGHTS, Loss(100))
+    model = toy_model()
+    return Objective(model, whole_step(model), toy_observations(4), WEIGHTS, Loss(100))
 
 
 def with_observations(objective, observations):
@@ -63,13 +44,7 @@ def with_observations(objective, observations):
 
 @pytest.fixture
 def states(objective):
-    rng = np.random.default_rng(3)
-    n = len(objective.observations.xy)
-    root = rng.normal(size=(n, 4))
-    root /= np.linalg.norm(root, axis=1, keepdims=True)
-    rest = rng.normal(0, 0.4, (n, 69 + objective.model.kinematics.n_betas))
-    transl = rng.normal([0, 0, 4], 0.2, (n, 3))
-    return torch.as_tensor(np.concatenate([root, rest, transl], 1))
+    return toy_states(objective.model, len(objective.observations))
 
 
 def cost_of(objective, term, x):
