@@ -130,7 +130,7 @@ def with_rows(result: FitResult, rows: np.ndarray, fitted: Fitted) -> FitResult:
 def params_of(model: Model, x: Float[Tensor, "*b S"]) -> dict[str, Tensor]:
     """The parts of states, under the names of BodyParams."""
     parts = model.split(x.reshape(-1, x.shape[-1]))
-    root, pose, betas, transl = (part.reshape(*x.shape[:-1], -1) for part in parts)
+    root, pose, betas, transl = (p.reshape(*x.shape[:-1], p.shape[-1]) for p in parts)
     orient = vector_from_quaternion(root)
     return {"betas": betas, "global_orient": orient, "body_pose": pose, "transl": transl}
 

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from fitting import BodyModel
-from fitting.capsules.capsule_fit import fit_capsules
+from fitting.capsules.capsule_fit import (
+    _PARTS,
+    _regress,
+    _segment,
+    _with_right_side,
+    fit_capsules,
+)
 from fitting.capsules.capsules import (
     incompatible,
     load_capsules,
@@ -66,3 +72,48 @@ def test_the_committed_capsules_come_out_of_this_code(tmp_path: Path, body):
     for name in ("axis", "center", "radius", "length"):
         # nearest points switch: on another machine the fit repeats to a millimetre only
         np.testing.assert_allclose(getattr(found, name), getattr(stored, name), atol=1e-3)
+
+
+def test_sizes_follow_the_betas_by_ridge_regression():
+    """Linear values are found but for the ridge, which leaves the constant free."""
+    rng = np.random.default_rng(0)
+    betas = rng.normal(size=(50, 3))
+    truth = np.array([[2.0, -1.0], [0.5, 0.0], [0.0, 0.3], [-0.2, 0.1]])
+    values = np.concatenate([np.ones((50, 1)), betas], 1) @ truth
+    found = _regress(betas, values)
+    X = np.concatenate([np.ones((50, 1)), betas], 1)
+    pull = X.T @ (values - X @ found)  # what the ridge, of weight 1, holds against
+    np.testing.assert_allclose(pull, found * [[0.0], [1], [1], [1]], atol=1e-9)
+    assert np.abs(found - truth).max() < 0.03
+    np.testing.assert_allclose(_regress(betas, values + 100)[0], found[0] + 100)
+
+
+def test_right_capsules_mirror_the_left_ones():
+    rng = np.random.default_rng(1)
+    n = len(_PARTS)
+    axes = rng.normal(size=(n, 3))
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    found = _with_right_side(axes, rng.uniform(0.1, 1, (n, 5, 4)))
+    assert len(found.names) == 20
+    left_and_middle = dict(zip(found.names, found.joint.tolist(), strict=True))
+    assert (left_and_middle["belly"], left_and_middle["left_foot"]) == (3, 7)
+    for i, name in enumerate(found.names):
+        if not name.startswith("left_"):
+            continue
+        j = found.names.index(name.replace("left", "right"))
+        assert found.joint[j] == found.joint[i] + 1
+        np.testing.assert_array_equal(found.axis[j], found.axis[i] * (-1, 1, 1))
+        np.testing.assert_array_equal(found.center[j, 0], -found.center[i, 0])
+        np.testing.assert_array_equal(found.center[j, 1:], found.center[i, 1:])
+        for size in ("radius", "length"):
+            np.testing.assert_array_equal(getattr(found, size)[j], getattr(found, size)[i])
+
+
+def test_a_segment_is_the_skin_that_follows_the_parts_joints(body):
+    parts = {part.name: part for part in _PARTS}
+    hand = _segment(parts["left_hand"], body.weights)
+    assert np.isin(body.weights[hand].argmax(1), (20, 22)).all()
+    assert len(hand) == np.isin(body.weights.argmax(1), (20, 22)).sum()
+    collar = _segment(parts["left_collar"], body.weights)
+    assert body.weights[collar, 13].min() > 0.2, "few follow it most: a share is enough"
+    assert (body.v_template[collar, 0] > 0).mean() > 0.95
