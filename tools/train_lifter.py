@@ -1,6 +1,6 @@
 """Train the network that lifts 2-D keypoints to 3-D joints: assets/lifter.npz.
 
-    python -m tools.train_lifter POSES.npz [...] --errors assets/detector_errors.npz \\
+    python -m tools.train_lifter POSES.npz [...] --errors assets/detector_errors.npz \
         assets/detector_errors_movenet.npz --output assets/lifter.npz
 
 POSES.npz is what tools/train_pose_prior.py reads. Only the subjects that everything learns from are
@@ -28,11 +28,10 @@ from fitting.joints import EXTRA, HIPS, LSP_14, POINTS, TORSO
 from fitting.rotations import matrix_from_quaternion
 from fitting.starts.lifter import (
     ERROR_PER_SIGMA,
-    INPUTS,
     MIRRORED,
-    split_output,
     upright_view,
 )
+from tools.lifter_network import Network
 from tools.train_pose_prior import (
     LICENCE,
     POSES_PER_SUBJECT,
@@ -43,7 +42,6 @@ from tools.train_pose_prior import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
-WIDTH, BLOCKS, DROPOUT = 512, 2, 0.0
 BATCH, STEPS, RATE = 256, 30_000, 3e-3
 AT_ONCE = 16  # batches drawn together, because small tensors are slow
 PEOPLE = 60_000  # that many bodies in that many poses, made once
@@ -54,12 +52,16 @@ ANY_WAY_UP, ROLLED = 0.10, 0.10  # shares of people turned in any way, and about
 PITCH = 0.17  # rad, for the others
 CLEAN = 0.1  # share with keypoints that are nearly right and sure, like annotated ones
 EXTRA_NOISE, EXTRA_CONFIDENCE = 0.03, 0.9  # as in pipeline/datasets/synthetic.py
+
+
 _NEIGHBOUR = [
     LSP_14.index(
         "head_top" if name[-3:] in ("ose", "eye", "ear") else f"{name.split('_')[0]}_ankle"
     )
     for name in EXTRA
 ]
+
+
 _RIGHT_SHOULDER, _LEFT_HIP = TORSO[1], TORSO[2]
 
 
@@ -68,7 +70,11 @@ def _named(*words: str) -> list[int]:
 
 
 _FEET = _named("ankle", "toe", "heel")
+
+
 _LEGS = _named("knee") + _FEET
+
+
 _LOST = (
     (0.04, _LEGS + HIPS),
     (0.05, _LEGS),
@@ -77,6 +83,8 @@ _LOST = (
     *((0.02, [i for i in _LEGS if POINTS[i].startswith(side)]) for side in ("left", "right")),
 )
 """The joints that half bodies, tables and other people hide together, and how often."""
+
+
 _LOST_ALONE = 0.03
 
 
@@ -185,49 +193,6 @@ def hidden(confidence: Tensor) -> Tensor:
         lost[:, points] |= torch.rand(n, 1) < chance
     lost[:, len(LSP_14) :] |= torch.rand(n, 1) < 0.5
     return torch.where(lost, 0.0, confidence)
-
-
-class Network(nn.Module):
-    """fitting.starts.lifter.Lifter with batch normalisation and dropout for learning."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = _layer(INPUTS)
-        self.blocks = nn.ModuleList(
-            nn.Sequential(_layer(WIDTH), _layer(WIDTH)) for _ in range(BLOCKS)
-        )
-        self.last = nn.Linear(WIDTH, 4 * len(LSP_14))
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.first(x)
-        for block in self.blocks:
-            x = x + block(x)
-        return split_output(self.last(x))
-
-    @torch.no_grad()
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays of a Lifter; the final normalisation is merged into the layers."""
-        hidden = [_folded(layer) for block in self.blocks for layer in block]
-        first, last = _folded(self.first), (self.last.weight, self.last.bias)
-        return {
-            "first_weight": first[0].numpy(),
-            "first_bias": first[1].numpy(),
-            "hidden_weight": torch.stack([weight for weight, _ in hidden]).numpy(),
-            "hidden_bias": torch.stack([bias for _, bias in hidden]).numpy(),
-            "last_weight": last[0].numpy(),
-            "last_bias": last[1].numpy(),
-        }
-
-
-def _layer(inputs: int) -> nn.Sequential:
-    parts = nn.Linear(inputs, WIDTH), nn.BatchNorm1d(WIDTH), nn.ReLU(), nn.Dropout(DROPOUT)
-    return nn.Sequential(*parts)
-
-
-def _folded(layer: nn.Sequential) -> tuple[Tensor, Tensor]:
-    linear, norm = layer[0], layer[1]
-    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-    return linear.weight * scale[:, None], (linear.bias - norm.running_mean) * scale + norm.bias
 
 
 def loss_of(joints: Tensor, sigma: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:

@@ -205,14 +205,6 @@ class Interpenetration:
         rows = total.cost.nonzero()[:, 0]
         return rows, total[rows]
 
-    def cost(
-        self, posed: Posed, betas: Float[Tensor, "B n_betas"], weight: float
-    ) -> Float[Tensor, " B"]:
-        """Only the value of the term."""
-        _, row, exponent, _ = self._near(*self._spheres(posed, betas))
-        squared = (weight * torch.exp(-exponent)) ** 2
-        return betas.new_zeros(len(betas)).index_add_(0, row, 0.5 * squared)
-
     def _spheres(
         self, posed: Posed, betas: Tensor
     ) -> tuple[Float[Tensor, "3 S B"], Float[Tensor, "C B"]]:

@@ -12,7 +12,6 @@ from pipeline.command_line import overrides_of
 from pipeline.config import ROOT, ConfigError, to_config
 from pipeline.mistakes import explained
 
-WORDS = ("app", "--app")
 _OURS = ("data", "data.path", "data.people", "data.focal_length", "data.max_frames", "export")
 _ALSO_OURS = ("runtime.output_dir", "runtime.progress")
 _MB = 1_000_000
