@@ -42,7 +42,17 @@ def test_rows_are_taken_of_all_parts_alike():
 
 
 def test_the_modules_that_only_describe_things_need_no_torch():
-    named = ("result", "trail", "camera", "joints", "fit_config", "rows", "objective.terms")
+    named = (
+        "result",
+        "trail",
+        "camera",
+        "joints",
+        "fit_config",
+        "rows",
+        "objective.terms",
+        "sequence.motion",
+        "sequence.settings",
+    )
     code = "\n".join(
         [
             *(f"import fitting.{name}" for name in named),
