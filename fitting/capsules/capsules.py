@@ -4,6 +4,7 @@ SMPLify tests these for interpenetration (Bogo et al., 2016, section 3.2): capsu
 simple enough to follow the shape linearly, spheres because their distances are differentiable.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +90,7 @@ class Spheres:
 
 
 def load_capsules(path: str | Path) -> Capsules:
-    """Read capsules from a body file of this project, or from an npz of `Capsules.arrays`.
+    """Read capsules from a body file of this project, or from a file of `save_capsules`.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -106,6 +107,18 @@ def load_capsules(path: str | Path) -> Capsules:
 def has_capsules(path: str | Path) -> bool:
     """Whether a body file has capsules; this project's do, official ones do not."""
     return bool(read_arrays(path, "body", (), optional=("capsule_names",)))
+
+
+def save_capsules(capsules: Capsules, path: str | Path) -> None:
+    """Write an npz that `load_capsules` reads: all of it, or nothing if interrupted."""
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with unfinished.open("wb") as file:
+            np.savez_compressed(file, **capsules.arrays())  # pyright: ignore[reportArgumentType]
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def spread_spheres(capsules: Capsules) -> Spheres:

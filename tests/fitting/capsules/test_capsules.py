@@ -11,6 +11,7 @@ from fitting.capsules.capsules import (
     Capsules,
     incompatible,
     load_capsules,
+    save_capsules,
     spread_spheres,
 )
 from tests.conftest import ROOT
@@ -34,12 +35,13 @@ def rest_spheres(capsules, body, betas):
 
 
 def test_saved_capsules_are_read_back_as_they_were(capsules, tmp_path):
-    np.savez_compressed(tmp_path / "capsules.npz", **capsules.arrays())
+    save_capsules(capsules, tmp_path / "capsules.npz")
     read = load_capsules(tmp_path / "capsules.npz")
     assert read.names == capsules.names
     for name in ("joint", "axis", "center", "radius", "length"):
         np.testing.assert_array_equal(getattr(read, name), getattr(capsules, name))
         assert getattr(read, name).dtype == getattr(capsules, name).dtype
+    assert [path.name for path in tmp_path.iterdir()] == ["capsules.npz"]
 
 
 def test_a_body_without_capsules_is_said_to_have_none(tmp_path):
