@@ -47,7 +47,7 @@ def test_leaving_joints_to_the_prior_changes_neither_the_least_cost_nor_where_it
 
 def two_widths() -> PosePrior:
     """A narrow and a wide component about the zero pose."""
-    covars = np.stack([np.eye(69), 4 * np.eye(69)])
+    covars = np.stack([0.25 * np.eye(69), np.eye(69)])
     return PosePrior(np.zeros((2, 69)), covars, np.array([0.25, 0.75]))
 
 
@@ -55,10 +55,10 @@ def test_the_energy_is_that_of_the_likeliest_component_by_hand():
     mixture = MaxMixture(two_widths())
     poses = torch.stack([torch.zeros(69), torch.full((69,), 10.0)]).double()
     energy, pull, component = mixture(poses)
-    wide = 0.5 * 69 * 100 / 4 + 69 * np.log(2) - np.log(0.75)
+    wide = 0.5 * 69 * 100 + 69 * np.log(2) - np.log(0.75)
     assert energy.tolist() == pytest.approx([-np.log(0.25), wide])
     assert component.tolist() == [0, 1]
-    assert torch.allclose(pull[1], torch.full((69,), 2.5, dtype=torch.float64))
+    assert torch.allclose(pull[1], torch.full((69,), 10.0, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("entries", [None, [0, 7, 30, 31, 68]])
