@@ -39,6 +39,8 @@ class Detections:
         keypoints_3d: the joints in space, if the detector lifts them: relative to the middle of the
             hips, m, camera axes (x right, y down, z away from the camera). Otherwise, or if not
             given, they have no columns: shape (N, 0, 3).
+        person_score: how likely each row is a person, 0..1; NaN if the detector does not say, or if
+            not given.
 
     Raises:
         ValueError: a shape, range or value is wrong; the message says what was expected and given.
@@ -51,11 +53,14 @@ class Detections:
     scores: Float32[np.ndarray, "N K"]
     joint_names: tuple[str, ...]
     keypoints_3d: Float32[np.ndarray, "N K_or_0 3"] = None  # pyright: ignore[reportAssignmentType]
+    person_score: Float32[np.ndarray, " N"] = None  # pyright: ignore[reportAssignmentType]
 
     def __post_init__(self) -> None:
         n, k = len(self.frame), len(self.joint_names)
         if self.keypoints_3d is None:
             object.__setattr__(self, "keypoints_3d", np.zeros((n, 0, 3), np.float32))
+        if self.person_score is None:
+            object.__setattr__(self, "person_score", np.full(n, np.nan, np.float32))
         expected = {
             "frame": (n,),
             "track": (n,),
@@ -63,16 +68,19 @@ class Detections:
             "keypoints": (n, k, 2),
             "scores": (n, k),
             "keypoints_3d": (n, k if self.lifted else 0, 3),
+            "person_score": (n,),
         }
         for name, shape in expected.items():
             array = getattr(self, name)
             if array.shape != shape:
                 raise ValueError(f"Detections.{name}: expected shape {shape}, got {array.shape}")
-            if not np.isfinite(array).all():
+            if name != "person_score" and not np.isfinite(array).all():
                 raise ValueError(f"Detections.{name}: expected finite numbers, got NaN or infinity")
-        if n and (self.scores.min() < 0 or self.scores.max() > 1):
-            low, high = self.scores.min(), self.scores.max()
-            raise ValueError(f"Detections.scores: expected 0..1, got {low:.3g}..{high:.3g}")
+        for name in ("scores", "person_score"):
+            array = getattr(self, name)
+            if not (np.isnan(array) | ((array >= 0) & (array <= 1))).all():
+                low, high = np.nanmin(array), np.nanmax(array)
+                raise ValueError(f"Detections.{name}: expected 0..1, got {low:.3g}..{high:.3g}")
         if (np.diff(self.frame) < 0).any():
             raise ValueError("Detections.frame: expected ascending frame indices, got others")
 
@@ -103,6 +111,7 @@ class Detections:
             scores=_stack([found.scores for found in people], (0, k)),
             joint_names=joint_names,
             keypoints_3d=_stack(lifted, (0, k, 3)) if lifted else np.zeros((n, 0, 3), np.float32),
+            person_score=_stack([found.likely() for found in people], (0,)),
         )
 
     @classmethod
@@ -123,12 +132,19 @@ class Detections:
 @dataclass(frozen=True)
 class People:
     """The people of one image: boxes (P, 4) px xyxy, keypoints (P, K, 2) px, scores (P, K) 0..1,
-    and keypoints_3d (P, K, 3) m as in Detections, if the detector gives them."""
+    and keypoints_3d (P, K, 3) m and person_score (P) as in Detections, if the detector gives
+    them."""
 
     boxes: Float32[np.ndarray, "P 4"]
     keypoints: Float32[np.ndarray, "P K 2"]
     scores: Float32[np.ndarray, "P K"]
     keypoints_3d: Float32[np.ndarray, "P K 3"] | None = None
+    person_score: Float32[np.ndarray, " P"] | None = None
+
+    def likely(self) -> Float32[np.ndarray, " P"]:
+        """The person_score; NaN if the detector does not say."""
+        unknown = np.full(len(self.boxes), np.nan, np.float32)
+        return unknown if self.person_score is None else self.person_score
 
 
 @dataclass(frozen=True)

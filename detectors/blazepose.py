@@ -2,22 +2,24 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from detectors.base import Detections, Image, People, Resources
-from detectors.blazepose_bundle import build_bundle
-from detectors.blazepose_landmarks import HIPS, Person, person_of
-from detectors.blazepose_refine import Refiner, overlap
+from detectors.blazepose_finders import FINDER_INPUT, Face, Finders, Part, squares, views
+from detectors.blazepose_landmarks import HIPS, Region
+from detectors.blazepose_people import distinct, score_of, size_of
+from detectors.blazepose_refine import AGREED, Find, Refiner
 from detectors.native_log import without_chatter
 from detectors.skeletons import BLAZEPOSE_33
 
-_FACE = slice(0, 11)  # BLAZEPOSE_33 begins with nose, eyes, ears and mouth
 _MOST_PASSES = 10
-_FINDER_INPUT = 224  # px: the person finder scales every picture to this square
+_LIKELY = 0.5  # score of a person
+_SAME = 0.5  # intersection over union
+_SMALL = 0.4  # of the picture's shorter side: where there is one small person, there may be more
+_SMALL_HEAD = 0.08  # of the same
 
 
 @dataclass
@@ -28,25 +30,28 @@ class BlazePose:
 
     Args:
         max_people: most people reported per picture.
-        person_score: least score of the person finder, 0..1.
-        presence_score: least score that a pose is really there, 0..1.
+        person_score: least probability that a find is a person, 0..1.
+        finder_score: least score of the person finder, 0..1.
+        face_score: least score of the face finder, 0..1.
         padding: search again with a black border of this fraction of the longer side, because the
-            finder misses people who fill the picture; of two finds of a person, the one that is
-            seen more clearly stays. PCK@0.2 on 240 LSP train photos is .79 without, .85 with 0.3.
+            finder misses people who fill the picture. PCK@0.2 on 240 LSP train photos is .79 without, .85 with 0.3.
             0: never.
-        tile: if no large person is found, also search overlapping squares of this fraction of the
-            shorter side, because the finder sees 224 x 224 px and misses small people. 0: never.
+        tile: if nobody large is found, or somebody small, also search overlapping squares of this
+            fraction of the shorter side, because the finder sees 224 x 224 px and misses small
+            people. 0: never.
         refine: look at each person again this many times, in a region made of their own landmarks,
-            as BlazePose's video mode does, and once mirrored. 0: never.
+            as BlazePose's video mode does, and once mirrored. 0: never; then it is not known how
+            likely a find is a person, and all of them are reported.
         doubt: where the mirrored look differs by more than this (of the person's size), regions
             with other turns are tried too.
         duplicate_iou: finds whose boxes overlap more than this (intersection over union) are the
-            same person; the one that is seen more clearly stays.
+            same person, unless both faces were seen; the likelier one stays.
     """
 
-    max_people: int = 20
+    max_people: int = 50
     person_score: float = 0.5
-    presence_score: float = 0.5
+    finder_score: float = 0.5
+    face_score: float = 0.5
     padding: float = 0.3
     tile: float = 0.55
     refine: int = 2
@@ -54,11 +59,12 @@ class BlazePose:
     duplicate_iou: float = 0.5
 
     def __post_init__(self) -> None:
-        self._landmarker: Any = None
+        self._finders: Finders | None = None
         self._refiner: Refiner | None = None
         if self.max_people < 1:
             raise ValueError(f"BlazePose.max_people: expected 1 or more, got {self.max_people}")
-        for name in ("person_score", "presence_score", "tile", "doubt", "duplicate_iou"):
+        shares = ("person_score", "finder_score", "face_score", "tile", "doubt", "duplicate_iou")
+        for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"BlazePose.{name}: expected 0..1, got {getattr(self, name)}")
         if not 0 <= self.refine <= _MOST_PASSES:
@@ -75,99 +81,116 @@ class BlazePose:
         return True
 
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
-        """Find the people of each frame, the most clearly visible first."""
-        with without_chatter():
-            self._landmarker = self._landmarker or self._load(build_bundle(resources.weights_dir))
+        """Find the people of each frame, the surest first."""
         people = []
         for frame in frames:
             with without_chatter():  # once per frame, so that an error shows at once
-                people.append(self._people(frame))
+                people.append(_as_people(self._people(frame)))
         return Detections.from_frames(people, BLAZEPOSE_33)
 
-    def _people(self, frame: Image) -> People:
+    def _people(self, frame: Image) -> list[Find]:
+        self._finders = self._finders or Finders(self.finder_score, self.face_score)
+        self._refiner = self._refiner or Refiner(self.refine, self.doubt)
+        search = _Search(self._finders, self._refiner, frame)
         height, width = frame.shape[:2]
-        found = self._search(frame)
-        if self.padding:
-            found += self._search(frame, border=math.ceil(self.padding * max(width, height)))
-        side = round(self.tile * min(width, height))
-        if side >= _FINDER_INPUT and not _has_large_person(found, width, height):
-            for x, y in _tile_corners(width, height, side):
-                part = frame[y : y + side, x : x + side]
-                found += self._search(part, x, y, border=math.ceil(self.padding * side))
-        people = _without_duplicates(found, self.duplicate_iou)[: self.max_people]
-        if self.refine:
-            self._refiner = self._refiner or Refiner(self.refine, self.doubt)
-            people = _without_duplicates(self._refiner.people(frame, people), self.duplicate_iou)
-        return _as_people(people)
+        short = min(width, height)
+        parts = views(width, height, self.padding)
+        search.bodies(parts, turns=True)
+        search.faces(parts)
+        side = round(self.tile * short)
+        if side >= FINDER_INPUT and search.has_small_people(short):
+            tiles = squares(width, height, side)
+            search.bodies(tiles, turns=False)
+            search.faces(tiles)
+        search.below_faces()
+        search.whole()
+        return distinct(search.found, self.person_score, self.duplicate_iou)[: self.max_people]
 
-    def _load(self, bundle: Path) -> Any:
-        from mediapipe.tasks.python import BaseOptions, vision
 
-        options = vision.PoseLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(bundle)),
-            running_mode=vision.RunningMode.IMAGE,  # frames do not influence each other
-            num_poses=self.max_people,
-            min_pose_detection_confidence=self.person_score,
-            min_pose_presence_confidence=self.presence_score,
-        )
-        return vision.PoseLandmarker.create_from_options(options)
+class _Search:
+    """The finds of a frame as they become known.
 
-    def _search(self, part: Image, x0: int = 0, y0: int = 0, border: int = 0) -> list[Person]:
-        """People of one part of the frame, whose upper left pixel is (x0, y0), in frame px."""
-        import mediapipe
+    Args:
+        finders, refiner: the networks.
+        frame: the picture.
+    """
 
-        padded = np.pad(part, ((border, border), (border, border), (0, 0)))
-        height, width = padded.shape[:2]
-        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=padded)
-        # mediapipe's 0..1 spans the whole pixels' area; our pixel centres are at integers.
-        scale, shift = (width, height), (x0 - border - 0.5, y0 - border - 0.5)
-        found = self._landmarker.detect(image)
-        return [
-            person_of(marks, world, scale, shift)
-            for marks, world in zip(found.pose_landmarks, found.pose_world_landmarks, strict=True)
+    def __init__(self, finders: Finders, refiner: Refiner, frame: Image) -> None:
+        self.found: list[Find] = []
+        self._finders, self._refiner, self._frame = finders, refiner, frame
+        self._picture = refiner.picture(frame)
+        self._faces: list[Face] = []
+        self._regions: list[Region] = []
+
+    def bodies(self, parts: list[Part], turns: bool) -> None:
+        """Look at whoever the person finder sees in some parts, each once."""
+        seen = [one for part in parts for one in self._finders.people(self._frame, part)]
+        for proposal in sorted(seen, key=lambda one: -one.score):
+            region = proposal.region
+            if any(_same_region(region, other) for other in self._regions):
+                continue
+            self._regions.append(region)
+            if find := self._refiner.person(self._picture, region, turns):
+                self.found.append(find)
+
+    def faces(self, parts: list[Part]) -> None:
+        """Note the faces in some parts, each once."""
+        seen = [face for part in parts for face in self._finders.faces(self._frame, part)]
+        for face in sorted(seen, key=lambda one: -one.score):
+            if not any(_same_face(face, other) for other in self._faces):
+                self._faces.append(face)
+
+    def has_small_people(self, short: int) -> bool:
+        """Whether some of the people are small, or nobody is large, in a picture whose shorter side
+        is so long: then there may be more of them."""
+        people = distinct(self.found, _LIKELY, _SAME)
+        sizes = [size_of(find.person) / short for find in people]
+        heads = [
+            face.width / short
+            for face in self._faces
+            if not any(face.of(find.person) for find in people)
         ]
+        return not sizes or min(sizes) < _SMALL or min(heads, default=1.0) < _SMALL_HEAD
+
+    def below_faces(self) -> None:
+        """Tell each find about its face, and look below the faces that are nobody's."""
+        self.found = [replace(find, face=self._face_of(find)) for find in self.found]
+        for face in self._faces:
+            own = [find for find in self.found if find.face == face]
+            if any(not find.apart > AGREED for find in own):
+                continue
+            if find := self._refiner.below(self._picture, face):
+                self.found.append(replace(find, face=face))
+
+    def _face_of(self, find: Find) -> Face | None:
+        """The nearest of the faces that may be a find's."""
+        own = [face for face in self._faces if face.of(find.person)]
+        return min(own, key=lambda face: face.away(find.person), default=None)
+
+    def whole(self) -> None:
+        """If nobody was found, look for somebody who fills the frame."""
+        height, width = self._frame.shape[:2]
+        if not self.found and (find := self._refiner.whole(self._picture, width, height)):
+            self.found.append(find)
 
 
-def _has_large_person(found: list[Person], width: int, height: int) -> bool:
-    """Whether somebody is half as large as the frame; if so, it is not a picture of a crowd."""
-    return any(_size(person) > 0.5 * min(width, height) for person in found)
+def _same_region(a: Region, b: Region) -> bool:
+    near = math.hypot(a.x - b.x, a.y - b.y) < 0.15 * max(a.side, b.side)
+    return near and max(a.side, b.side) < 1.4 * min(a.side, b.side)
 
 
-def _size(person: Person) -> float:
-    return float(np.ptp(person[:, :2], axis=0).max())
+def _same_face(a: Face, b: Face) -> bool:
+    return math.hypot(a.x - b.x, a.y - b.y) < 0.5 * max(a.width, b.width)
 
 
-def _tile_corners(width: int, height: int, side: int) -> list[tuple[int, int]]:
-    """Upper left corners of squares that cover the frame and overlap by a third or more."""
-
-    def starts(length: int) -> list[int]:
-        count = math.ceil((length - side) / (side * 2 / 3)) + 1
-        return np.linspace(0, length - side, count).round().astype(int).tolist()
-
-    return [(x, y) for y in starts(height) for x in starts(width)]
-
-
-def _without_duplicates(found: list[Person], max_iou: float) -> list[Person]:
-    """Best seen first, without those who share face or box with somebody better seen."""
-    kept: list[Person] = []
-    for person in sorted(found, key=lambda p: -p[:, 2].clip(0, 1).mean()):
-        if not any(_same_face(person, k) or overlap(person, k) > max_iou for k in kept):
-            kept.append(person)
-    return kept
-
-
-def _same_face(a: Person, b: Person) -> bool:
-    """One face belongs to one person, even if the bodies below it were found differently."""
-    apart = np.linalg.norm(a[_FACE, :2] - b[_FACE, :2], axis=1)
-    return bool(np.median(apart) < 0.05 * max(_size(a), _size(b)))
-
-
-def _as_people(persons: list[Person]) -> People:
-    stacked = np.array(persons, np.float32).reshape(-1, len(BLAZEPOSE_33), 6)
+def _as_people(finds: list[Find]) -> People:
+    stacked = np.array([find.person for find in finds], np.float32)
+    stacked = stacked.reshape(-1, len(BLAZEPOSE_33), 6)
     xy, lifted = stacked[..., :2], stacked[..., 3:]
     return People(
         boxes=np.concatenate([xy.min(axis=1), xy.max(axis=1)], axis=1),
         keypoints=xy,
         scores=stacked[..., 2].clip(0, 1),
         keypoints_3d=lifted - lifted[:, HIPS].mean(axis=1, keepdims=True),
+        person_score=np.array([score_of(find) for find in finds], np.float32),
     )

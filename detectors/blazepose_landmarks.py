@@ -1,18 +1,17 @@
 """BlazePose's landmarks in a given region, which is how its own video mode follows a person.
 
-mediapipe's Tasks find the region by their person finder only. Its graph for a given region is in
-the same wheel; it also gives the two alignment points that the next region is made of.
+The graph gives the two alignment points that the next region is made of.
 """
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from detectors.base import Image
+from detectors.mediapipe_graph import Graph, image_packet
 from detectors.skeletons import BLAZEPOSE_33
 
 Person = Float[np.ndarray, "33 6"]
@@ -30,6 +29,7 @@ node {
   output_stream: "AUXILIARY_LANDMARKS:alignment"
 }
 """
+FACE = slice(0, 11)  # BLAZEPOSE_33 begins with nose, eyes, ears and mouth
 HIPS = [BLAZEPOSE_33.index(f"{side}_hip") for side in ("left", "right")]
 _SHOULDERS = [BLAZEPOSE_33.index(f"{side}_shoulder") for side in ("left", "right")]
 _SWAP = {"left_": "right_", "right_": "left_"}
@@ -38,15 +38,6 @@ _SWAP = {"left_": "right_", "right_": "left_"}
 def _other_side(name: str) -> str:
     side = next((side for side in _SWAP if name.startswith(side)), "")
     return _SWAP.get(side, "") + name.removeprefix(side)
-
-
-def person_of(
-    marks: Any, world: Any, scale: tuple[float, float], shift: tuple[float, float]
-) -> Person:
-    """A person as mediapipe gives it; x, y of its landmarks times `scale` plus `shift` are px."""
-    seen = np.array([(mark.x, mark.y, mark.visibility) for mark in marks])
-    lifted = np.array([(mark.x, mark.y, mark.z) for mark in world])
-    return np.column_stack([seen[:, :2] * scale + shift, seen[:, 2], lifted])
 
 
 MIRRORED = [BLAZEPOSE_33.index(_other_side(name)) for name in BLAZEPOSE_33]
@@ -96,40 +87,15 @@ class LandmarkNet:
     """The landmark network."""
 
     def __init__(self) -> None:
-        import mediapipe
-        from mediapipe.python import packet_getter
-        from mediapipe.python._framework_bindings import resource_util
-
-        # Graphs name their weights by paths relative to this folder.
-        resource_util.set_resource_dir(str(Path(mediapipe.__file__).parents[1]))
-        self._time = 0  # mediapipe's; it must increase
-        self._found: dict[str, Any] = {}
-        self._graph = mediapipe.CalculatorGraph(graph_config=_GRAPH)
-
-        def keep(name: str, packet: Any) -> None:
-            proto: Any = packet_getter.get_proto(packet)
-            self._found[name] = proto.landmark
-
-        for name in ("landmarks", "world", "alignment"):
-            self._graph.observe_output_stream(name, keep)
-        self._graph.start_run()
+        self._graph = Graph(_GRAPH, messages=("landmarks", "world", "alignment"))
 
     def picture(self, frame: Image) -> Picture:
         """A frame, prepared once for all its people."""
-        from mediapipe import ImageFormat
-        from mediapipe.python import packet_creator
-
         height, width = frame.shape[:2]
         side = max(height, width)  # a region that is not square in the picture would be skewed
         square = np.zeros((side, side, 3), np.uint8)
         square[:height, :width] = frame
-        plain, mirrored = (
-            packet_creator.create_image_frame(
-                image_format=ImageFormat.SRGB, data=np.ascontiguousarray(data)
-            )
-            for data in (square, square[:, ::-1])
-        )
-        return Picture(side, plain, mirrored)
+        return Picture(side, image_packet(square), image_packet(square[:, ::-1]))
 
     def find(
         self, picture: Picture, region: Region, mirror: bool = False
@@ -153,21 +119,22 @@ class LandmarkNet:
             height=region.side / picture.side,
             rotation=turn,
         )
-        self._run(picture.mirrored if mirror else picture.plain, packet_creator.create_proto(rect))
-        if "landmarks" not in self._found:
+        image = picture.mirrored if mirror else picture.plain
+        found = self._graph.run(image=image, region=packet_creator.create_proto(rect))
+        if "landmarks" not in found:
             return None
-        scale, shift = (picture.side, picture.side), (-0.5, -0.5)
-        person = person_of(self._found["landmarks"], self._found["world"], scale, shift)
-        points = np.array([(mark.x, mark.y) for mark in self._found["alignment"]]) * scale + shift
+        person = _person(found["landmarks"].landmark, found["world"].landmark, picture.side)
+        points = np.array([(mark.x, mark.y) for mark in found["alignment"].landmark])
+        points = points * picture.side - 0.5
         if mirror:
             person[:, 0], points[:, 0] = last - person[:, 0], last - points[:, 0]
             person[:, 3] *= -1
             person = person[MIRRORED]
         return person, Region.aligned(points)
 
-    def _run(self, image: Any, region: Any) -> None:
-        self._found.clear()
-        self._time += 1
-        self._graph.add_packet_to_input_stream("image", image.at(self._time))
-        self._graph.add_packet_to_input_stream("region", region.at(self._time))
-        self._graph.wait_until_idle()
+
+def _person(marks: Any, world: Any, side: int) -> Person:
+    """A person in a square picture of so many px, from mediapipe's messages."""
+    seen = np.array([(mark.x, mark.y, mark.visibility) for mark in marks])
+    lifted = np.array([(mark.x, mark.y, mark.z) for mark in world])
+    return np.column_stack([seen[:, :2] * side - 0.5, seen[:, 2], lifted])

@@ -1,6 +1,6 @@
-"""A second look at the people whom BlazePose's finder saw: each in its own region, and mirrored.
+"""Looks at a place where somebody may be: again in a region of their own, and mirrored.
 
-The finder places a region only roughly. Landmarks in a region made from earlier landmarks are
+A finder places a region only roughly. Landmarks in a region made from earlier landmarks are
 better (BlazePose's video mode does the same). The network is not symmetric, so the distance between
 what it sees in the mirrored and in the plain picture tells how sure it is. On 250 LSP train photos,
 PCK@0.2 is .97 where they agree within 0.02 of the person's size, .66 where they are 0.04 to 0.08
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.base import Image
+from detectors.blazepose_finders import Face
 from detectors.blazepose_landmarks import LandmarkNet, Person, Picture, Region
 from detectors.skeletons import BLAZEPOSE_33
 
@@ -31,26 +32,35 @@ _COMPARED = [
 ]
 _TURNS = (0.0, 0.5 * math.pi, math.pi, 1.5 * math.pi)
 _AROUND = 1.3  # size of a new region, relative to the person or the picture
-_FAR = 0.3  # of the person's size; joints farther apart count as this far
+AGREED = 0.12  # of the person's size; finds whose two looks lie farther apart are doubtful
+FAR = 0.3  # of the person's size; joints farther apart count as this far
 _FIRST_IS_BETTER_BY = 0.03  # of the person's size; another turn must agree better by more
-_GHOST = 0.12  # of the person's size; a guess whose looks differ by more is nobody
 _SAME = 0.3  # intersection over union; with less overlap it is another person
 _LEAST_SEEN = 0.02
 
 
 @dataclass(frozen=True)
-class _View:
-    """A person, and how far their landmarks lie from the mirrored ones, of the person's size."""
+class Find:
+    """Somebody who may be there.
+
+    Args:
+        person: mean of the plain and the mirrored look.
+        apart: how far these lie from each other, of the person's size; FAR if nobody is seen
+            mirrored, NaN if nobody looked.
+        face: the face that the face finder saw in this head; None if it saw none.
+    """
 
     person: Person
     apart: float
+    face: Face | None = None
 
 
 class Refiner:
     """Looks at people again.
 
     Args:
-        passes: how many regions follow each other, 1 or more.
+        passes: how many regions follow the first one, each made of the last look's landmarks; 0:
+            nobody is looked at again, nor mirrored.
         doubt: where plain and mirrored differ by more than this, regions with other turns are
             tried, and the one that agrees best is taken; of the person's size.
     """
@@ -60,37 +70,65 @@ class Refiner:
         self._passes = passes
         self._doubt = doubt
 
-    def people(self, frame: Image, found: list[Person]) -> list[Person]:
-        """The people of a frame, seen again; if nobody was found, somebody who fills the frame."""
-        picture = self._net.picture(frame)
-        if found:
-            return [self._person(picture, person) for person in found]
-        height, width = frame.shape[:2]
-        view = self._look(picture, _upright(np.array([[0, 0], [width - 1, height - 1]])))
-        return [view.person] if view and view.apart <= _GHOST else []
+    def picture(self, frame: Image) -> Picture:
+        """A frame, prepared once for all looks at it."""
+        return self._net.picture(frame)
 
-    def _person(self, picture: Picture, before: Person) -> Person:
+    def person(self, picture: Picture, region: Region, turns: bool = True) -> Find | None:
+        """The person in a region; None if nobody is seen.
+
+        Args:
+            turns: try regions with other turns if the find is doubtful.
+        """
+        seen = self._net.find(picture, region)
+        return seen and self.again(picture, seen[0], turns)
+
+    def again(self, picture: Picture, before: Person, turns: bool = True) -> Find:
         """A person seen again; as before if the network sees nobody or somebody else."""
+        if not self._passes:
+            return Find(before, math.nan)
         first = self._look(picture, Region.about(before))
         views = [(first.apart - _FIRST_IS_BETTER_BY, first)] if first else []
-        if first is None or first.apart > self._doubt:
+        if turns and (first is None or first.apart > self._doubt):
             for turn in _TURNS:
                 if view := self._look(picture, _upright(before, turn)):
                     views.append((view.apart, view))
         same = [one for one in views if overlap(one[1].person, before) >= _SAME]
-        return min(same, key=lambda one: one[0])[1].person if same else before
+        return min(same, key=lambda one: one[0])[1] if same else Find(before, FAR)
 
-    def _look(self, picture: Picture, region: Region) -> _View | None:
+    def below(self, picture: Picture, face: Face) -> Find | None:
+        """The person whose face it is, seen in the region whose two looks agree, or agree best;
+        None if the network sees nobody with this face."""
+        finds: list[Find] = []
+        for region in face.regions():
+            seen = self._net.find(picture, region)
+            if seen is None or not face.of(seen[0]):
+                continue
+            again = self.again(picture, seen[0], turns=False)
+            finds.append(again if face.of(again.person) else Find(seen[0], FAR))
+            if not finds[-1].apart > AGREED:
+                break
+        return min(finds, key=lambda find: find.apart, default=None)
+
+    def whole(self, picture: Picture, width: int, height: int) -> Find | None:
+        """The person who fills a frame; None if nobody is seen."""
+        if not self._passes:
+            return None
+        return self._look(picture, _upright(np.array([[0, 0], [width - 1, height - 1]])))
+
+    def _look(self, picture: Picture, region: Region) -> Find | None:
         person = None
         for _ in range(self._passes):
             found = self._net.find(picture, region)
             if found is None:
                 return None
             person, region = found
-        mirrored = self._net.find(picture, region, mirror=True)
-        if person is None or mirrored is None:
+        if person is None:
             return None
-        return _View(_mean(person, mirrored[0]), _apart(person, mirrored[0]))
+        mirrored = self._net.find(picture, region, mirror=True)
+        if mirrored is None:
+            return Find(person, FAR)
+        return Find(_mean(person, mirrored[0]), _apart(person, mirrored[0]))
 
 
 def overlap(a: Person, b: Person) -> float:
@@ -124,4 +162,4 @@ def _apart(a: Person, b: Person) -> float:
     """Mean distance of the compared landmarks, as a fraction of the person's size."""
     size = math.sqrt(max(float(np.prod(np.ptp(a[:, :2], axis=0))), 1.0))
     distance = np.linalg.norm(a[_COMPARED, :2] - b[_COMPARED, :2], axis=1) / size
-    return float(np.minimum(distance, _FAR).mean())
+    return float(np.minimum(distance, FAR).mean())
