@@ -34,8 +34,8 @@ class BlazePose:
         finder_score: least score of the person finder, 0..1.
         face_score: least score of the face finder, 0..1.
         padding: search again with a black border of this fraction of the longer side, because the
-            finder misses people who fill the picture. PCK@0.2 on 240 LSP train photos is .79 without, .85 with 0.3.
-            0: never.
+            finder misses people who fill the picture. PCK@0.2 on 240 LSP train photos is .79
+            without, .85 with 0.3. 0: never.
         tile: if nobody large is found, or somebody small, also search overlapping squares of this
             fraction of the shorter side, because the finder sees 224 x 224 px and misses small
             people. 0: never.
