@@ -10,8 +10,8 @@ import numpy as np
 from detectors.base import Detections, Image, People, Resources
 from detectors.blazepose_finders import FINDER_INPUT, Face, Finders, Part, squares, views
 from detectors.blazepose_landmarks import HIPS, Region
-from detectors.blazepose_people import distinct, score_of, size_of
-from detectors.blazepose_refine import AGREED, Find, Refiner
+from detectors.blazepose_people import distinct, score_of
+from detectors.blazepose_refine import AGREED, ALL_TURNS, Find, Refiner, size_of
 from detectors.native_log import without_chatter
 from detectors.skeletons import BLAZEPOSE_33
 
@@ -95,12 +95,12 @@ class BlazePose:
         height, width = frame.shape[:2]
         short = min(width, height)
         parts = views(width, height, self.padding)
-        search.bodies(parts, turns=True)
+        search.bodies(parts, ALL_TURNS)
         search.faces(parts)
         side = round(self.tile * short)
         if side >= FINDER_INPUT and search.has_small_people(short):
             tiles = squares(width, height, side)
-            search.bodies(tiles, turns=False)
+            search.bodies(tiles, (0.0,))
             search.faces(tiles)
         search.below_faces()
         search.whole()
@@ -122,8 +122,12 @@ class _Search:
         self._faces: list[Face] = []
         self._regions: list[Region] = []
 
-    def bodies(self, parts: list[Part], turns: bool) -> None:
-        """Look at whoever the person finder sees in some parts, each once."""
+    def bodies(self, parts: list[Part], turns: tuple[float, ...]) -> None:
+        """Look at whoever the person finder sees in some parts, each once.
+
+        Args:
+            turns: turns of the regions to try, rad, if a find is doubtful.
+        """
         seen = [one for part in parts for one in self._finders.people(self._frame, part)]
         for proposal in sorted(seen, key=lambda one: -one.score):
             region = proposal.region
@@ -146,11 +150,11 @@ class _Search:
         people = distinct(self.found, _LIKELY, _SAME)
         sizes = [size_of(find.person) / short for find in people]
         heads = [
-            face.width / short
+            face
             for face in self._faces
-            if not any(face.of(find.person) for find in people)
+            if face.width < _SMALL_HEAD * short and not any(face.of(one.person) for one in people)
         ]
-        return not sizes or min(sizes) < _SMALL or min(heads, default=1.0) < _SMALL_HEAD
+        return not sizes or min(sizes) < _SMALL or len(heads) > 1
 
     def below_faces(self) -> None:
         """Tell each find about its face, and look below the faces that are nobody's."""

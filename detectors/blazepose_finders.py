@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from detectors.base import Image
-from detectors.blazepose_landmarks import FACE, Person, Region
+from detectors.blazepose_landmarks import EYES, FACE, MOUTH, Person, Region
 from detectors.mediapipe_graph import Graph, image_packet
 
 FINDER_INPUT = 224  # px: the person finder scales every picture to this square
@@ -97,8 +97,9 @@ class Face:
         return float(np.linalg.norm(person[FACE, :2].mean(0) - (self.x, self.y)))
 
     def of(self, person: Person) -> bool:
-        """Whether it may be this person's face."""
-        return self.away(person) < _IN_HEAD * self.width
+        """Whether it may be this person's face: as near, and as upright."""
+        upright = np.dot(_up(person[EYES, :2].mean(0), person[MOUTH, :2].mean(0)), self.up)
+        return self.away(person) < _IN_HEAD * self.width and bool(upright > 0)
 
     def regions(self) -> list[Region]:
         """Where the body may be, if it hangs straight down from the head."""
@@ -198,7 +199,7 @@ def _points(found: Any) -> Float[np.ndarray, "P 2"]:
 def _face(found: Any, part: Part) -> Face:
     box, points = found.location_data.relative_bounding_box, part.placed(_points(found))
     eyes, mouth = points[:2].mean(0), points[3]
-    up = (eyes - mouth) / max(float(np.linalg.norm(eyes - mouth)), 1e-6)
+    up = _up(eyes, mouth)
     corners = part.placed(
         np.array([[box.xmin, box.ymin], [box.xmin + box.width, box.ymin + box.height]])
     )
@@ -206,3 +207,8 @@ def _face(found: Any, part: Part) -> Face:
     return Face(
         float(x), float(y), float(width), (float(up[0]), float(up[1])), float(found.score[0])
     )
+
+
+def _up(eyes: Float[np.ndarray, " 2"], mouth: Float[np.ndarray, " 2"]) -> Float[np.ndarray, " 2"]:
+    """The direction from the mouth to the eyes, of length 1."""
+    return (eyes - mouth) / max(float(np.linalg.norm(eyes - mouth)), 1e-6)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from detectors.blazepose_landmarks import FACE, Person
-from detectors.blazepose_refine import FAR, Find, overlap
+from detectors.blazepose_refine import FAR, Find, overlap, size_of
 
 _SEEN = 0.5  # visibility of the landmarks that make a person's box
 _INSIDE = 0.7  # of a box; a smaller find that lies so far inside another one is a part of it
@@ -16,7 +16,7 @@ def score_of(find: Find) -> float:
     it again."""
     if math.isnan(find.apart):
         return math.nan
-    value = 6.0 - 45.0 * min(find.apart, FAR) + 12.0 * (find.face.score if find.face else 0.0)
+    value = 6.0 - 45.0 * min(find.apart, FAR) + 10.5 * (find.face.score if find.face else 0.0)
     return 1 / (1 + math.exp(-value))
 
 
@@ -42,10 +42,11 @@ def _worth(find: Find) -> float:
 
 
 def _same(find: Find, kept: Find, max_iou: float) -> bool:
+    if _same_face(find.person, kept.person):
+        return True
     if find.face and kept.face:
         return find.face == kept.face
-    near = _same_face(find.person, kept.person)
-    return near or overlap(find.person, kept.person) > max_iou
+    return overlap(find.person, kept.person) > max_iou
 
 
 def _is_part(find: Find, whole: Find) -> bool:
@@ -62,11 +63,6 @@ def _same_face(a: Person, b: Person) -> bool:
     """One face belongs to one person, even if the bodies below it were found differently."""
     apart = np.linalg.norm(a[FACE, :2] - b[FACE, :2], axis=1)
     return bool(np.median(apart) < 0.05 * max(size_of(a), size_of(b)))
-
-
-def size_of(person: Person) -> float:
-    """Longer side of the box about the landmarks, px."""
-    return float(np.ptp(person[:, :2], axis=0).max())
 
 
 def _box(person: Person) -> tuple[np.ndarray, np.ndarray]:

@@ -30,13 +30,14 @@ _COMPARED = [
         ),
     )
 ]
-_TURNS = (0.0, 0.5 * math.pi, math.pi, 1.5 * math.pi)
+ALL_TURNS = (0.0, 0.5 * math.pi, math.pi, 1.5 * math.pi)
 _AROUND = 1.3  # size of a new region, relative to the person or the picture
 AGREED = 0.12  # of the person's size; finds whose two looks lie farther apart are doubtful
 FAR = 0.3  # of the person's size; joints farther apart count as this far
 _FIRST_IS_BETTER_BY = 0.03  # of the person's size; another turn must agree better by more
 _SAME = 0.3  # intersection over union; with less overlap it is another person
 _LEAST_SEEN = 0.02
+_LEAST_BODY = 4.5  # widths of the face; people who sit are larger
 
 
 @dataclass(frozen=True)
@@ -74,23 +75,25 @@ class Refiner:
         """A frame, prepared once for all looks at it."""
         return self._net.picture(frame)
 
-    def person(self, picture: Picture, region: Region, turns: bool = True) -> Find | None:
+    def person(
+        self, picture: Picture, region: Region, turns: tuple[float, ...] = ALL_TURNS
+    ) -> Find | None:
         """The person in a region; None if nobody is seen.
 
         Args:
-            turns: try regions with other turns if the find is doubtful.
+            turns: turns of the regions to try, rad, if the find is doubtful.
         """
         seen = self._net.find(picture, region)
         return seen and self.again(picture, seen[0], turns)
 
-    def again(self, picture: Picture, before: Person, turns: bool = True) -> Find:
+    def again(self, picture: Picture, before: Person, turns: tuple[float, ...] = ALL_TURNS) -> Find:
         """A person seen again; as before if the network sees nobody or somebody else."""
         if not self._passes:
             return Find(before, math.nan)
         first = self._look(picture, Region.about(before))
         views = [(first.apart - _FIRST_IS_BETTER_BY, first)] if first else []
-        if turns and (first is None or first.apart > self._doubt):
-            for turn in _TURNS:
+        if first is None or first.apart > self._doubt:
+            for turn in turns:
                 if view := self._look(picture, _upright(before, turn)):
                     views.append((view.apart, view))
         same = [one for one in views if overlap(one[1].person, before) >= _SAME]
@@ -104,11 +107,11 @@ class Refiner:
             seen = self._net.find(picture, region)
             if seen is None or not face.of(seen[0]):
                 continue
-            again = self.again(picture, seen[0], turns=False)
+            again = self.again(picture, seen[0], turns=())
             finds.append(again if face.of(again.person) else Find(seen[0], FAR))
-            if not finds[-1].apart > AGREED:
+            if not (finds[-1].apart > AGREED or _squeezed(finds[-1], face)):
                 break
-        return min(finds, key=lambda find: find.apart, default=None)
+        return min(finds, key=lambda find: (_squeezed(find, face), find.apart), default=None)
 
     def whole(self, picture: Picture, width: int, height: int) -> Find | None:
         """The person who fills a frame; None if nobody is seen."""
@@ -139,6 +142,16 @@ def overlap(a: Person, b: Person) -> float:
     inside = np.prod((high - low).clip(0))
     both = np.prod(np.ptp(a[:, :2], axis=0)) + np.prod(np.ptp(b[:, :2], axis=0)) - inside
     return float(inside / max(both, 1e-6))
+
+
+def size_of(person: Person) -> float:
+    """Longer side of the box about the landmarks, px."""
+    return float(np.ptp(person[:, :2], axis=0).max())
+
+
+def _squeezed(find: Find, face: Face) -> bool:
+    """Whether a whole body is seen where only a head and shoulders are."""
+    return size_of(find.person) < _LEAST_BODY * face.width
 
 
 def _upright(points: np.ndarray, turn: float = 0.0) -> Region:
