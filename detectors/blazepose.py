@@ -9,8 +9,8 @@ import numpy as np
 
 from detectors.base import Detections, Image, People, Resources
 from detectors.blazepose_finders import FINDER_INPUT, Face, Finders, Part, squares, views
-from detectors.blazepose_landmarks import HIPS, Region
-from detectors.blazepose_people import distinct, score_of
+from detectors.blazepose_landmarks import HIPS, Person, Region
+from detectors.blazepose_people import SURE_FACE, distinct, same_face, score_of
 from detectors.blazepose_refine import AGREED, ALL_TURNS, Find, Refiner, size_of
 from detectors.native_log import without_chatter
 from detectors.skeletons import BLAZEPOSE_33
@@ -134,8 +134,14 @@ class _Search:
             if any(_same_region(region, other) for other in self._regions):
                 continue
             self._regions.append(region)
-            if find := self._refiner.person(self._picture, region, turns):
-                self.found.append(find)
+            person = self._refiner.first(self._picture, region)
+            sure = [find.person for find in self.found if find.apart <= AGREED]
+            if person is None or any(same_face(person, other) for other in sure):
+                continue
+            within = any(
+                _is_within(region, other) for other in sure
+            )  # a part of a person: no turns
+            self.found.append(self._refiner.again(self._picture, person, () if within else turns))
 
     def faces(self, parts: list[Part]) -> None:
         """Note the faces in some parts, each once."""
@@ -161,7 +167,9 @@ class _Search:
         self.found = [replace(find, face=self._face_of(find)) for find in self.found]
         for face in self._faces:
             own = [find for find in self.found if find.face == face]
-            if any(not find.apart > AGREED for find in own):
+            sure = [find.person for find in self.found if find.apart <= AGREED]
+            within = any(_is_within(face, other) for other in sure)
+            if any(not find.apart > AGREED for find in own) or (within and face.score < SURE_FACE):
                 continue
             if find := self._refiner.below(self._picture, face):
                 self.found.append(replace(find, face=face))
@@ -181,6 +189,12 @@ class _Search:
 def _same_region(a: Region, b: Region) -> bool:
     near = math.hypot(a.x - b.x, a.y - b.y) < 0.15 * max(a.side, b.side)
     return near and max(a.side, b.side) < 1.4 * min(a.side, b.side)
+
+
+def _is_within(one: Region | Face, person: Person) -> bool:
+    """Whether the middle of a region or face lies in the box about a person's landmarks."""
+    low, high = person[:, :2].min(0), person[:, :2].max(0)
+    return bool(low[0] < one.x < high[0] and low[1] < one.y < high[1])
 
 
 def _same_face(a: Face, b: Face) -> bool:

@@ -31,7 +31,7 @@ node {
 """
 FACE = slice(0, 11)  # BLAZEPOSE_33 begins with nose, eyes, ears and mouth
 EYES = [BLAZEPOSE_33.index(f"{side}_eye") for side in ("left", "right")]
-MOUTH = [BLAZEPOSE_33.index(f"mouth_{side}") for side in ("left", "right")]
+MOUTH = [BLAZEPOSE_33.index(f"{side}_mouth") for side in ("left", "right")]
 HIPS = [BLAZEPOSE_33.index(f"{side}_hip") for side in ("left", "right")]
 _SHOULDERS = [BLAZEPOSE_33.index(f"{side}_shoulder") for side in ("left", "right")]
 _SWAP = {"left_": "right_", "right_": "left_"}

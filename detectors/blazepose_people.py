@@ -8,6 +8,7 @@ from detectors.blazepose_landmarks import FACE, Person
 from detectors.blazepose_refine import FAR, Find, overlap, size_of
 
 _SEEN = 0.5  # visibility of the landmarks that make a person's box
+SURE_FACE = 0.75  # score; weaker ones are seen in hands and clothes, too
 _INSIDE = 0.7  # of a box; a smaller find that lies so far inside another one is a part of it
 
 
@@ -16,7 +17,7 @@ def score_of(find: Find) -> float:
     it again."""
     if math.isnan(find.apart):
         return math.nan
-    value = 6.0 - 45.0 * min(find.apart, FAR) + 10.5 * (find.face.score if find.face else 0.0)
+    value = 6.0 - 45.0 * min(find.apart, FAR) + 11.5 * (find.face.score if find.face else 0.0)
     return 1 / (1 + math.exp(-value))
 
 
@@ -42,7 +43,7 @@ def _worth(find: Find) -> float:
 
 
 def _same(find: Find, kept: Find, max_iou: float) -> bool:
-    if _same_face(find.person, kept.person):
+    if same_face(find.person, kept.person):
         return True
     if find.face and kept.face:
         return find.face == kept.face
@@ -50,8 +51,9 @@ def _same(find: Find, kept: Find, max_iou: float) -> bool:
 
 
 def _is_part(find: Find, whole: Find) -> bool:
-    """Whether a find is a part of a larger one: some limbs, seen as a small body without a face."""
-    if find.face:
+    """Whether a find is a part of a larger one: some limbs, seen as a small body whose face the
+    face finder did not see, or was not sure of."""
+    if find.face and find.face.score >= SURE_FACE:
         return False
     (low, high), (whole_low, whole_high) = _box(find.person), _box(whole.person)
     both = np.prod((np.minimum(high, whole_high) - np.maximum(low, whole_low)).clip(0))
@@ -59,7 +61,7 @@ def _is_part(find: Find, whole: Find) -> bool:
     return bool(area < whole_area and both > _INSIDE * area)
 
 
-def _same_face(a: Person, b: Person) -> bool:
+def same_face(a: Person, b: Person) -> bool:
     """One face belongs to one person, even if the bodies below it were found differently."""
     apart = np.linalg.norm(a[FACE, :2] - b[FACE, :2], axis=1)
     return bool(np.median(apart) < 0.05 * max(size_of(a), size_of(b)))

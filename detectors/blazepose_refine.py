@@ -75,19 +75,17 @@ class Refiner:
         """A frame, prepared once for all looks at it."""
         return self._net.picture(frame)
 
-    def person(
-        self, picture: Picture, region: Region, turns: tuple[float, ...] = ALL_TURNS
-    ) -> Find | None:
-        """The person in a region; None if nobody is seen.
+    def first(self, picture: Picture, region: Region) -> Person | None:
+        """A first look at the person in a region; None if nobody is seen."""
+        seen = self._net.find(picture, region)
+        return seen and seen[0]
+
+    def again(self, picture: Picture, before: Person, turns: tuple[float, ...] = ALL_TURNS) -> Find:
+        """A person seen again; as before if the network sees nobody or somebody else.
 
         Args:
             turns: turns of the regions to try, rad, if the find is doubtful.
         """
-        seen = self._net.find(picture, region)
-        return seen and self.again(picture, seen[0], turns)
-
-    def again(self, picture: Picture, before: Person, turns: tuple[float, ...] = ALL_TURNS) -> Find:
-        """A person seen again; as before if the network sees nobody or somebody else."""
         if not self._passes:
             return Find(before, math.nan)
         first = self._look(picture, Region.about(before))
