@@ -93,7 +93,7 @@ def _stage_of(detector: Detector, runtime: RuntimeConfig, spread: Spread) -> Sta
 
     return Stage(
         name="detect",
-        version=3,
+        version=4,
         config={"detector": type(detector).__name__, **options},
         files=files,
         after=(),

@@ -7,6 +7,7 @@ from PIL import Image
 from detectors.base import Resources
 from detectors.blazepose import BlazePose
 from detectors.blazepose_landmarks import MIRRORED, LandmarkNet, Region
+from detectors.blazepose_people import score_of
 from detectors.blazepose_refine import Refiner, _apart, _mean, overlap
 from detectors.skeletons import BLAZEPOSE_33
 
@@ -92,17 +93,22 @@ def test_a_badly_placed_person_is_put_right(yoga):
         rough[BLAZEPOSE_33.index(name), :2] = place
     rough[:, :2] = (rough[:, :2] - 500) * 0.8 + 520  # a fifth too small and beside it
     assert farthest(rough) > 40
-    (again,) = Refiner(passes=2, doubt=0.06).people(yoga, [rough])
-    assert farthest(again) < 15
+    refiner = Refiner(passes=2, doubt=0.06)
+    again = refiner.again(refiner.picture(yoga), rough)
+    assert farthest(again.person) < 15
+    assert again.apart < 0.05
 
 
 def test_who_fills_the_picture_is_seen_though_nobody_was_found(yoga, shared):
-    alone = Refiner(passes=2, doubt=0.06).people(yoga[250:650, 270:740], [])
-    assert len(alone) == 1
-    assert farthest(alone[0], PLACES - (270, 250)) < 15
+    refiner = Refiner(passes=2, doubt=0.06)
+    cut = yoga[250:650, 270:740]
+    alone = refiner.whole(refiner.picture(cut), cut.shape[1], cut.shape[0])
+    assert farthest(alone.person, PLACES - (270, 250)) < 15
+    assert score_of(alone) > 0.9
     for name in ("14_no_person_landscape.jpg", "24_no_person_coffee.png"):
         empty = np.asarray(Image.open(shared / "photos" / name).convert("RGB"))
-        assert Refiner(passes=2, doubt=0.06).people(empty, []) == []
+        guess = refiner.whole(refiner.picture(empty), empty.shape[1], empty.shape[0])
+        assert guess is None or score_of(guess) < 0.5
 
 
 def test_mean_leans_to_what_is_seen_and_apart_is_in_sizes():
