@@ -67,6 +67,8 @@ class Keypoints(Rows):
         points_3d: if the detector gives them, each of POINTS relative to the middle of the hips, m,
             camera axes (x right, y down, z away from the camera), including points whose
             confidence is 0. Otherwise, or if not given, NaN.
+        person_score: how likely the row is a person, 0..1; NaN if the detector does not say, or if
+            not given. No fit reads it.
 
     Raises:
         ValueError: a shape or range is wrong; the message says what was expected and given.
@@ -79,12 +81,15 @@ class Keypoints(Rows):
     extra_xy: Float32[np.ndarray, "N 11 2"] = None  # pyright: ignore[reportAssignmentType]
     extra_confidence: Float32[np.ndarray, "N 11"] = None  # pyright: ignore[reportAssignmentType]
     points_3d: Float32[np.ndarray, "N 25 3"] = None  # pyright: ignore[reportAssignmentType]
+    person_score: Float32[np.ndarray, " N"] = None  # pyright: ignore[reportAssignmentType]
 
     def __post_init__(self) -> None:
         n, extra, points = len(self.frame), len(EXTRA), len(POINTS)
         if self.points_3d is None:
             unknown = np.full((n, points, 3), np.nan, np.float32)
             object.__setattr__(self, "points_3d", unknown)
+        if self.person_score is None:
+            object.__setattr__(self, "person_score", np.full(n, np.nan, np.float32))
         for name, shape in (("extra_xy", (n, extra, 2)), ("extra_confidence", (n, extra))):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, np.zeros(shape, np.float32))
@@ -96,6 +101,7 @@ class Keypoints(Rows):
             "extra_xy": (n, extra, 2),
             "extra_confidence": (n, extra),
             "points_3d": (n, points, 3),
+            "person_score": (n,),
         }
         for name, shape in shapes.items():
             found = getattr(self, name).shape

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float32
 
 from fitting.joints import LSP_14
 from fitting.solver.status import Status
@@ -45,6 +46,15 @@ def steps_of(job: Job) -> tuple[str, ...]:
     return step_names([*stages, "track"] if SEQUENCE in job.results else stages)
 
 
+def person_scores(job: Job) -> Float32[np.ndarray, " N"]:
+    """How likely each row of a job's result is a person; NaN if the detector does not say, and in
+    frames that were filled."""
+    seen, rows = job.results["remap"].load(), result_of(job)
+    known = dict(zip(zip(seen.frame, seen.track, strict=True), seen.person_score, strict=True))
+    places = zip(rows.frame, rows.track, strict=True)
+    return np.array([known.get(place, np.nan) for place in places], np.float32)
+
+
 def _arrays(job: Job) -> dict[str, np.ndarray]:
     fit, facts = job.results["fit"], job.clip.facts()
     result = result_of(job)
@@ -55,6 +65,7 @@ def _arrays(job: Job) -> dict[str, np.ndarray]:
         to_arrays(result)
         | _world(job)
         | {
+            "person_score": person_scores(job),
             "time": time,
             "source_frame": facts.numbers_of(result.frame),
             "joint_names": np.array(LSP_14),

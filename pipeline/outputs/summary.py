@@ -11,7 +11,7 @@ from fitting.result import FitResult
 from fitting.solver.status import Status
 from pipeline.faults import FOLDER, Fault
 from pipeline.inputs.clips import Skipped
-from pipeline.outputs.npz import steps_of
+from pipeline.outputs.npz import person_scores, steps_of
 from pipeline.outputs.writer import Files, write_file
 from pipeline.stages.sequence import result_of
 from pipeline.stages.stage import Job
@@ -54,14 +54,13 @@ def write_summary(summary: Entry, folder: Path) -> None:
 
 def fitted_entry(job: Job, files: Files) -> Entry:
     """What the summary says about a job that was written."""
-    result, steps = result_of(job), steps_of(job)
+    result, steps, scores = result_of(job), steps_of(job), person_scores(job)
+    tracks = [result.track == track for track in np.unique(result.track)]
     return {
         "name": job.clip.name,
         "source": str(job.clip.path),
         "status": "fitted",
-        "people": [
-            _person(result[result.track == track], steps) for track in np.unique(result.track)
-        ],
+        "people": [_person(result[rows], steps, scores[rows]) for rows in tracks],
         "seconds": {name: artefact.seconds for name, artefact in job.results.items()},
         "cached": {name: artefact.cached for name, artefact in job.results.items()},
         "files": files,
@@ -98,8 +97,8 @@ def _seconds_computing(jobs: list[Job]) -> dict[str, float]:
     return totals
 
 
-def _person(rows: FitResult, steps: tuple[str, ...]) -> dict[str, Any]:
-    """One person over all frames of a clip."""
+def _person(rows: FitResult, steps: tuple[str, ...], scores: np.ndarray) -> dict[str, Any]:
+    """One person over all frames of a clip; `scores` are those of `person_scores`."""
     names, counts = np.unique([Status(s).name.lower() for s in rows.status], return_counts=True)
     fitted = rows[rows.fitted]
     error = float(fitted.reprojection_error.mean()) if len(fitted) else None
@@ -107,6 +106,7 @@ def _person(rows: FitResult, steps: tuple[str, ...]) -> dict[str, Any]:
     return {
         "track": int(rows.track[0]),
         "frames": len(rows),
+        "person_score": None if np.isnan(scores).all() else round(float(np.nanmean(scores)), 3),
         "status": dict(zip(names.tolist(), counts.tolist(), strict=True)),
         "reprojection_error_px": None if error is None else round(error, 3),
         "expected_error_mm": round(expected, 1) if expected else None,

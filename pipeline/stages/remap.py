@@ -36,7 +36,7 @@ def remap_stage(config: RemapConfig, people: PeopleChoice, tracking: TrackingCon
 
     return Stage(
         name="remap",
-        version=7,
+        version=8,
         config={**asdict(config), "people": people.name, "tracking": asdict(tracking)},
         files={},
         after=("detect",),
@@ -86,7 +86,8 @@ def to_lsp(found: Detections, image_size: tuple[int, int], min_confidence: float
         return xy, confidence
 
     seen = (*places(LSP_14), *places(EXTRA))
-    return Keypoints(found.frame, found.track, *seen, points_3d=_lifted(found, recipes))
+    lifted = _lifted(found, recipes)
+    return Keypoints(found.frame, found.track, *seen, lifted, found.person_score)
 
 
 def select(found: Detections, people: PeopleChoice) -> Detections:

@@ -61,3 +61,15 @@ def test_3d_keypoints_of_another_shape_are_refused(shape):
             COCO_17,
             np.zeros(shape, np.float32),
         )
+
+
+def test_scores_of_people_are_stacked_and_unknown_ones_are_nan():
+    scored = People(**vars(people(2)) | {"person_score": np.array([0.9, 0.6], np.float32)})
+    found = Detections.from_frames([scored, people(1)], COCO_17)
+    assert found.person_score.tolist()[:2] == pytest.approx([0.9, 0.6])
+    assert np.isnan(found.person_score[2])
+    assert found[np.array([1])].person_score.tolist() == pytest.approx([0.6])
+    with pytest.raises(ValueError, match=r"Detections\.person_score: expected 0\.\.1, got"):
+        Detections(**vars(found) | {"person_score": np.array([0.5, 1.5, np.nan], np.float32)})
+    with pytest.raises(ValueError, match=r"Detections\.scores: expected finite"):
+        Detections(**vars(found) | {"scores": np.full_like(found.scores, np.nan)})

@@ -88,3 +88,10 @@ def test_whoever_is_chosen_keeps_its_own_3d_keypoints() -> None:
     everybody = lifted(crowd())
     chosen = select(everybody, PeopleChoice.largest)
     np.testing.assert_array_equal(chosen.keypoints_3d, everybody.keypoints_3d[[1, 4]])
+
+
+def test_the_score_of_a_person_rides_along() -> None:
+    found = person(BLAZEPOSE_33)
+    assert np.isnan(to_lsp(found, SIZE, 0.0).person_score).all()
+    scored = replace(found, person_score=np.full(len(found), 0.75, np.float32))
+    assert to_lsp(scored, SIZE, 0.0).person_score.tolist() == [0.75] * len(found)
