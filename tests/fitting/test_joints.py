@@ -89,3 +89,13 @@ def test_nobody_is_no_rows():
     assert len(nobody) == 0
     assert nobody.points_3d.shape == (0, 25, 3)
     assert len(Keypoints.concatenate([nobody, keypoints()])) == 2
+
+
+def test_how_likely_a_row_is_a_person_is_unknown_unless_given():
+    assert np.isnan(keypoints().person_score).all()
+    scores = np.array([0.25, 0.75], np.float32)
+    both = Keypoints.concatenate([keypoints(), keypoints(person_score=scores)])
+    assert np.isnan(both.person_score[:2]).all()
+    assert both[np.array([3, 2])].person_score.tolist() == [0.75, 0.25]
+    with pytest.raises(ValueError, match=r"person_score: expected shape \(2,\), got \(3,\)"):
+        keypoints(person_score=np.zeros(3, np.float32))
