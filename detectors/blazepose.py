@@ -120,7 +120,7 @@ class _Search:
         self._finders, self._refiner, self._frame = finders, refiner, frame
         self._picture = refiner.picture(frame)
         self._faces: list[Face] = []
-        self._regions: list[Region] = []
+        self._clear: list[Region] = []  # of finds that are not doubtful: none is needed again
 
     def bodies(self, parts: list[Part], turns: tuple[float, ...]) -> None:
         """Look at whoever the person finder sees in some parts, each once.
@@ -131,17 +131,19 @@ class _Search:
         seen = [one for part in parts for one in self._finders.people(self._frame, part)]
         for proposal in sorted(seen, key=lambda one: -one.score):
             region = proposal.region
-            if any(_same_region(region, other) for other in self._regions):
+            if any(_same_region(region, other) for other in self._clear):
                 continue
-            self._regions.append(region)
             person = self._refiner.first(self._picture, region)
-            sure = [find.person for find in self.found if find.apart <= AGREED]
-            if person is None or any(same_face(person, other) for other in sure):
+            clear = [find for find in self.found if find.apart <= self._refiner.doubt]
+            if person is None or any(same_face(person, other.person) for other in clear):
                 continue
-            within = any(
-                _is_within(region, other) for other in sure
-            )  # a part of a person: no turns
-            self.found.append(self._refiner.again(self._picture, person, () if within else turns))
+            # A part of somebody needs no turns.
+            sure = [find.person for find in self.found if find.apart <= AGREED]
+            within = any(_is_within(region, other) for other in sure)
+            find = self._refiner.again(self._picture, person, () if within else turns)
+            self.found.append(find)
+            if not find.apart > self._refiner.doubt:
+                self._clear.append(region)
 
     def faces(self, parts: list[Part]) -> None:
         """Note the faces in some parts, each once."""

@@ -69,7 +69,7 @@ class Refiner:
     def __init__(self, passes: int, doubt: float) -> None:
         self._net = LandmarkNet()
         self._passes = passes
-        self._doubt = doubt
+        self.doubt = doubt
 
     def picture(self, frame: Image) -> Picture:
         """A frame, prepared once for all looks at it."""
@@ -90,7 +90,7 @@ class Refiner:
             return Find(before, math.nan)
         first = self._look(picture, Region.about(before))
         views = [(first.apart - _FIRST_IS_BETTER_BY, first)] if first else []
-        if first is None or first.apart > self._doubt:
+        if first is None or first.apart > self.doubt:
             for turn in turns:
                 if view := self._look(picture, _upright(before, turn)):
                     views.append((view.apart, view))
