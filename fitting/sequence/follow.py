@@ -13,9 +13,10 @@ from fitting.joints import Keypoints
 from fitting.objective.model import Model
 from fitting.objective.residuals import Observations
 from fitting.result import FitResult
+from fitting.sequence.camera_path import CameraPath
 from fitting.sequence.frames import keypoints_of, observed, states_of
 from fitting.sequence.motion import Motion
-from fitting.sequence.settings import CameraKind, SequenceConfig
+from fitting.sequence.settings import SequenceConfig
 from fitting.sequence.sides import exchanged, readings
 from fitting.sequence.standing import upwards
 from fitting.sequence.timeline import Timeline, timelines
@@ -36,7 +37,7 @@ def follow(
     config: FitConfig,
     settings: SequenceConfig,
     device: str = "cpu",
-    shots: Int32[np.ndarray, " F"] | None = None,
+    path: CameraPath | None = None,
 ) -> Motion:
     """Fit everybody's frames together.
 
@@ -48,7 +49,7 @@ def follow(
         assets, config: those that the frames were fitted with.
         settings: of the sequence.
         device: torch device.
-        shots: of every frame of the clip: in another one, the camera stands elsewhere. None: one.
+        path: of the camera, in every frame of the clip. None: it stands still.
 
     Returns:
         The rows of the keypoints and of filled gaps, with ascending frames.
@@ -56,24 +57,21 @@ def follow(
     labels = _readings(keypoints, times)
     keypoints, result = _as_read(keypoints, result, labels, assets, config, device)
     found = timelines(result.frame, result.track, result.fitted, times, settings.max_fill)
-    solve = _Solve(keypoints, result, assets, config, settings, device)
+    path = path or CameraPath.standing(len(times))
+    solve = _Solve(keypoints, result, assets, config, settings, path, device)
     with torch.no_grad():
         outcomes = [solve(timeline) for timeline in found if len(timeline) >= SHORTEST]
     solved = [one for one in outcomes if one is not None]
     motion = with_outcomes(keypoints, result, labels, solved)
-    if settings.camera is CameraKind.moving:
-        return motion
-    if shots is None:
-        shots = np.zeros(len(times), np.int32)
-    return replace(motion, world=_world(motion.result.frame, shots, solved, settings))
+    return replace(motion, world=_world(motion.result.frame, path, solved, settings))
 
 
 def _world(
-    frame: np.ndarray, shots: np.ndarray, solved: list[Outcome], settings: SequenceConfig
+    frame: np.ndarray, path: CameraPath, solved: list[Outcome], settings: SequenceConfig
 ) -> World:
     """Of each of these frames: everybody in a shot stands on the same floor."""
-    world = World.unknown(len(frame))
-    for shot in np.unique(shots):
+    world, shots = World.unknown(len(frame)), path.shot
+    for shot in np.unique(shots[path.still]):
         there = [shots[one.timeline.frame] == shot for one in solved]
         soles = [one.soles[rows] for one, rows in zip(solved, there, strict=True)]
         seconds = [one.standing[rows].ravel() for one, rows in zip(solved, there, strict=True)]
@@ -130,6 +128,7 @@ class _Solve:
     assets: Assets
     config: FitConfig
     settings: SequenceConfig
+    path: CameraPath
     device: str
 
     def __call__(self, timeline: Timeline) -> Outcome | None:
@@ -148,12 +147,15 @@ class _Solve:
         def tensor(array: np.ndarray) -> Tensor:
             return torch.as_tensor(array, device=self.device)
 
+        path = self.path[timeline.frame]
         frames = Frames(
             seen=looks.to(model.dtype),
             times=tensor(timeline.times),
             linked=tensor(timeline.linked),
             joined=tensor(timeline.joined),
             held=torch.zeros(len(x), dtype=torch.bool, device=self.device),
+            in_place=tensor(path.in_place),
+            turned=tensor(path.turned).to(model.dtype) if path.turns else None,
         )
         found = TrackFit(model, self._terms(), self.settings)(x.to(model.dtype), frames)
         return replace(found, x=found.x.double())

@@ -12,9 +12,10 @@ class Method(Enum):
 
 
 class CameraKind(Enum):
-    """Whether the camera stands still. If it moves, feet have no fixed floor in its axes, and
-    joints move in them with the camera too."""
+    """Whether the camera stands still; auto: what the background of the pictures says. If it moves,
+    feet have no fixed floor in its axes, and joints move in them with the camera too."""
 
+    auto = "auto"
     static = "static"
     moving = "moving"
 
@@ -25,7 +26,7 @@ class SequenceConfig:
 
     Args:
         method: track, or none: the fit of every frame as it is.
-        camera: static or moving.
+        camera: auto, static or moving.
         acceleration: standard deviation of a joint's acceleration, m/s^2.
         kernel: standard deviations beyond which an acceleration counts as an exception.
         rotation: standard deviation of the second derivative of an axis-angle, rad/s^2.

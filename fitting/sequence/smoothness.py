@@ -5,7 +5,8 @@ h' = (t + 1) - t after it, is
 
     a = 2 / (h + h') ((X_{t+1} - X_t) / h' - (X_t - X_{t-1}) / h)      m/s^2
 
-in the camera's axes. It includes the motion of the whole body, which is what steadies its depth.
+in axes that do not turn with the camera. It includes the motion of the whole body, which is what
+steadies its depth.
 """
 
 from dataclasses import dataclass, replace
@@ -20,6 +21,17 @@ from fitting.objective.unknowns import Unknowns
 from fitting.solver.chain import ChainLinearization
 
 N_JOINTS = len(LSP_14)
+
+
+def turned_back(
+    values: Float[Tensor, "T n 3 *d"], turned: Float[Tensor, "T 3 3"] | None
+) -> Float[Tensor, "T n 3 *d"]:
+    """Points, or their derivatives, in axes that do not turn with the camera."""
+    if turned is None:
+        return values
+    if values.ndim == 3:
+        return values @ turned  # rows times R are R' times columns
+    return turned.mT[:, None] @ values
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,7 @@ class Smoothness:
             from the frame before to the one after.
         stiffness: how much accelerations cost.
         dtype: of the states.
+        turned: from axes that do not turn with the camera to the camera's; None: it does not turn.
     """
 
     def __init__(
@@ -56,7 +69,9 @@ class Smoothness:
         linked: Bool[Tensor, " T-2"],
         stiffness: Stiffness,
         dtype: torch.dtype,
+        turned: Float[Tensor, "T 3 3"] | None = None,
     ) -> None:
+        self._turned = turned
         self._pose, self._entries = unknowns.pose, unknowns.pose_entries
         self._stiffness, self._linked = stiffness, linked.to(dtype)
         before, after = (times[1:-1] - times[:-2]), (times[2:] - times[1:-1])
@@ -68,10 +83,10 @@ class Smoothness:
     def add_to(self, linear: ChainLinearization, bodies: Bodies) -> ChainLinearization:
         """A linearization with this term added to it, in place."""
         joints = bodies.posed.points[:, :N_JOINTS] + bodies.transl[:, None]
-        moving = self._accelerations(joints)
+        moving = self._accelerations(turned_back(joints, self._turned))
         cost, weight = self._of_joints(moving)
         weight = weight.repeat_interleave(3, 1)
-        jacobian = bodies.jacobian[:, :N_JOINTS].flatten(1, 2)
+        jacobian = turned_back(bodies.jacobian[:, :N_JOINTS], self._turned).flatten(1, 2)
         self._add_gradient(linear, jacobian, weight * moving.flatten(1))
         self._add_blocks(linear, jacobian, weight)
         turning = self._accelerations(bodies.pose[:, self._entries])

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from fitting.joints import LSP_14, POINTS
 from fitting.objective.bodies import Bodies
+from fitting.sequence.smoothness import turned_back
 from fitting.solver.chain import ChainLinearization
 
 SOLES = tuple(
@@ -42,16 +43,19 @@ class Standing:
         chance: that a sole stands from a frame to the next, 0..1.
         interval: between these frames, s.
         speed: sigma, m/s.
+        turned: from axes that do not turn with the camera to the camera's; None: it does not turn.
     """
 
     chance: Float[Tensor, "ways 4"]
     interval: Float[Tensor, " ways"]
     speed: float
+    turned: Float[Tensor, "T 3 3"] | None = None
 
     def add_to(self, linear: ChainLinearization, bodies: Bodies) -> ChainLinearization:
         """A linearization with this term added to it, in place."""
         soles = soles_of(bodies.posed.points + bodies.transl[:, None])
-        jacobian = _means(bodies.jacobian).flatten(1, 2)
+        soles = turned_back(soles, self.turned)
+        jacobian = turned_back(_means(bodies.jacobian), self.turned).flatten(1, 2)
         weight = self.chance / (self.speed * self.interval[:, None]) ** 2
         way = soles[1:] - soles[:-1]
         cost = 0.5 * (weight[..., None] * way**2).sum()
@@ -78,7 +82,12 @@ def _means(values: Float[Tensor, "T 25 *d"]) -> Float[Tensor, "T 4 *d"]:
 def standing_chances(
     points: Float[np.ndarray, "T 25 3"], times: Float[np.ndarray, " T"]
 ) -> Float[np.ndarray, "T-1 4"]:
-    """The chance that a sole stands from each frame to the next, 0..1."""
+    """The chance that a sole stands from each frame to the next, 0..1.
+
+    Args:
+        points: in axes that do not turn with the camera, m.
+        times: of the frames, s.
+    """
     up = upwards(points[:, : len(LSP_14)])
     soles = np.stack([points[:, list(part)].mean(1) for part in SOLES], 1)
     interval = np.diff(times)

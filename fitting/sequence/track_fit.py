@@ -8,8 +8,8 @@ from torch import Tensor
 
 from fitting.objective.model import Model
 from fitting.sequence.pieces import Piece, pieces, samples
-from fitting.sequence.settings import CameraKind, SequenceConfig
-from fitting.sequence.smoothness import Stiffness
+from fitting.sequence.settings import SequenceConfig
+from fitting.sequence.smoothness import Stiffness, turned_back
 from fitting.sequence.standing import Standing, standing_chances
 from fitting.sequence.track_problem import Frames, FrameTerms, TrackProblem
 from fitting.solver.chain import minimize_chain, shared_information
@@ -85,18 +85,21 @@ class TrackFit:
             )
             x = torch.where(frames.held[:, None], x, problem.complete(found.x))
             iterations, status = iterations + found.iterations, found.status
-            if self._settings.camera is CameraKind.static:
+            if bool(frames.in_place.any()):
                 standing = self._standing(x, frames)
         return Fit(x, iterations, status)
 
     def _standing(self, x: Tensor, frames: Frames) -> Standing:
         """Which feet stand, according to the states."""
         points = self._model.pose(x).points + self._model.split(x)[3][:, None]
+        points = turned_back(points, frames.turned)
         chance = standing_chances(points.double().cpu().numpy(), frames.times.cpu().numpy())
+        may = frames.joined & frames.in_place[1:]
         return Standing(
-            torch.as_tensor(chance).to(x) * frames.joined[:, None],
+            torch.as_tensor(chance).to(x) * may[:, None],
             frames.times.diff().to(x),
             self._settings.standing,
+            frames.turned,
         )
 
     def _problem(

@@ -26,6 +26,8 @@ class Frames:
         linked: for each except the first and last, whether the motion goes on through it.
         held: frames that stay as they are.
         joined: for each except the last, whether the motion goes on to the next.
+        in_place: whether the camera does not leave its place.
+        turned: from axes that do not turn with the camera to the camera's; None: it does not turn.
     """
 
     seen: Observations
@@ -33,6 +35,8 @@ class Frames:
     linked: Bool[Tensor, " T-2"]
     held: Bool[Tensor, " T"]
     joined: Bool[Tensor, " T-1"]
+    in_place: Bool[Tensor, " T"]
+    turned: Float[Tensor, "T 3 3"] | None = None
 
     @property
     def lasts(self) -> float:
@@ -49,6 +53,8 @@ class Frames:
             self.linked[inner],
             self.held[rows].clone(),
             self.joined[pairs],
+            self.in_place[rows],
+            None if self.turned is None else self.turned[rows],
         )
 
 
@@ -88,7 +94,9 @@ class TrackProblem:
         weights = {**terms.weights, "shape": 0.0}
         self._objective = Objective(model, unknowns, frames.seen, weights, terms.loss)
         self._standing = standing
-        self._smoothness = Smoothness(unknowns, frames.times, frames.linked, stiffness, model.dtype)
+        self._smoothness = Smoothness(
+            unknowns, frames.times, frames.linked, stiffness, model.dtype, frames.turned
+        )
 
     def linearize(self, x: Float[Tensor, "T S"]) -> ChainLinearization:
         bodies = Bodies(self._objective, x)

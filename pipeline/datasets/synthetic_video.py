@@ -18,6 +18,7 @@ from pipeline.datasets.synthetic_clips import (
     CameraMotion,
     Motions,
     TrueFrames,
+    backdrop,
     draw_clip,
     load_motions,
 )
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from fitting.body.kinematics import Kinematics
     from pipeline.inputs.clips import Found
 
-_DRAWING = 2  # part of every key; raise it when a seed gives other clips
+_DRAWING = 3  # part of every key; raise it when a seed gives other clips
 _PREFIX = "clip"
 
 
@@ -155,13 +156,17 @@ class DrawnVideo(Clip):
         return Facts(size, frames, captured.fps, exif)
 
     def frames(self) -> Iterator[Image]:
-        """The film, or an empty square whose person exists as keypoints only."""
+        """The film, or what is behind a person who exists as keypoints only."""
         assert self.data
         if self.data.films:
             yield from super().frames()
             return
-        frame = np.full((IMAGE_SIDE, IMAGE_SIDE, 3), 128, np.uint8)
-        for _ in range(self.facts().n_frames or 0):
+        true = self.data.true(self.index)
+        moving = CameraMotion(self.data.camera) is not CameraMotion.static
+        for number, rotation in enumerate(true.world_from_camera):
+            if moving or not number:
+                focal_length = float(true.camera.focal_length[number])
+                frame = backdrop(rotation.T, focal_length, self.index)
             yield frame
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Float32, Int32
 
 from detectors.base import (
     Detections,
@@ -24,6 +24,7 @@ from pipeline.config import ConfigError
 from pipeline.groups import RuntimeConfig
 from pipeline.inputs.images import ClipError
 from pipeline.memory import is_short
+from pipeline.stages.background import Background
 from pipeline.stages.shots import Shots
 from pipeline.stages.stage import Done, Job, Stage, Tick, frames_of, timed
 from pipeline.storage.cache import plain
@@ -31,10 +32,24 @@ from pipeline.storage.cache import plain
 
 @dataclass(frozen=True)
 class Detected(Detections):
-    """What a detector found, and for each row `shot`: the camera shot of the video that it is
-    in."""
+    """What a detector found, and what its frames say about the camera, row by row.
+
+    Args:
+        shot: the camera shot of the video that the row is in.
+        moved, together: how the background has moved until then (pipeline.stages.background.View).
+            None: nothing is known.
+    """
 
     shot: Int32[np.ndarray, " N"] = field(kw_only=True)
+    moved: Float32[np.ndarray, "N 4"] = field(kw_only=True, default=None)  # pyright: ignore[reportAssignmentType]
+    together: Float32[np.ndarray, " N"] = field(kw_only=True, default=None)  # pyright: ignore[reportAssignmentType]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.moved is None:
+            nothing = np.full((len(self), 5), np.nan, np.float32)
+            object.__setattr__(self, "moved", nothing[:, :4])
+            object.__setattr__(self, "together", nothing[:, 4])
 
 
 Detect = Callable[[Iterable[Image], str], Detections]
@@ -104,7 +119,7 @@ def _stage_of(detector: Detector, runtime: RuntimeConfig, spread: Spread) -> Sta
 
 
 def _detect(detect: Detect, job: Job, tick: Tick) -> Detected:
-    shots, begun = Shots(), False
+    shots, background, begun = Shots(), Background(), False
 
     def frames() -> Iterator[Any]:
         nonlocal begun
@@ -112,6 +127,7 @@ def _detect(detect: Detect, job: Job, tick: Tick) -> Detected:
         for frame in job.clip.frames():
             if job.clip.video:
                 shots.see(frame)
+                background.see(frame)
             yield frame
             tick()
 
@@ -127,4 +143,5 @@ def _detect(detect: Detect, job: Job, tick: Tick) -> Detected:
             raise
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         raise ConfigError(f"detector: {kind}{error}") from error
-    return Detected(**vars(found), shot=shots.of(found.frame))
+    moved, together = background.of(found.frame, found.boxes)
+    return Detected(**vars(found), shot=shots.of(found.frame), moved=moved, together=together)

@@ -9,10 +9,12 @@ import numpy as np
 
 from fitting.fit_config import FitConfig, Gender
 from fitting.result import FitResult
+from fitting.sequence.camera_path import CameraPath
 from fitting.sequence.motion import Motion
-from fitting.sequence.settings import Method, SequenceConfig
+from fitting.sequence.settings import CameraKind, Method, SequenceConfig
 from fitting.sequence.world import World
 from pipeline.groups import ModelsConfig, RuntimeConfig
+from pipeline.stages.camera_path import Move, Shot, path_of
 from pipeline.stages.fit import assets_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
 from pipeline.storage.cache import Artefact, plain
@@ -43,8 +45,8 @@ def sequence_stage(
             frames = np.arange(int(result.frame.max(initial=0)) + 1)
             times = job.clip.facts().seconds_of(frames)
             assets = loaded(own.gender)
-            shots = _shots(job, len(frames))
-            motion = follow(keypoints, result, times, assets, own, config, runtime.device, shots)
+            path = _path(job, result, len(frames), config.camera)
+            motion = follow(keypoints, result, times, assets, own, config, runtime.device, path)
             _report(job, motion)
             return motion
 
@@ -52,21 +54,47 @@ def sequence_stage(
 
     return Stage(
         name=NAME,
-        version=3,
+        version=4,
         config=plain(asdict(config)),
         files={},
-        after=("remap", "fit"),
+        after=("detect", "remap", "fit"),
         output=Motion,
         compute=compute,
         applies=lambda clip: clip.video is not None and config.method is not Method.none,
     )
 
 
-def _shots(job: Job, frames: int) -> np.ndarray:
-    """Of every frame; one in which nobody was found belongs to the shot before."""
-    seen = job.results["detect"].load()
-    row = np.searchsorted(seen.frame, np.arange(frames), side="right") - 1
-    return seen.shot[np.maximum(row, 0)]
+def _path(job: Job, result: FitResult, frames: int, kind: CameraKind) -> CameraPath:
+    """The camera of a clip; the user is told what it was taken for."""
+    if not len(result):
+        return CameraPath.standing(frames)
+    focal_length = float(result.camera.focal_length[0])
+    diagonals = focal_length / float(np.hypot(*job.clip.facts().image_size))
+    path, shots = path_of(job.results["detect"].load(), frames, diagonals, kind)
+    _tell(job, shots, kind)
+    return path
+
+
+def _tell(job: Job, shots: list[Shot], kind: CameraKind) -> None:
+    """Tell the user what the camera was taken for, if it does not simply stand still."""
+    unknown = sum(shot.move is Move.unknown for shot in shots)
+    moving = [shot for shot in shots if shot.move in (Move.turns, Move.goes)]
+    some = "" if len(shots) == 1 else f" in {len(moving)} of {len(shots)} shots"
+    if moving:
+        goes = any(shot.move is Move.goes for shot in moving)
+        _log.warning(
+            "%s: the camera moves%s (%.1f degrees at most): no floor is looked for%s",
+            job.clip.path,
+            some,
+            max(shot.degrees for shot in moving),
+            ", and feet may slide" if goes else "",
+        )
+    if unknown and kind is CameraKind.auto:
+        _log.info(
+            "%s: too little background is seen to tell whether the camera moves: it is taken to "
+            "stand still (sequence.camera=moving says that it does not)",
+            job.clip.path,
+        )
 
 
 def _report(job: Job, motion: Motion) -> None:
