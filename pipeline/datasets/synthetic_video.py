@@ -162,11 +162,11 @@ class DrawnVideo(Clip):
             yield from super().frames()
             return
         true = self.data.true(self.index)
-        moving = CameraMotion(self.data.camera) is not CameraMotion.static
-        for number, rotation in enumerate(true.world_from_camera):
-            if moving or not number:
-                focal_length = float(true.camera.focal_length[number])
-                frame = backdrop(rotation.T, focal_length, self.index)
+        rotation, focal_length = true.world_from_camera, float(true.camera.focal_length[0])
+        frame = backdrop(rotation[0].T, focal_length, self.index)
+        for number in range(len(true)):
+            if (rotation[number] != rotation[max(number - 1, 0)]).any():
+                frame = backdrop(rotation[number].T, focal_length, self.index)
             yield frame
 
 

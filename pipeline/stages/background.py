@@ -48,14 +48,15 @@ class Background:
 
     def __init__(self) -> None:
         self._ways: list[_Way] = []
-        self._since, self._key, self._last = 0, None, None
+        self._since = 0
+        self._key = self._last = np.zeros((0, 0), np.uint8)
         self._corners = self._end = np.zeros((0, 2), np.float32)
         self._scale, self._size = 1.0, (1, 1)
 
     def see(self, frame: Image) -> None:
         """Take the next frame in."""
         grey, number = self._small(frame), len(self._ways)
-        if self._last is None:
+        if not number:
             self._follow_from(number, grey)
         way = self._way(grey)
         if len(way.end) < _STILL_SEEN * len(self._corners) and self._since < number - 1:
