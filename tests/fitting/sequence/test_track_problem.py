@@ -30,6 +30,7 @@ def frames(n: int = 5) -> Frames:
         linked=torch.arange(n - 2) != 1,
         held=torch.zeros(n, dtype=torch.bool),
         joined=torch.arange(n - 1) != 2,
+        in_place=torch.ones(n, dtype=torch.bool),
     )
 
 
