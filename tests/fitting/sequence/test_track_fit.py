@@ -75,7 +75,7 @@ def frames(model, truth) -> Frames:
     linked = torch.ones(N - 2, dtype=torch.bool)
     nowhere = torch.zeros(N, dtype=torch.bool)
     joined = torch.ones(N - 1, dtype=torch.bool)
-    return Frames(seen, torch.arange(N).double() / FPS, linked, nowhere, joined, ~nowhere)
+    return Frames(seen, torch.arange(N).double() / FPS, linked, nowhere, joined, nowhere)
 
 
 @pytest.fixture(scope="module")
