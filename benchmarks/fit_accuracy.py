@@ -22,6 +22,7 @@ from pipeline.config import ROOT, to_config
 from pipeline.evaluation.evaluate import Evaluation, metrics_of
 from pipeline.evaluation.metrics import bootstrap_interval
 from pipeline.pipeline import stages_of, through
+from pipeline.shards import jobs_of
 
 TRUE_CAMERA = "data.known_focal_length=true"
 FROZEN = "[global_orient,body_pose,betas]"
@@ -87,7 +88,7 @@ def evaluate(overrides: list[str]) -> Evaluation:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = to_config(compose("config", ["data=synthetic", *overrides]))
     clips, _ = config.data.clips()
-    jobs, _, _ = through(stages_of(config), clips, config)
+    jobs, _, _ = through(stages_of(config), jobs_of(clips), config)
     return config.data.evaluate(jobs, config)
 
 

@@ -30,6 +30,7 @@ from pipeline.config import ROOT, to_config
 from pipeline.evaluation.motion import foot_sliding, motion_errors, sides_exchanged
 from pipeline.inputs.kinds import VIDEO_SUFFIXES
 from pipeline.pipeline import stages_of, through
+from pipeline.shards import jobs_of
 from pipeline.stages.sequence import result_of
 from pipeline.stages.stage import Job
 
@@ -105,7 +106,7 @@ def filmed(folder: Path, calibration: Path, settings: list[str]) -> Views:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = to_config(compose("config", [*common, "render=none", *settings]))
     clips, _ = config.data.clips()
-    jobs, _, skipped = through(stages_of(config), clips, config)
+    jobs, _, skipped = through(stages_of(config), jobs_of(clips), config)
     if skipped or len(jobs) < 2:
         reasons = "; ".join(skip.reason for skip in skipped)
         raise SystemExit(f"{folder}: expected two views or more that can be fitted; {reasons}")

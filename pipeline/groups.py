@@ -121,6 +121,7 @@ class RuntimeConfig:
         batch_size: people per solve, and crops per forward pass of mmpose.
         cache_dir, output_dir, weights_dir: folders, relative to the working directory.
         progress: bars on a terminal, or a line of JSON on stdout for each step (docs/app.md).
+        shard: the part of the inputs that this run works on, e.g. 3/16; None: all of them.
         show, release_layout: old names of the formats `progress` and `release` of `export`.
     """
 
@@ -133,6 +134,7 @@ class RuntimeConfig:
     show: bool = MISSING
     release_layout: bool = MISSING
     progress: Progress = MISSING
+    shard: str | None = MISSING
 
     def __post_init__(self) -> None:
         for name in ("threads", "batch_size"):
@@ -140,6 +142,11 @@ class RuntimeConfig:
                 raise ValueError(f"runtime.{name}: expected 1 or more, got {getattr(self, name)}")
         if not re.fullmatch(r"[a-z]+(:\d+)?", self.device):
             raise ValueError(f"runtime.device: expected e.g. cpu or cuda:0, got {self.device!r}")
+        shard = re.fullmatch(r"(\d{1,6})/(\d{1,6})", self.shard or "1/1")
+        if not shard or not 1 <= int(shard[1]) <= int(shard[2]):
+            raise ValueError(
+                f"runtime.shard: expected which of how many, e.g. 3/16, got {self.shard!r}"
+            )
 
 
 def _within(key: str, value: float, low: float, high: float) -> None:

@@ -25,6 +25,7 @@ from pipeline.outputs.report import (
     progress_lines,
 )
 from pipeline.outputs.summary import add_fault, write_summary
+from pipeline.shards import in_own_folder, jobs_of, shard_of
 from pipeline.stages.detect import detect_stage
 from pipeline.stages.fit import fit_stage
 from pipeline.stages.remap import remap_stage
@@ -34,8 +35,6 @@ from pipeline.stages.stage import Job, Stage, by_settings
 from pipeline.storage.cache import Cache
 from pipeline.storage.whole_files import sweep
 
-PARCEL = 64
-"""How many inputs one process computes together."""
 _REPORTS = ("evaluation", "*-stage", "export-*")  # in outputs/errors, next to those of inputs
 _log = logging.getLogger(__name__)
 
@@ -68,18 +67,21 @@ def run(config: Config) -> dict[str, Any]:
     begin = time.perf_counter()
     check_device(config.runtime.device)
     stages = stages_of(config)  # first, because they check the files that settings name
+    jobs, skipped = _inputs(config)
+    shard = config.runtime.shard
+    if shard:  # the run that merges all shards tells about inputs that no shard can use
+        jobs, skipped, config = shard_of(jobs, shard), [], in_own_folder(config, shard)
+    if not jobs and shard:
+        _log.warning("runtime.shard: there are fewer parcels of inputs than shards, none for this")
     folder = Path(config.runtime.output_dir)
-    found, left_out = config.data.clips()
-    clips, skipped = _apart(found, left_out, folder)
-    clips, skipped = possible_cameras(clips, skipped, config.fit.focal_length)
-    if len(clips) + len(skipped) == 1:
-        clips = [replace(clip, alone=True) for clip in clips]
     _report(skipped)
     _sweep(config.runtime)
-    remove_reports(folder, [*(clip.name for clip in clips), *_REPORTS])
-    jobs, stopped, dropped = through(stages, clips, config)
+    remove_reports(folder, [*(job.clip.name for job in jobs), *_REPORTS])
+    jobs, stopped, dropped = through(stages, jobs, config)
     summary = export(jobs, skipped + dropped, config)
     print_summary(summary, folder)
+    if shard:
+        return summary
     try:
         _measure(jobs, stopped, config, summary, begin)
     except Exception as error:
@@ -88,6 +90,16 @@ def run(config: Config) -> dict[str, Any]:
         add_fault(summary, fault)
     write_summary(summary, folder)
     return summary
+
+
+def _inputs(config: Config) -> tuple[list[Job], list[Skipped]]:
+    """The inputs that can be worked on, in parcels, and the others."""
+    found, left_out = config.data.clips()
+    clips, skipped = _apart(found, left_out, Path(config.runtime.output_dir))
+    clips, skipped = possible_cameras(clips, skipped, config.fit.focal_length)
+    if len(clips) + len(skipped) == 1:
+        clips = [replace(clip, alone=True) for clip in clips]
+    return jobs_of(clips), skipped
 
 
 def _measure(
@@ -104,15 +116,15 @@ def _measure(
 
 
 def through(
-    stages: list[Stage], clips: list[Clip], config: Config
+    stages: list[Stage], jobs: list[Job], config: Config
 ) -> tuple[list[Job], list[Job], list[Skipped]]:
-    """Bring the clips through the stages; earlier results come from the cache.
+    """Bring the jobs through the stages; earlier results come from the cache.
 
     Returns:
         The jobs that came through all of them; those that did not, with the results that they
         have; and the reasons. Unexpected errors have a report in the output folder.
     """
-    jobs, stopped, skipped = [Job(clip, parcel=n // PARCEL) for n, clip in enumerate(clips)], [], []
+    stopped, skipped = [], []
     for stage in stages:
         by_settings(stage, jobs)  # also checks the files that single clips' settings name
     cache = Cache(Path(config.runtime.cache_dir))

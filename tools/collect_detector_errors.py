@@ -23,6 +23,7 @@ from scipy.io import loadmat
 from fitting.joints import LSP_14, Keypoints
 from pipeline.config import ROOT, to_config
 from pipeline.pipeline import stages_of, through
+from pipeline.shards import jobs_of
 
 # Doubtful joints stay, with their low confidence; the run that draws from the file drops them.
 SETTINGS = ["data=lsp", "data.split=train", "data.people=all", "remap.min_confidence=0"]
@@ -77,7 +78,7 @@ def collect(overrides: list[str]) -> tuple[list[Pattern], float]:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = to_config(compose("config", [*SETTINGS, *overrides]))
     clips, _ = config.data.clips()
-    jobs, _, _ = through(stages_of(config)[:2], clips, config)
+    jobs, _, _ = through(stages_of(config)[:2], jobs_of(clips), config)
     annotated = loadmat(Path(config.data.root) / "joints.mat")["joints"].transpose(2, 1, 0)
     patterns, detected = [], 0
     for job in jobs:

@@ -21,6 +21,7 @@ from detectors.base import Detections
 from fitting.joints import LSP_14
 from pipeline.config import ROOT, to_config
 from pipeline.pipeline import stages_of, through
+from pipeline.shards import jobs_of
 from pipeline.stages.joint_tables import (
     BLAZE_HEAD,
     BLAZE_NECK,
@@ -131,7 +132,7 @@ def collect(overrides: list[str]) -> People:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = to_config(compose("config", [*SETTINGS, *overrides]))
     clips, _ = config.data.clips()
-    jobs, _, _ = through(stages_of(config)[:2], clips, config)
+    jobs, _, _ = through(stages_of(config)[:2], jobs_of(clips), config)
     annotated = loadmat(Path(config.data.root) / "joints.mat")["joints"].transpose(2, 1, 0)
     images, rows = [], []
     for job in jobs:

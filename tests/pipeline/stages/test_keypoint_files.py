@@ -13,6 +13,7 @@ from pipeline.config import Config, ConfigError, to_config
 from pipeline.inputs.clips import Skipped
 from pipeline.inputs.sources import Photos
 from pipeline.pipeline import run, stages_of, through
+from pipeline.shards import jobs_of
 from pipeline.stages.stage import Job
 from tests.conftest import ROOT
 from tests.pipeline.fake_detector import JOINTS, photo
@@ -28,7 +29,7 @@ def config(folder: Path, keypoints: Path, *overrides: str) -> Config:
 def detect(folder: Path, keypoints: Path, *overrides: str) -> tuple[list[Job], list[Skipped]]:
     settings = config(folder, keypoints, *overrides)
     clips, _ = Photos(str(folder / "in")).clips()
-    jobs, _, skipped = through(stages_of(settings)[:2], clips, settings)
+    jobs, _, skipped = through(stages_of(settings)[:2], jobs_of(clips), settings)
     return jobs, skipped
 
 
