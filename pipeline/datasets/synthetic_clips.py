@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int
 
 from fitting.body.body_model import BodyParams
 from fitting.camera import Camera
@@ -32,7 +32,6 @@ _ROOT_LAG = 0.03  # s over which the walked path is smoothed
 _SUPPORT_HEIGHT = 0.02  # m above the lowest sole; scale of what carrying from there costs
 _SUPPORT_CHANGE = 0.3  # m/s; scale of what a change of the body's speed costs
 _CONTACT_HEIGHT, _CONTACT_SPEED = 0.03, 0.12  # m, m/s: a foot's point below both stands
-_PATCHES, _PATCH = 2500, 9  # how many around the camera; their radius, px
 _SOLES = tuple(
     [POINTS.index(f"{side}_{part}") for part in parts]
     for side in ("left", "right")
@@ -126,27 +125,6 @@ def draw_clip(
             break
         true = stage.filmed(motion)
     return true
-
-
-def backdrop(
-    camera_from_world: Float[np.ndarray, "3 3"], focal_length: float, seed: int
-) -> UInt8[np.ndarray, "side side 3"]:
-    """What a camera sees of grey patches that are far away, all around; nobody is in front."""
-    import cv2
-
-    rng = np.random.default_rng([seed, 3])
-    far = rng.normal(size=(_PATCHES, 3))
-    shade = rng.integers(40, 220, _PATCHES)
-    x = far @ camera_from_world.T
-    ahead = x[:, 2] > 0.3 * np.linalg.norm(x, axis=1)
-    center = focal_length * x[ahead, :2] / x[ahead, 2:] + (IMAGE_SIDE - 1) / 2
-    picture = np.full((IMAGE_SIDE, IMAGE_SIDE, 3), 128, np.uint8)
-    fine = 16  # px are given in parts of 16, or patches would jump from one to the next
-    for place, grey in zip(center, shade[ahead], strict=True):
-        if np.abs(place).max() < 2 * IMAGE_SIDE:
-            at = np.round(fine * place).astype(int).tolist()
-            cv2.circle(picture, at, fine * _PATCH, [int(grey)] * 3, -1, cv2.LINE_AA, 4)
-    return picture
 
 
 def pixels_of(true: TrueFrames) -> Float[np.ndarray, "T 14 2"]:

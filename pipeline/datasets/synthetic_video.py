@@ -12,13 +12,13 @@ from fitting.camera import focal_length_px
 from fitting.joints import EXTRA, LSP_14
 from pipeline.checks import existing
 from pipeline.config import Config, ConfigError
+from pipeline.datasets.backdrop import backdrop
 from pipeline.datasets.simulated_detector import Faults, seen_by
 from pipeline.datasets.synthetic import IMAGE_SIDE, load_errors
 from pipeline.datasets.synthetic_clips import (
     CameraMotion,
     Motions,
     TrueFrames,
-    backdrop,
     draw_clip,
     load_motions,
 )

@@ -55,6 +55,12 @@ def person_scores(job: Job) -> Float32[np.ndarray, " N"]:
     return np.array([known.get(place, np.nan) for place in places], np.float32)
 
 
+def _person_scores(job: Job) -> dict[str, np.ndarray]:
+    """Nothing if the detector has no such scores."""
+    scores = person_scores(job)
+    return {} if np.isnan(scores).all() else {"person_score": scores}
+
+
 def _arrays(job: Job) -> dict[str, np.ndarray]:
     fit, facts = job.results["fit"], job.clip.facts()
     result = result_of(job)
@@ -64,8 +70,8 @@ def _arrays(job: Job) -> dict[str, np.ndarray]:
     return (
         to_arrays(result)
         | _world(job)
+        | _person_scores(job)
         | {
-            "person_score": person_scores(job),
             "time": time,
             "source_frame": facts.numbers_of(result.frame),
             "joint_names": np.array(LSP_14),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from fitting.joints import LSP_14
+from fitting.joints import LSP_14, Keypoints
 from fitting.objective.terms import TERMS, names_of
 from fitting.result import FitResult
 from fitting.solver.status import Status
@@ -27,6 +27,13 @@ from pipeline.storage.cache import Cache, to_arrays
 from tests.pipeline.fake_detector import fit_result, photo
 
 KEY = "5a" * 32
+KEYPOINTS = Keypoints(
+    np.zeros(4, np.int32),
+    np.arange(4, dtype=np.int32),
+    np.zeros((4, 14, 2), np.float32),
+    np.ones((4, 14), np.float32),
+    person_score=np.full(4, 0.8, np.float32),
+)
 STEPS = ("start", "camera", "1", "2", "3", "3 (2)")
 
 
@@ -58,7 +65,11 @@ def job_of(folder: Path, result: FitResult, *, key: str = KEY, rendered: bool = 
     stages = {"stages": [{"name": "1"}, {"name": "2"}, {"name": "3"}], "refine": [{"name": "3"}]}
     config = {"gender": "female", **stages}
     made = {"seconds": 1.25, "config": config, "files": {"body": "0badb0d1"}}
-    results = {"fit": cache.store("fit", clip.name, key, result, made)}
+    seen = replace(KEYPOINTS[: len(result)], frame=result.frame, track=result.track)
+    results = {
+        "remap": cache.store("remap", clip.name, key, seen, {"seconds": 0.25}),
+        "fit": cache.store("fit", clip.name, key, result, made),
+    }
     if rendered:
         picture = PictureFile(np.frombuffer(b"jpeg bytes", np.uint8), ".jpg")
         stored = cache.store("render", clip.name, key, picture, {"seconds": 0.5})
@@ -89,7 +100,7 @@ def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
         "failed": 0,
         "people": 2,
         "errors": [],
-        "seconds_computing": {"fit": 1.25, "render": 0.0},
+        "seconds_computing": {"remap": 0.25, "fit": 1.25, "render": 0.0},
         "inputs": [
             {
                 "name": "a_photo",
@@ -102,6 +113,7 @@ def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
                         "status": {"converged": 1, "max_iterations": 1},
                         "reprojection_error_px": 3.0,
                         "expected_error_mm": 40.0,
+                        "person_score": 0.8,
                         "focal_length_px": 160.0,
                         "center_px": [47.5, 47.5],
                         "terms": {
@@ -119,13 +131,14 @@ def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
                         "status": {"skipped": 1, "stalled": 1},
                         "reprojection_error_px": 5.0,
                         "expected_error_mm": None,
+                        "person_score": 0.8,
                         "focal_length_px": 160.0,
                         "center_px": [47.5, 47.5],
                         "terms": dict.fromkeys(STEPS, off),
                     },
                 ],
-                "seconds": {"fit": 1.25, "render": 0.5},
-                "cached": {"fit": False, "render": True},
+                "seconds": {"remap": 0.25, "fit": 1.25, "render": 0.5},
+                "cached": {"remap": False, "fit": False, "render": True},
                 "files": {"parameters": "a_photo.npz", "picture": "a_photo.jpg"},
             },
             {
