@@ -142,7 +142,8 @@ class RuntimeConfig:
                 raise ValueError(f"runtime.{name}: expected 1 or more, got {getattr(self, name)}")
         if not re.fullmatch(r"[a-z]+(:\d+)?", self.device):
             raise ValueError(f"runtime.device: expected e.g. cpu or cuda:0, got {self.device!r}")
-        shard = re.fullmatch(r"(\d{1,6})/(\d{1,6})", self.shard or "1/1")
+        own = "1/1" if self.shard in (None, MISSING) else self.shard
+        shard = re.fullmatch(r"(\d{1,6})/(\d{1,6})", own)
         if not shard or not 1 <= int(shard[1]) <= int(shard[2]):
             raise ValueError(
                 f"runtime.shard: expected which of how many, e.g. 3/16, got {self.shard!r}"
