@@ -30,7 +30,7 @@ class BlazePose:
 
     Args:
         max_people: most people reported per picture.
-        person_score: least probability that a find is a person, 0..1.
+        person_score: least score of a find, 0..1.
         finder_score: least score of the person finder, 0..1.
         face_score: least score of the face finder, 0..1.
         padding: search again with a black border of this fraction of the longer side, because the
