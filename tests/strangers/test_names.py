@@ -163,7 +163,7 @@ def test_hydras_options_are_known() -> None:
 OTHER = {
     "data": {"camera", "center", "focal_length", "people", "split"},
     "detector": {"camera", "format", "scale", "skeleton", "units"},
-    "runtime": {"device"},
+    "runtime": {"device", "shard"},
     "models": set(),
 }
 
