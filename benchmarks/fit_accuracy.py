@@ -21,8 +21,8 @@ from rich.table import Table
 from pipeline.config import ROOT, to_config
 from pipeline.evaluation.evaluate import Evaluation, metrics_of
 from pipeline.evaluation.metrics import bootstrap_interval
+from pipeline.parcels import jobs_of
 from pipeline.pipeline import stages_of, through
-from pipeline.shards import jobs_of
 
 TRUE_CAMERA = "data.known_focal_length=true"
 FROZEN = "[global_orient,body_pose,betas]"

@@ -29,8 +29,8 @@ from fitting.result import FitResult
 from pipeline.config import ROOT, to_config
 from pipeline.evaluation.motion import foot_sliding, motion_errors, sides_exchanged
 from pipeline.inputs.kinds import VIDEO_SUFFIXES
+from pipeline.parcels import jobs_of
 from pipeline.pipeline import stages_of, through
-from pipeline.shards import jobs_of
 from pipeline.stages.sequence import result_of
 from pipeline.stages.stage import Job
 

@@ -1,12 +1,13 @@
 """How many of the people in labelled pictures a detector finds, and how many it invents.
 
-    python -m benchmarks.people [--only choose] [--set min_person_score=0.3] [--shared ../shared]
+    python -m benchmarks.people [--only choose] [--set finder_score=0.4] --pictures FOLDER
 
 tests/detectors/people.csv has a box around what can be seen of each person, and a circle around the
-head, for every photo of ../shared/photos, 100 of LSP's training images and 60 frames of
-../shared/videos. People who are tiny, or mostly cut off or hidden, are marked `ignore`: it is no
-mistake to miss them, nor to find them. Settings are chosen on the rows `choose`; the rows `report`
-say how good they are. The photo of 29 people, `group`, is counted by itself.
+head, in 18 photos, 100 of LSP's training images and 60 frames of four videos. They are not ours to
+give; FOLDER has them as photos/, lsp/images/ and videos/. People who are tiny, or mostly cut off or
+hidden, are marked `ignore`: it is no mistake to miss them, nor to find them. Settings are chosen on
+the rows `choose`; the rows `report` say how good they are. The photo of 29 people, `group`, is
+counted by itself.
 
 A find is a person if their boxes overlap by half (intersection over union), or by a fifth with the
 find's face inside the person's head. Each find is one person at most, and each person one find; of
@@ -93,18 +94,18 @@ def read_labels(path: Path = LABELS) -> dict[str, dict[tuple[str, int], Labels]]
     return halves
 
 
-def picture(shared: Path, name: str, frame: int) -> np.ndarray:
+def picture(folder: Path, name: str, frame: int) -> np.ndarray:
     """RGB, upright."""
     if name.endswith(".mp4"):
         import cv2
 
-        video = cv2.VideoCapture(str(shared / name))
+        video = cv2.VideoCapture(str(folder / name))
         for _ in range(frame):
             video.grab()
         image = video.read()[1]
         video.release()
         return np.ascontiguousarray(image[..., ::-1])
-    return np.asarray(ImageOps.exif_transpose(Image.open(shared / name)).convert("RGB"))
+    return np.asarray(ImageOps.exif_transpose(Image.open(folder / name)).convert("RGB"))
 
 
 def boxes_of(found: Detections, size: tuple[int, int]) -> Float[np.ndarray, "N 4"]:
@@ -159,11 +160,11 @@ def _same(
 
 
 def results(
-    detector: Any, pictures: dict[tuple[str, int], Labels], shared: Path, resources: Resources
+    detector: Any, pictures: dict[tuple[str, int], Labels], folder: Path, resources: Resources
 ) -> Iterator[tuple[str, int, Counts, float]]:
     """File, frame, counts and CPU seconds of each picture."""
     for (name, frame), labels in pictures.items():
-        image = picture(shared, name, frame)
+        image = picture(folder, name, frame)
         begin = time.process_time()
         found = detector.detect([image], resources, name)
         seconds = time.process_time() - begin
@@ -172,7 +173,7 @@ def results(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
+    parser.add_argument("--pictures", type=Path, required=True)
     parser.add_argument("--only", nargs="*", default=["choose", "report", "group"])
     parser.add_argument("--set", nargs="*", default=[], help="options of BlazePose, name=value")
     parser.add_argument("--verbose", action="store_true", help="print each picture with a mistake")
@@ -194,7 +195,7 @@ def report(
     """Print the rows of some pictures: by source, and all together."""
     totals: dict[str, Counts] = defaultdict(Counts)
     seconds: dict[str, list[float]] = defaultdict(list)
-    for name, frame, counts, passed in results(detector, pictures, arguments.shared, resources):
+    for name, frame, counts, passed in results(detector, pictures, arguments.pictures, resources):
         for key in (name.split("/")[0], "all"):
             totals[key] += counts
             seconds[key].append(passed)

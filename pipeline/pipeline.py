@@ -25,7 +25,7 @@ from pipeline.outputs.report import (
     progress_lines,
 )
 from pipeline.outputs.summary import add_fault, write_summary
-from pipeline.shards import in_own_folder, jobs_of, shard_of
+from pipeline.parcels import in_own_folder, jobs_of, shard_of
 from pipeline.stages.detect import detect_stage
 from pipeline.stages.fit import fit_stage
 from pipeline.stages.remap import remap_stage

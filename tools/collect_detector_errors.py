@@ -22,8 +22,8 @@ from scipy.io import loadmat
 
 from fitting.joints import LSP_14, Keypoints
 from pipeline.config import ROOT, to_config
+from pipeline.parcels import jobs_of
 from pipeline.pipeline import stages_of, through
-from pipeline.shards import jobs_of
 
 # Doubtful joints stay, with their low confidence; the run that draws from the file drops them.
 SETTINGS = ["data=lsp", "data.split=train", "data.people=all", "remap.min_confidence=0"]

@@ -20,8 +20,8 @@ from scipy.io import loadmat
 from detectors.base import Detections
 from fitting.joints import LSP_14
 from pipeline.config import ROOT, to_config
+from pipeline.parcels import jobs_of
 from pipeline.pipeline import stages_of, through
-from pipeline.shards import jobs_of
 from pipeline.stages.joint_tables import (
     BLAZE_HEAD,
     BLAZE_NECK,

@@ -36,8 +36,8 @@ class Detected(Detections):
 
     Args:
         shot: the camera shot of the video that the row is in.
-        moved, together: how the background has moved until then (pipeline.stages.background.View).
-            None: nothing is known.
+        moved, together: how the background has moved until then (Background.of). NaN: nothing is
+            known; all of it, if they are not given.
     """
 
     shot: Int32[np.ndarray, " N"] = field(kw_only=True)

@@ -90,7 +90,7 @@ def _tell(job: Job, shots: list[Shot], kind: CameraKind) -> None:
             ", and feet may slide" if goes else "",
         )
     if unknown and kind is CameraKind.auto:
-        _log.info(
+        _log.warning(
             "%s: too little background is seen to tell whether the camera moves: it is taken to "
             "stand still (sequence.camera=moving says that it does not)",
             job.clip.path,

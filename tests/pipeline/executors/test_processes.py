@@ -13,7 +13,7 @@ import pytest
 from PIL import Image as Pillow
 
 from detectors.base import Detections, Resources
-from pipeline import pipeline, shards
+from pipeline import parcels, pipeline
 from pipeline.config import Config, ConfigError
 from pipeline.executors import processes
 from tests.pipeline.fake_detector import FakeDetector, photo
@@ -44,7 +44,7 @@ def prepared(folder: Path, *overrides: str, detector: Any = None) -> Config:
 
 @pytest.fixture(autouse=True)
 def small_parcels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "PARCEL", 2)
+    monkeypatch.setattr(parcels, "PARCEL", 2)
 
 
 def arrays_of(folder: Path) -> dict[str, np.ndarray]:

@@ -12,8 +12,8 @@ from PIL import Image as Pillow
 from pipeline.config import Config, ConfigError, to_config
 from pipeline.inputs.clips import Skipped
 from pipeline.inputs.sources import Photos
+from pipeline.parcels import jobs_of
 from pipeline.pipeline import run, stages_of, through
-from pipeline.shards import jobs_of
 from pipeline.stages.stage import Job
 from tests.conftest import ROOT
 from tests.pipeline.fake_detector import JOINTS, photo

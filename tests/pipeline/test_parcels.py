@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from pipeline import pipeline, shards
-from pipeline.shards import jobs_of, shard_of
+from pipeline import parcels, pipeline
+from pipeline.parcels import jobs_of, shard_of
 from tests.conftest import ROOT
 from tests.pipeline.fake_detector import photo
 from tests.pipeline.runs import config
@@ -30,7 +30,7 @@ def clips(kinds: str) -> list[Any]:
 
 
 def test_photos_share_parcels_and_a_video_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "PARCEL", 3)
+    monkeypatch.setattr(parcels, "PARCEL", 3)
     jobs = jobs_of(clips("ppppvvpvpppp"))
     assert [job.parcel for job in jobs] == [0, 0, 0, 1, 2, 3, 4, 5, 6, 6, 6, 7]
     assert jobs_of([]) == []
@@ -49,7 +49,7 @@ def test_few_photos_make_small_parcels_so_that_all_cores_have_work(photos: int, 
 def test_every_input_is_in_one_shard_with_its_whole_parcel(
     count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards, "PARCEL", 2)
+    monkeypatch.setattr(parcels, "PARCEL", 2)
     jobs = jobs_of(clips("pppvppvvppp"))
     parts = [shard_of(jobs, f"{number + 1}/{count}") for number in range(count)]
     assert sorted(job.clip.name for part in parts for job in part) == sorted(
@@ -78,7 +78,7 @@ def run(folder: Path, *overrides: str) -> dict[str, Any]:
 def test_shards_together_give_what_one_run_gives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(shards, "PARCEL", 2)
+    monkeypatch.setattr(parcels, "PARCEL", 2)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     run(whole)
     found = [run(parts, f"runtime.shard={number}/4") for number in (1, 2, 3, 4)]
