@@ -172,7 +172,8 @@ def test_nothing_is_left_behind_and_the_run_goes_on(
 ) -> None:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
-    config = cheap(calm.folder / "in", tmp_path)
+    # The drawn clip has no background; auto would say so, in a line of its own.
+    config = cheap(calm.folder / "in", tmp_path, "sequence.camera=static")
     with monkeypatch.context() as patch:
         at_call(*POINTS[point], patch)
         ended = started(config, tmp_path / "log.txt").wait()
