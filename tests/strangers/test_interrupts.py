@@ -27,6 +27,7 @@ from tests.faults.test_killed import litter, whole_files
 from tests.pipeline.fake_detector import FakeDetector
 
 SAID = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+STANDS = "sequence.camera=static"  # of the drawn clip, which has no background to tell it by
 _BAR = re.compile(r"\s*(detect|remap|fit|sequence|render|glb|backdrop) .*")
 
 
@@ -117,7 +118,7 @@ class Calm:
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Calm:
     folder = tmp_path_factory.mktemp("calm")
     write_both(folder / "in", 2)
-    assert pipeline.run(cheap(folder / "in", folder))["fitted"] == 3
+    assert pipeline.run(cheap(folder / "in", folder, STANDS))["fitted"] == 3
     return Calm(folder, parameters(folder / "output"))
 
 
@@ -172,8 +173,7 @@ def test_nothing_is_left_behind_and_the_run_goes_on(
 ) -> None:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
-    # The drawn clip has no background; auto would say so, in a line of its own.
-    config = cheap(calm.folder / "in", tmp_path, "sequence.camera=static")
+    config = cheap(calm.folder / "in", tmp_path, STANDS)
     with monkeypatch.context() as patch:
         at_call(*POINTS[point], patch)
         ended = started(config, tmp_path / "log.txt").wait()
@@ -214,7 +214,9 @@ _AFTERWARDS: list[Any] = []
 def test_an_interrupt_that_a_library_swallows(
     afterwards: Any, calm: Calm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = cheap(calm.folder / "in", tmp_path, detector=Swallower(**asdict(FakeDetector())))
+    config = cheap(
+        calm.folder / "in", tmp_path, STANDS, detector=Swallower(**asdict(FakeDetector()))
+    )
     with monkeypatch.context() as patch:
         patch.setattr(sys.modules[__name__], "_AFTERWARDS", [afterwards])
         ended = started(config, tmp_path / "log.txt").wait()
@@ -263,11 +265,11 @@ def test_interrupted_at_100_moments(
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     write_both(tmp_path / "in", 20)
-    usual = started(cheap(tmp_path / "in", tmp_path / "calm"), tmp_path / "log.txt").wait()
+    usual = started(cheap(tmp_path / "in", tmp_path / "calm", STANDS), tmp_path / "log.txt").wait()
     rng, stopped = np.random.default_rng(2), 0
     for number in range(10):
         place = tmp_path / f"run{number}"
-        config = cheap(tmp_path / "in", place)
+        config = cheap(tmp_path / "in", place, STANDS)
         for after in rng.uniform(0.02, usual.seconds / 3, 10):
             process = started(config, tmp_path / "log.txt")
             time.sleep(after)
