@@ -42,7 +42,11 @@ def smplify_stages(**changes: object) -> list[str]:
     return overrides
 
 
-BLAZEPOSE = ["data.errors=assets/detector_errors.npz", "calibration=blazepose33"]
+BLAZEPOSE = [
+    "data.errors=assets/detector_errors.npz",
+    "calibration=blazepose33",
+    "fit.landmark_offsets={}",
+]
 UNCALIBRATED = ["fit.confidence_sigma=[]", "fit.reference_torso=96", "fit.robust_sigma=100"]
 MEAN_POSE = ["fit.starts=0", "fit.side_view_threshold=50"]
 ROWS: dict[str, list[str]] = {

@@ -11,12 +11,13 @@ prints a line of JSON and a row of the table per view and person.
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from hydra import compose, initialize_config_dir
 from jaxtyping import Float
 from rich.console import Console
@@ -26,6 +27,7 @@ from benchmarks.calibration import CalibratedCamera, read_calibration
 from benchmarks.triangulation import Person, Seen, people_in
 from fitting.joints import LSP_14, Keypoints
 from fitting.result import FitResult
+from fitting.starts.landmarks import landmarks
 from pipeline.config import ROOT, to_config
 from pipeline.evaluation.motion import foot_sliding, motion_errors, sides_exchanged
 from pipeline.inputs.kinds import VIDEO_SUFFIXES
@@ -62,11 +64,13 @@ class Views:
         jobs: a view each, with the results of all stages.
         cameras: of the jobs.
         fps: frames per second.
+        offsets: of the detector's landmarks from the body's joints (FitConfig.landmark_offsets).
     """
 
     jobs: list[Job]
     cameras: list[CalibratedCamera]
     fps: float
+    offsets: dict[str, list[float]] = field(default_factory=dict)
 
     @cached_property
     def keypoints(self) -> list[Keypoints]:
@@ -74,8 +78,11 @@ class Views:
 
     @cached_property
     def fits(self) -> list[FitResult]:
-        """The results of the last stage that fits."""
-        return [result_of(job) for job in self.jobs]
+        """The results of the last stage that fits; their joints are what the detector takes for
+        them, because the truth's are too."""
+        found = [result_of(job) for job in self.jobs]
+        seen = [landmarks(torch.as_tensor(fit.joints), self.offsets).numpy() for fit in found]
+        return [replace(fit, joints=joints) for fit, joints in zip(found, seen, strict=True)]
 
     def people(self, agree: int) -> list[Person]:
         """Everybody who is seen by enough views at once, with the truth about them.
@@ -111,7 +118,8 @@ def filmed(folder: Path, calibration: Path, settings: list[str]) -> Views:
         reasons = "; ".join(skip.reason for skip in skipped)
         raise SystemExit(f"{folder}: expected two views or more that can be fitted; {reasons}")
     fps = jobs[0].clip.facts().fps or 25.0
-    return Views(jobs, [cameras[job.clip.path.stem] for job in jobs], fps)
+    found = [cameras[job.clip.path.stem] for job in jobs]
+    return Views(jobs, found, fps, config.fit.landmark_offsets)
 
 
 def errors_in(views: Views, view: int, person: Person) -> dict[str, Any] | None:

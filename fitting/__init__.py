@@ -23,6 +23,7 @@ _HOMES = {
     "PosePrior": "priors",
     "load_pose_prior": "priors",
     "load_calibration": "presets",
+    "load_landmark_offsets": "presets",
     "load_preset": "presets",
     "load_capsules": "capsules.capsules",
     "load_lifter": "starts.lifter",

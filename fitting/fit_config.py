@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from fitting.joints import LSP_14
+from fitting.joints import LSP_14, PARTS
 
 PARAMETERS = ("global_orient", "body_pose", "betas", "transl")
 SIGNS = ("lifted_sigma", "lifted_distance", "reprojection", "spread")
 """What tells how far off a fit is (fitting.reliability). The first two need a lifter."""
+
+FARTHEST = 0.3  # m, that a landmark lies from its point of the body
 
 # Members are lower case because OmegaConf matches what a user writes with the member's name.
 
@@ -145,6 +147,9 @@ class FitConfig:
         robust_sigma: its width: px at the reference size, or sigmas of the joint (student).
         confidence_sigma: pairs of a confidence and the error to expect with it, in torso lengths;
             joints then weigh 1 / error. If it is empty, they weigh their confidence.
+        landmark_offsets: how far the detector's landmarks lie from the body's points: by the name
+            of the point without its side, [out, up, front] in the frame of its limb, m
+            (fitting.starts.landmarks). They are taken off before the fit, if there is a lifter.
         relative_depth: depth weights refer to a change of the distance by its own size, not by 1 m.
         starts: how many poses to look up in the pose library as starts; 0: start at camera.pose.
         lookup: what they are looked up by.
@@ -168,6 +173,7 @@ class FitConfig:
     kernel: Kernel
     robust_sigma: float
     confidence_sigma: list[list[float]]
+    landmark_offsets: dict[str, list[float]]
     relative_depth: bool
     starts: int
     lookup: Lookup
@@ -207,6 +213,7 @@ class FitConfig:
         if unknown:
             known = list(LSP_14)
             raise ValueError(f"fit.joint_weights: expected some of {known}, got {unknown}")
+        self._check_offsets()
         self._check_expected_error()
         _check(self, "fit", above=("robust_sigma",))
         _check(self.camera, "fit.camera", above=("max_iterations", "tolerance"))
@@ -219,6 +226,18 @@ class FitConfig:
             _check(stage, where, above=("max_iterations", "tolerance"))
             if not stage.free or set(stage.free) - set(PARAMETERS):
                 raise ValueError(f"{where}: free: expected some of {PARAMETERS}, got {stage.free}")
+
+    def _check_offsets(self) -> None:
+        """Check that every offset has a known point and a possible size."""
+        unknown = sorted(set(self.landmark_offsets) - set(PARTS))
+        if unknown:
+            raise ValueError(f"fit.landmark_offsets: expected some of {PARTS}, got {unknown}")
+        for part, offset in self.landmark_offsets.items():
+            if len(offset) != 3 or not all(abs(metres) <= FARTHEST for metres in offset):
+                raise ValueError(
+                    f"fit.landmark_offsets.{part}: expected [out, up, front], each within "
+                    f"{FARTHEST} m, got {offset}"
+                )
 
     def _check_expected_error(self) -> None:
         """Check that the signs are known, and that lifted ones have a lifter."""

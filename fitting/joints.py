@@ -53,6 +53,15 @@ POINTS = LSP_14 + EXTRA
 """Every point of the body that keypoints can pull at, in order."""
 
 
+def part_of(point: str) -> str:
+    """The name of a point without its side."""
+    return point.removeprefix("left_").removeprefix("right_")
+
+
+PARTS = tuple(dict.fromkeys(map(part_of, POINTS)))
+"""POINTS without their sides."""
+
+
 @dataclass(frozen=True)
 class Keypoints(Rows):
     """2-D joints in LSP order, person-centric; one row per person per frame.

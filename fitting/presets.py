@@ -10,6 +10,7 @@ from fitting.fit_config import BodyStage, CameraStage, Choice, FitConfig
 from fitting.objective.terms import moved
 
 _TABLE = "${calibration.confidence_sigma}"
+_OFFSETS = "${calibration.landmark_offsets}"
 
 
 def load_preset(
@@ -21,7 +22,8 @@ def load_preset(
         path: e.g. conf/fit/lifted.yaml.
         confidence_sigma: what the keypoints' confidences mean, as pairs of a confidence and the
             error to expect, in torso lengths (load_calibration). Used if the preset asks for it.
-        changes: values of FitConfig to replace.
+        changes: values of FitConfig to replace; `landmark_offsets`, if the keypoints are of a
+            detector whose offsets are known (load_landmark_offsets); {} otherwise.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -30,6 +32,8 @@ def load_preset(
     values = {**_merged(Path(path)), **changes}
     if values["confidence_sigma"] == _TABLE:
         values["confidence_sigma"] = [list(pair) for pair in confidence_sigma]
+    if values["landmark_offsets"] == _OFFSETS:
+        values["landmark_offsets"] = {}
     values["camera"] = _typed(CameraStage, values["camera"])
     values["choice"] = _typed(Choice, values["choice"])
     for name in ("stages", "refine"):
@@ -42,6 +46,14 @@ def load_calibration(path: str | Path) -> list[list[float]]:
     import yaml
 
     return yaml.safe_load(Path(path).read_text())["confidence_sigma"]
+
+
+def load_landmark_offsets(path: str | Path) -> dict[str, list[float]]:
+    """Read a file of conf/calibration: how far a detector's landmarks lie from the points of the
+    body, for load_preset."""
+    import yaml
+
+    return yaml.safe_load(Path(path).read_text())["landmark_offsets"]
 
 
 def _merged(path: Path) -> dict[str, Any]:

@@ -30,11 +30,17 @@ class Progress(Enum):
 
 @dataclass
 class CalibrationConfig:
-    """confidence_sigma: what a detector's scores mean, as pairs of a score and the error to expect
-    with it, in torso lengths (tools/calibrate_confidence.py). Fits read it as fit.confidence_sigma;
-    it changes no detection."""
+    """What a detector's keypoints mean; fits read both, and they change no detection.
+
+    Args:
+        confidence_sigma: pairs of a score and the error to expect with it, in torso lengths
+            (tools/calibrate_confidence.py).
+        landmark_offsets: how far its landmarks lie from the body's points, m
+            (tools/fit_landmark_offsets.py); {}: nobody has measured it.
+    """
 
     confidence_sigma: list[list[float]] = MISSING
+    landmark_offsets: dict[str, list[float]] = MISSING
 
 
 @dataclass

@@ -10,16 +10,13 @@ the lifter, the mean and the fit with either are off on other rendered people.
 """
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image as Pillow
 
-from detectors.base import Resources
-from detectors.blazepose import BlazePose
-from fitting import Camera, Keypoints, fit, load_assets
+from fitting import fit, load_assets
 from fitting.assets import Assets
 from fitting.fit_config import FitConfig
 from fitting.joints import HIPS, LSP_14
@@ -28,46 +25,11 @@ from fitting.starts.lifter import MIRRORED
 from fitting.starts.starts import observe, rays_of
 from pipeline.config import ROOT
 from pipeline.evaluation.metrics import mpjpe, pa_mpjpe
-from pipeline.stages.remap import to_lsp
 from tools.calibrate_reliability import settings
+from tools.rendered_people import Seen, look
 
-_LOST = 0.3  # of the person's height: further off in the picture, somebody else was found
-_MIN_CONFIDENCE = 0.1  # remap.min_confidence
 _OTHER_SIDE = MIRRORED[: len(LSP_14)]
 _ROUNDS = 2  # of offsets and then sizes, which depend on each other
-
-
-@dataclass(frozen=True)
-class Seen:
-    """People whom the detector found, and the truth: keypoints, camera, joints (N, 14, 3) m about
-    the hips."""
-
-    keypoints: Keypoints
-    camera: Camera
-    truth: np.ndarray
-
-
-def look(folder: Path) -> Seen:
-    """Detect in the pictures of tools/render_people.py; who is not found is left out."""
-    with np.load(folder / "truth.npz", allow_pickle=False) as file:
-        points, focal, center = (file[n] for n in ("points", "focal_length", "center"))
-    detector, resources = BlazePose(), Resources(weights_dir=ROOT / "weights")
-    rows, kept = [], []
-    for index in range(len(points)):
-        picture = np.asarray(Pillow.open(folder / f"{index:04d}.jpg"))
-        size = (picture.shape[1], picture.shape[0])
-        found = to_lsp(detector.detect([picture], resources, str(index)), size, _MIN_CONFIDENCE)
-        if not len(found):
-            continue
-        true = focal[index] * points[index, :14, :2] / points[index, :14, 2:] + center[index]
-        off = np.linalg.norm(found.xy - true, axis=-1).mean(1)
-        if off.min() < _LOST * np.ptp(true[:, 1]):
-            rows.append(found[[int(off.argmin())]])
-            kept.append(index)
-    print(f"{folder}: {len(kept)} of {len(points)} people found", flush=True)
-    truth = points[kept, :14] - points[kept][:, HIPS].mean(1, keepdims=True)
-    diagonal = np.full(len(kept), float(np.hypot(*size)))  # as for a photo without EXIF
-    return Seen(Keypoints.concatenate(rows), Camera(diagonal, center[kept]), truth)
 
 
 def learn(seen: Seen, assets: Assets, config: FitConfig) -> Fusion:
@@ -134,7 +96,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "assets/fusion_blazepose.npz")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    assets, config = load_assets(ROOT / "assets"), settings("lifted", "blazepose")[0]
+    assets, config = load_assets(ROOT / "assets"), settings("lifted", "blazepose33")[0]
     if options.folder:
         table = learn(look(options.folder), assets, config)
         arrays = {name: getattr(table, name).numpy().round(4) for name in ("offset", "share")}

@@ -4,12 +4,13 @@ body a picture, any pose, any side, in a room or outside, by a camera as people 
     python -m tools.render_people FOLDER [--n 200] [--poses assets/pose_library.npz] [--seed 0]
 
 FOLDER gets 0000.jpg, ... and truth.npz, in which row i is about picture i: `points` (14 LSP joints
-and 11 extra points, m, in the camera's axes), `focal_length` px, `center` px. A picture takes about
-3 s. Pictures that exist already stay, so that a run that was stopped goes on.
+and 11 extra points, m, in the camera's axes), `focal_length` px, `center` px, `gender`, and the
+body's `betas`, `global_orient`, `body_pose` and `transl` (smplx's). A picture takes about 3 s.
+Pictures that exist already stay, so that a run that was stopped goes on.
 """
 
 import argparse
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,8 @@ def picture(
         "points": points_of(model, params),
         "focal_length": camera.focal_length,
         "center": np.array(camera.center),
+        "gender": person.body,
+        **{field.name: getattr(params, field.name)[0] for field in fields(params)},
     }
 
 

@@ -16,6 +16,7 @@ from fitting.rotations import matrix_from_quaternion
 from fitting.rows import Rows
 from fitting.starts.fusion import Fusion
 from fitting.starts.initialize import start_orientation, start_translation, turned
+from fitting.starts.landmarks import on_the_body
 from fitting.starts.lifter import Lifter
 from fitting.starts.retrieval import TORSO_LENGTH, PoseLibrary
 
@@ -82,7 +83,11 @@ def observe(
         target=torch.zeros(len(xy), N_LSP, 4, dtype=torch.float64, device=device),
     )
     if config.lifts and lifter:
-        lifted = lifter.lift(seen.xy, tensor(confidence), focal_length, seen.center)
+        known = tensor(confidence)
+        lifted = lifter.lift(seen.xy, known, focal_length, seen.center)
+        if config.landmark_offsets:
+            seen = on_the_body(seen, lifted.joints, config.landmark_offsets)
+            lifted = lifter.lift(seen.xy, known, focal_length, seen.center)
         if fusion:
             lifted = fusion.fuse(lifted, tensor(keypoints.points_3d[:, :14]), rays_of(seen))
         sure = 1 / (lifted.sigma**2 + _LIFTED_FLOOR**2).sqrt()

@@ -60,7 +60,10 @@ def evaluate_lsp(
     """
     found = {job.clip.name: job for job in jobs}
     cases = [_case(number, found.get(f"im{number:04d}")) for number in numbers]
-    guesses = {"detector": _detected(cases), "fit": _reprojected(cases)}
+    guesses = {
+        "detector": _detected(cases),
+        "fit": _reprojected(cases, config.fit.landmark_offsets),
+    }
     columns = {
         f"{who}_{measure}": values
         for who, guess in guesses.items()
@@ -114,12 +117,17 @@ def _detected(cases: list[_Case]) -> Guess:
     return guess
 
 
-def _reprojected(cases: list[_Case]) -> Guess:
-    """The joints of the fitted bodies in the image."""
+def _reprojected(cases: list[_Case], offsets: dict[str, list[float]]) -> Guess:
+    """The joints of the fitted bodies in the image; with offsets, where they are annotated."""
+    import torch
+
+    from fitting.starts.landmarks import landmarks
+
     guess = Guess.nothing(len(cases))
     for row, case in enumerate(cases):
         if case.fit:
-            (joints,), camera = case.fit.joints, case.fit.camera
+            camera = case.fit.camera
+            (joints,) = landmarks(torch.as_tensor(case.fit.joints), offsets).numpy()
             front = joints[:, 2] > 0
             flat = joints[:, :2] / np.where(front, joints[:, 2], 1)[:, None]
             guess.xy[row] = camera.focal_length * flat + camera.center

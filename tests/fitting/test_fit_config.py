@@ -44,6 +44,17 @@ def test_settings_out_of_range_are_refused_by_name(preset, changes, message):
             {"expected_error": {"constant": 1.0, "luck": 1.0}},
             r"^fit\.expected_error: expected some of \['lifted_sigma', .*got \['luck'\]",
         ),
+        (
+            "lifted",
+            {"landmark_offsets": {"left_hip": [0.0, 0.0, 0.0]}},
+            r"^fit\.landmark_offsets: expected some of .*'hip'.*, got \['left_hip'\]",
+        ),
+        (
+            "lifted",
+            {"landmark_offsets": {"hip": [0.0, 40.0, 0.0]}},
+            r"^fit\.landmark_offsets\.hip: expected \[out, up, front\], each within 0\.3 m, got",
+        ),
+        ("lifted", {"landmark_offsets": {"hip": [0.0, float("nan"), 0.0]}}, "each within 0.3 m"),
         ("smplify", {"robust_sigma": float("nan")}, r"robust_sigma: expected a number above 0"),
         ("smplify", {"side_view_threshold": float("inf")}, r"expected a number 0 or more, got inf"),
         ("smplify", {"choice": {"temperature": -1}}, r"^fit\.choice\.temperature: .* got -1"),

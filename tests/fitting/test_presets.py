@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from fitting import load_preset
+from fitting import load_calibration, load_landmark_offsets, load_preset
 from tests.conftest import ROOT
 
 TABLE = [[0.1, 0.3], [0.9, 0.05]]
@@ -15,6 +15,16 @@ TABLE = [[0.1, 0.3], [0.9, 0.05]]
 def test_a_preset_is_what_a_run_composes(path, preset):
     composed = preset(path.stem)
     assert load_preset(path, composed.confidence_sigma) == composed
+
+
+def test_offsets_of_a_detector_are_given_as_in_a_run(preset):
+    path = ROOT / "conf/calibration/blazepose33.yaml"
+    offsets = load_landmark_offsets(path)
+    whole = load_preset(
+        ROOT / "conf/fit/lifted.yaml", load_calibration(path), landmark_offsets=offsets
+    )
+    assert whole.landmark_offsets == offsets != {}
+    assert load_preset(ROOT / "conf/fit/lifted.yaml", TABLE).landmark_offsets == {}
 
 
 def test_values_can_be_changed_and_are_checked():

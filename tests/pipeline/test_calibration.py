@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fitting import load_calibration
+from fitting import load_calibration, load_landmark_offsets
 from pipeline.config import ConfigError
 from tests.conftest import ROOT
 from tests.pipeline.test_config import config
@@ -32,6 +32,18 @@ def test_the_command_line_chooses_another_and_the_detector_stays_the_same() -> N
     other = config("data.path=x", "detector=blazepose", "calibration=movenet17")
     assert own.fit.confidence_sigma != other.fit.confidence_sigma
     assert own.detector == other.detector  # so its cached detections are
+
+
+@pytest.mark.parametrize("preset", ["lifted", "multistart", "smplify", "smplify_release"])
+def test_landmarks_of_blazepose_are_moved_where_a_lifter_tells_how(preset: str) -> None:
+    found = config("data.path=x", "detector=blazepose", f"fit={preset}").fit.landmark_offsets
+    own = load_landmark_offsets(ROOT / "conf/calibration/blazepose33.yaml")
+    assert found == (own if preset == "lifted" else {})
+
+
+def test_nothing_is_said_of_landmarks_that_nobody_has_measured() -> None:
+    for name in ("mmpose", "movenet17", "none"):
+        assert load_landmark_offsets(ROOT / f"conf/calibration/{name}.yaml") == {}
 
 
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
