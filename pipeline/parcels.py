@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from pipeline.config import Config
@@ -27,6 +28,11 @@ def jobs_of(clips: list[Clip]) -> list[Job]:
         photos = size if clip.video else photos + 1
         jobs.append(Job(clip, parcel=parcel))
     return jobs
+
+
+def parcels_of(jobs: list[Job]) -> list[list[Job]]:
+    """The jobs of each parcel, in order."""
+    return [list(own) for _, own in groupby(jobs, key=lambda job: job.parcel)]
 
 
 def _size(photos: int) -> int:

@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -128,17 +129,23 @@ def through(
     for stage in stages:
         by_settings(stage, jobs)  # also checks the files that single clips' settings name
     cache = Cache(Path(config.runtime.cache_dir))
+
+    def without(jobs: list[Job], going: list[Job], dropped: Sequence[Skipped]) -> list[Job]:
+        """Those who go on; what stops the others is recorded."""
+        dropped = [record(s, config) if isinstance(s, Fault) else s for s in dropped]
+        names = {job.clip.name for job in going}
+        stopped.extend(job for job in jobs if job.clip.name not in names)
+        _report(dropped)
+        skipped.extend(dropped)
+        return going
+
     lines = config.runtime.progress is Progress.lines
     with progress_lines(sys.stdout) if lines else progress_bars() as track:
-        config.executor.fill(stages, jobs, config, track)
+        deadly = config.executor.fill(stages, jobs, config, track)
+        names = {fault.report for fault in deadly}
+        jobs = without(jobs, [job for job in jobs if job.clip.name not in names], deadly)
         for stage in stages:
-            before = jobs
-            jobs, dropped = run_stage(stage, before, cache, track)
-            dropped = [record(s, config) if isinstance(s, Fault) else s for s in dropped]
-            going = {job.clip.name for job in jobs}
-            stopped += [job for job in before if job.clip.name not in going]
-            _report(dropped)
-            skipped += dropped
+            jobs = without(jobs, *run_stage(stage, jobs, cache, track))
     return jobs, stopped, skipped
 
 

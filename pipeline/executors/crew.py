@@ -1,4 +1,4 @@
-"""Worker processes of a run: started, listened to, named when they are lost, ended."""
+"""Worker processes of a run: started, listened to, named and replaced when lost, ended."""
 
 import logging
 import multiprocessing
@@ -24,29 +24,45 @@ class Crew:
 
     def __init__(self, count: int, work: Callable[..., None], *arguments: Any) -> None:
         # Not forked: libraries with threads, such as cv2, may already be loaded.
-        context = multiprocessing.get_context("spawn")
+        self._context = multiprocessing.get_context("spawn")
         resource_tracker.ensure_running()  # starting it would unblock signals in the loop
+        self._work, self._arguments = work, arguments
         self._workers: dict[Connection, BaseProcess] = {}
         for _ in range(count):
-            ours, theirs = context.Pipe()
-            worker = context.Process(target=work, args=(theirs, *arguments), daemon=True)
-            with _deaf_to_ctrl_c():
-                worker.start()
-            theirs.close()
-            self._workers[ours] = worker  # pyright: ignore[reportArgumentType]
+            self._start()
 
     @property
     def pipes(self) -> list[Connection]:
         """To those who are there."""
         return list(self._workers)
 
-    def lost(self, pipe: Connection) -> None:
-        """Name a worker that answers no more, and strike it off."""
+    def lost(self, pipe: Connection) -> str:
+        """Name a worker that answers no more, and start another one in its place.
+
+        Returns:
+            How it ended.
+        """
         worker = self._workers.pop(pipe)
+        pipe.close()
         worker.join(_PATIENCE)
+        worker.kill()  # it has closed its pipe, but may hang in its end
+        worker.join()
         code = worker.exitcode or 0
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        _log.warning("a worker (process %s) %s: this process computes its inputs", worker.pid, how)
+        _log.warning("a worker (process %s) %s: another one takes over", worker.pid, how)
+        worker.close()
+        self._start()
+        return how
+
+    def _start(self) -> None:
+        ours, theirs = self._context.Pipe()
+        worker = self._context.Process(
+            target=self._work, args=(theirs, *self._arguments), daemon=True
+        )
+        with _deaf_to_ctrl_c():
+            worker.start()
+        theirs.close()
+        self._workers[ours] = worker  # pyright: ignore[reportArgumentType]
 
     def __enter__(self) -> Self:
         return self

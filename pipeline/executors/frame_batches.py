@@ -5,12 +5,13 @@ Only for detectors that see each frame by itself, so that the result is that of 
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 
 from detectors.base import Detections, Detector, Image, Resources
 from pipeline.executors.crew import Crew
+from pipeline.executors.docket import TRIES
 from pipeline.executors.worker import sendable, serving
 from pipeline.stages.detect import Detect
 
@@ -22,9 +23,16 @@ def in_batches(count: int, detector: Detector, resources: Resources) -> Iterator
     """Detect with so many processes, which end with the context."""
     fresh = replace(detector)  # pyright: ignore[reportArgumentType]  (its network stays here)
     with Crew(count, look, fresh, resources) as crew:
-        yield FrameBatches(
-            crew, lambda frames, name: detector.detect(frames, resources, name)
-        ).detect
+        yield FrameBatches(crew).detect
+
+
+@dataclass
+class _Batch:
+    """Consecutive frames: the number of the first, and how many workers were lost over them."""
+
+    first: int
+    frames: list[Image]
+    lost: int = 0
 
 
 class FrameBatches:
@@ -32,67 +40,74 @@ class FrameBatches:
 
     Args:
         crew: who looks at them.
-        here: detects in this process what a lost worker had.
     """
 
-    def __init__(self, crew: Crew, here: Detect) -> None:
-        self._crew, self._here = crew, here
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._busy: dict[Connection, _Batch] = {}
 
     def detect(self, frames: Iterable[Image], clip_name: str) -> Detections:
-        """The people of a clip's frames; see `Detector.detect`."""
+        """The people of a clip's frames; see `Detector.detect`.
+
+        Raises:
+            RuntimeError: workers are lost again and again over the same frames.
+        """
         found: dict[int, Detections] = {}
-        busy: dict[Connection, tuple[int, list[Image]]] = {}
         try:
-            for first, batch in _batches(frames):
-                while busy and len(busy) == len(self._crew.pipes):
-                    self._collect(busy, found, clip_name)
-                if not self._give(first, batch, busy, clip_name):
-                    found[first] = self._here(batch, clip_name)
-            while busy:
-                self._collect(busy, found, clip_name)
+            for batch in _batches(frames):
+                while len(self._busy) == len(self._crew.pipes):
+                    self._collect(found, clip_name)
+                self._give(batch, clip_name)
+            while self._busy or not found:
+                if not self._busy:  # a clip without a frame: somebody says what nobody looks like
+                    self._give(_Batch(0, []), clip_name)
+                self._collect(found, clip_name)
         except Exception:
-            for pipe in busy:  # what they answer now is for nobody
+            for pipe in self._busy:  # what they answer now is for nobody
                 _answer(pipe)
+            self._busy.clear()
             raise
-        return Detections.joined(found) if found else self._here([], clip_name)
+        return Detections.joined(found)
 
-    def _give(
-        self,
-        first: int,
-        batch: list[Image],
-        busy: dict[Connection, tuple[int, list[Image]]],
-        clip_name: str,
-    ) -> bool:
-        """Send a batch to whoever is free; False where nobody is there."""
-        for pipe in self._crew.pipes:
-            if pipe in busy:
-                continue
+    def _give(self, batch: _Batch, clip_name: str) -> None:
+        """Send a batch to somebody who is free."""
+        while True:
+            pipe = next(pipe for pipe in self._crew.pipes if pipe not in self._busy)
             try:
-                pipe.send((batch, clip_name))
-            except OSError:
-                self._crew.lost(pipe)
+                pipe.send((batch.frames, clip_name))
+            except OSError:  # it has ended since
+                self._again(batch, self._crew.lost(pipe))
                 continue
-            busy[pipe] = first, batch
-            return True
-        return False
+            self._busy[pipe] = batch
+            return
 
-    def _collect(
-        self,
-        busy: dict[Connection, tuple[int, list[Image]]],
-        found: dict[int, Detections],
-        clip_name: str,
-    ) -> None:
+    def _collect(self, found: dict[int, Detections], clip_name: str) -> None:
         """Wait for at least one answer."""
-        for pipe in wait(list(busy)):
+        for pipe in wait(list(self._busy)):
             assert isinstance(pipe, Connection)
             answer = _answer(pipe)
-            first, batch = busy.pop(pipe)
+            batch = self._busy.pop(pipe)
             if isinstance(answer, Exception):
                 raise answer
             if answer is None:
-                self._crew.lost(pipe)
-                answer = self._here(batch, clip_name)
-            found[first] = answer
+                self._again(batch, self._crew.lost(pipe))
+                self._give(batch, clip_name)
+            else:
+                found[batch.first] = answer
+
+    def _again(self, batch: _Batch, how: str) -> None:
+        """Count a worker that was lost over a batch.
+
+        Raises:
+            RuntimeError: there were others before it.
+        """
+        batch.lost += 1
+        if batch.lost == TRIES:
+            last = batch.first + len(batch.frames) - 1
+            raise RuntimeError(
+                f"{TRIES} workers that looked at frames {batch.first} to {last} are lost, the last "
+                f"one {how}"
+            )
 
 
 def look(pipe: Connection, detector: Detector, resources: Resources) -> None:
@@ -117,9 +132,9 @@ def _answer(pipe: Connection) -> Detections | Exception | None:
         return None
 
 
-def _batches(frames: Iterable[Image]) -> Iterator[tuple[int, list[Image]]]:
+def _batches(frames: Iterable[Image]) -> Iterator[_Batch]:
     """Consecutive frames, with the number of the first."""
     rest, first = iter(frames), 0
     while batch := list(islice(rest, _FRAMES)):
-        yield first, batch
+        yield _Batch(first, batch)
         first += len(batch)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from detectors.base import Detector, Resources
 from pipeline.config import Config
+from pipeline.faults import Fault
 from pipeline.stages.detect import Detect, directly
 from pipeline.stages.stage import Job, Stage, Track
 
@@ -13,8 +14,11 @@ from pipeline.stages.stage import Job, Stage, Track
 class Here:
     """Computes nothing in advance; the run does it all itself, stage after stage."""
 
-    def fill(self, stages: list[Stage], jobs: list[Job], config: Config, track: Track) -> None:
-        """Do nothing."""
+    def fill(
+        self, stages: list[Stage], jobs: list[Job], config: Config, track: Track
+    ) -> list[Fault]:
+        """Do nothing; nothing fails."""
+        return []
 
     def detecting(
         self, detector: Detector, resources: Resources, frames: int

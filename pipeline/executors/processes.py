@@ -1,25 +1,24 @@
 """`executor=processes`: worker processes fill the cache, parcel by parcel; the run reads from it.
 
-A lost worker only costs time: the run itself computes what the worker had not finished.
+A lost worker only costs time: another one computes what it had not finished. See `docket.py`.
 """
 
 import os
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import groupby
 from multiprocessing.connection import Connection, wait
 
 from detectors.base import Detector, FrameByFrame, Resources
 from pipeline.config import Config
 from pipeline.executors.crew import Crew
+from pipeline.executors.docket import Docket
 from pipeline.executors.frame_batches import in_batches
-from pipeline.executors.worker import Message, work
+from pipeline.executors.worker import BYTES, Message, Work, work
+from pipeline.faults import Fault
+from pipeline.parcels import parcels_of
 from pipeline.stages.detect import Detect, directly
 from pipeline.stages.run_stage import unfinished
 from pipeline.stages.stage import Job, Stage, Tick, Track
-
-_WORKER_BYTES = 2_000_000_000  # torch, mediapipe, a renderer and a large photo
 
 
 @dataclass
@@ -43,20 +42,26 @@ class Processes:
             if getattr(self, name) < 1:
                 raise ValueError(f"executor.{name}: expected 1 or more, got {getattr(self, name)}")
 
-    def fill(self, stages: list[Stage], jobs: list[Job], config: Config, track: Track) -> None:
+    def fill(
+        self, stages: list[Stage], jobs: list[Job], config: Config, track: Track
+    ) -> list[Fault]:
         """Compute each job's missing results, so that the run finds them in the cache.
+
+        Returns:
+            The inputs that no worker survives; the run must not compute them itself.
 
         Raises:
             Exception: an error of a worker that is not about one input, such as a wrong setting
                 or a full disk.
         """
         missing = unfinished(stages, jobs, config.runtime.cache_dir)
-        parcels = [list(own) for _, own in groupby(missing, key=lambda job: job.parcel)]
+        parcels = parcels_of(missing)
         count = min(self._count(), len(parcels))
         if len(missing) < self.least or count < 2:
-            return
-        with Crew(count, work, config) as crew:
-            _Dealer(crew, track).deal(parcels)
+            return []
+        with Docket(parcels, config.runtime.cache_dir) as docket, Crew(count, work, config) as crew:
+            _Dealer(crew, docket, track).deal()
+        return docket.faults
 
     def detecting(
         self, detector: Detector, resources: Resources, frames: int
@@ -70,7 +75,7 @@ class Processes:
     def _count(self) -> int:
         if self.workers != "auto":
             return int(self.workers)
-        return max(1, min(len(os.sched_getaffinity(0)), _free_memory() // _WORKER_BYTES))
+        return max(1, min(len(os.sched_getaffinity(0)), _free_memory() // BYTES))
 
 
 def _free_memory() -> int:
@@ -84,44 +89,65 @@ def _free_memory() -> int:
 
 
 class _Dealer:
-    """Hands out parcels to a crew and moves the bars by what it tells."""
+    """Hands out a docket's work to a crew and moves the bars by what it tells."""
 
-    def __init__(self, crew: Crew, track: Track) -> None:
-        self._crew, self._track = crew, track
+    def __init__(self, crew: Crew, docket: Docket, track: Track) -> None:
+        self._crew, self._docket, self._track = crew, docket, track
         self._bars: dict[str, Tick] = {}
+        self._to_tick: dict[tuple[Connection, str], int] = {}  # what a worker has announced
+        self._doing: dict[Connection, Work] = {}
+        self._free: set[Connection] = set()
 
-    def deal(self, parcels: list[list[Job]]) -> None:
-        """Hand out parcels until none is left; who has finished one gets the next."""
-        left = iter(parcels)
-        busy = {pipe for pipe in self._crew.pipes if self._give(pipe, left)}
-        while busy:
-            for pipe in wait(list(busy)):
+    def deal(self) -> None:
+        """Hand out work until none is left; who has finished some gets the next."""
+        while self._docket or self._doing:
+            for pipe in list(self._free):
+                self._give(pipe)
+            for pipe in wait(self._crew.pipes):
                 assert isinstance(pipe, Connection)
                 try:
                     message: Message = pipe.recv()
                 except (EOFError, OSError):
-                    busy.discard(pipe)
-                    self._crew.lost(pipe)
-                    continue
-                if not self._heard(message) and not self._give(pipe, left):
-                    busy.discard(pipe)
+                    self._lost(pipe)
+                else:
+                    self._heard(pipe, message)
 
-    def _give(self, pipe: Connection, left: Iterator[list[Job]]) -> bool:
-        parcel = next(left, None)
-        if parcel is not None:
-            try:
-                pipe.send(parcel)
-            except OSError:  # gone already: the run computes this parcel itself
-                return True
-        return parcel is not None
+    def _give(self, pipe: Connection) -> None:
+        work = self._docket.take()
+        if work is None:
+            return
+        try:
+            pipe.send(work)
+        except OSError:  # gone already, as its pipe will tell
+            self._docket.put_back(work)
+        else:
+            self._free.discard(pipe)
+            self._doing[pipe] = work
 
-    def _heard(self, message: Message) -> bool:
-        """Whether the worker goes on with its parcel."""
+    def _lost(self, pipe: Connection) -> None:
+        for announced in [key for key in self._to_tick if key[0] == pipe]:
+            for _ in range(
+                self._to_tick.pop(announced)
+            ):  # whoever does it again announces it again
+                self._bars[announced[1]]()
+        work, how = self._doing.pop(pipe, None), self._crew.lost(pipe)
+        if work:
+            self._docket.lost(work, how)
+        elif pipe not in self._free:
+            self._docket.stillborn(how)
+        self._free.discard(pipe)
+
+    def _heard(self, pipe: Connection, message: Message) -> None:
         kind, value = message
         if kind == "error":
             raise value
         if kind == "bar":
             self._bars[value[0]] = self._track(*value)
+            self._to_tick[pipe, value[0]] = value[1] or 0
         if kind == "tick":
             self._bars[value]()
-        return kind != "done"
+            self._to_tick[pipe, value] -= 1
+        if kind == "done":
+            self._docket.done(self._doing.pop(pipe))
+        if kind in ("ready", "done"):
+            self._free.add(pipe)

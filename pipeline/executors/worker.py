@@ -1,4 +1,4 @@
-"""What a worker process does: it brings parcels of inputs through the stages, into the cache."""
+"""What a worker does: it brings parcels of inputs through the stages, into the cache."""
 
 import multiprocessing
 import os
@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,15 +15,57 @@ from pipeline import interrupts
 from pipeline.config import Config
 from pipeline.executors.here import Here
 from pipeline.stages.run_stage import run_stage
-from pipeline.stages.stage import Job, Tick
+from pipeline.stages.stage import Job, Tick, Track
 from pipeline.storage.cache import Cache
 
+BYTES = 2_000_000_000  # of memory that one takes: torch, mediapipe, a renderer and a large photo
+
 Message = tuple[str, Any]
-"""bar: (title, frames) of a stage that begins; tick: title; done: None; error: an exception."""
+"""bar: (title, frames) of a stage that begins; tick: title; ready, done: None; error: an exception.
+
+`ready` is the first one: who has said it has loaded everything that a worker needs to begin."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Inputs that one worker computes together.
+
+    Args:
+        jobs: a parcel, the harmless part of one, or one input that is tried alone.
+        lost: how many workers have been lost over it.
+        tried: each of its inputs has been tried alone.
+        place: the cache of one that is tried alone; None: the cache of the run.
+    """
+
+    jobs: list[Job]
+    lost: int = 0
+    tried: bool = False
+    place: str | None = None
+
+
+class Bench:
+    """The stages, which load their models once, and the cache."""
+
+    def __init__(self, config: Config) -> None:
+        from pipeline.pipeline import stages_of
+
+        self._stages = stages_of(replace(config, executor=Here()))
+        self._cache_dir = config.runtime.cache_dir
+
+    def compute(self, work: Work, track: Track) -> None:
+        """Bring inputs through all stages, into the cache.
+
+        Raises:
+            Exception: an error that is not about one input (`run_stage`).
+        """
+        cache, jobs = Cache(Path(work.place or self._cache_dir)), work.jobs
+        for stage in self._stages:
+            # The run, which reads the results, learns why others failed.
+            jobs, _ = run_stage(stage, jobs, cache, track if not work.place else _untold)
 
 
 def work(pipe: Connection, config: Config) -> None:
-    """Receive parcels and compute them until the process is ended."""
+    """Receive work and do it until the process is ended."""
     serving(lambda: _compute(pipe, config))
 
 
@@ -39,23 +81,25 @@ def serving(serve: Callable[[], None]) -> None:
 
 
 def _compute(pipe: Connection, config: Config) -> NoReturn:
-    from pipeline.pipeline import stages_of
-
-    stages = stages_of(replace(config, executor=Here()))  # once, as they keep their models
-    cache = Cache(Path(config.runtime.cache_dir))
+    bench = Bench(config)
+    pipe.send(("ready", None))
 
     def track(title: str, total: int | None) -> Tick:
         pipe.send(("bar", (title, total)))
         return lambda: pipe.send(("tick", title))
 
     while True:
-        jobs: list[Job] = pipe.recv()
+        own: Work = pipe.recv()
         try:
-            for stage in stages:
-                jobs, _ = run_stage(stage, jobs, cache, track)  # the run learns why others failed
+            bench.compute(own, track)
             pipe.send(("done", None))
         except Exception as error:
             pipe.send(("error", sendable(error)))
+
+
+def _untold(title: str, total: int | None) -> Tick:
+    """The bars do not show work that is done twice."""
+    return lambda: None
 
 
 def sendable(error: Exception) -> Exception:

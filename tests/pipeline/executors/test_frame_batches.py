@@ -28,7 +28,10 @@ class Shaded(FakeDetector):
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
         frames = list(frames)
         shades = [int(frame[0, 0, 0]) for frame in frames]
-        if clip_name == "deadly" and 60 in shades and multiprocessing.parent_process():
+        once = resources.weights_dir / "killed_once"
+        deadly = clip_name == "deadly" or (clip_name == "unlucky" and not once.exists())
+        if deadly and 60 in shades and multiprocessing.parent_process():
+            once.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         if clip_name == "broken" and 60 in shades:
             raise IndexError("no such axis")
@@ -67,10 +70,28 @@ def test_a_killed_worker_is_named_and_costs_no_frame(
     resources: Resources, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        killed, after = looked(resources, "deadly", "clip")
-    assert caplog.text.count("was ended by signal 9: this process computes its inputs") == 1
+        killed, after = looked(resources, "unlucky", "clip")
+    assert caplog.text.count("was ended by signal 9: another one takes over") == 1
     for found in (killed, after):
         np.testing.assert_array_equal(found.keypoints[:, 0, 0], [*range(1, 40), *range(50, 90)])
+
+
+def test_frames_that_no_worker_survives_are_named_and_the_next_clip_goes_on(
+    resources: Resources,
+) -> None:
+    executor = Processes(workers="2", least=12, least_frames=10)
+    with executor.detecting(Shaded(path="x"), resources, frames=99) as detect:
+        why = "2 workers that looked at frames 48 to 55 are lost, the last one was ended by signal"
+        with pytest.raises(RuntimeError, match=why):
+            detect(FRAMES, "deadly")
+        found = detect(FRAMES[50:], "clip")
+    np.testing.assert_array_equal(found.keypoints[:, 0, 0], range(58, 90))
+    assert not multiprocessing.active_children()
+
+
+def test_a_clip_without_frames(resources: Resources) -> None:
+    (found,) = looked(resources, "clip", frames=[])
+    assert len(found) == 0
 
 
 def test_an_error_in_one_frame_is_the_clips_and_the_next_clip_gets_its_own_answers(
