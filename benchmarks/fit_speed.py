@@ -90,7 +90,7 @@ def measure(row: Row) -> dict:
     assets, cases = people(max(row.batch, WARM_UP))
     fit(cases.keypoints[:WARM_UP], cases.camera[:WARM_UP], assets, config)
     keypoints, camera = cases.keypoints[: row.batch], cases.camera[: row.batch]
-    loaded, wall, cpu = _peak_mb(), [], []
+    loaded, wall, cpu = peak_mb(), [], []
     for _ in range(row.repeats):
         begin = time.perf_counter(), time.process_time()
         result = fit(keypoints, camera, assets, config)
@@ -105,11 +105,11 @@ def measure(row: Row) -> dict:
         "iterations": round(float(result.iterations.mean()), 1),
         "fitted": int(result.fitted.sum()),
         "loaded_mb": loaded,
-        "peak_mb": _peak_mb(),
+        "peak_mb": peak_mb(),
     }
 
 
-def _peak_mb() -> int:
+def peak_mb() -> int:
     """The most memory that this process ever held; Linux counts it in KiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 

@@ -63,7 +63,9 @@ def follow(
         outcomes = [solve(timeline) for timeline in found if len(timeline) >= SHORTEST]
     solved = [one for one in outcomes if one is not None]
     motion = with_outcomes(keypoints, result, labels, solved)
-    return replace(motion, world=_world(motion.result.frame, path, solved, settings))
+    frame = motion.result.frame
+    world = _world(frame, path, solved, settings)
+    return replace(motion, world=world, camera_move=path.move[frame])
 
 
 def _world(

@@ -16,7 +16,7 @@ from math import isfinite
 from typing import Protocol
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fitting.solver.status import Status
@@ -123,21 +123,28 @@ class _System:
     """The normal equations of one linearization, and damped steps for it."""
 
     def __init__(self, linear: ChainLinearization, problem: Chain) -> None:
-        own = list(range(linear.gradient.shape[1]))
-        del own[problem.shared]
-        self._own = torch.tensor(own, device=linear.gradient.device)
-        self._shared = problem.shared
+        self._own, self._shared = _all_but(problem.shared, linear.gradient), problem.shared
         free = (~problem.held).to(linear.gradient.dtype)
         self._linear, self._free = linear, free
         blocks = linear.diagonal, linear.next, linear.after
-        diagonal, near, far = (block[:, own][:, :, own] for block in blocks)
-        eye = torch.eye(len(own), dtype=diagonal.dtype, device=diagonal.device)
-        held = (1 - free)[:, None, None]
-        self._diagonal = diagonal * free[:, None, None] + held * eye
-        self._near = near * (free[1:] * free[:-1])[:, None, None]
-        self._far = far * (free[2:] * free[:-2])[:, None, None]
+        self._diagonal, self._near, self._far = (self._own_part(block) for block in blocks)
+        if problem.held.any():
+            self._hold()
         self._gradient = linear.gradient[:, self._own] * free[:, None]
         self._border_of_shared()
+
+    def _own_part(self, block: Tensor) -> Tensor:
+        if len(self._own) == block.shape[-1]:
+            return block
+        return block[:, self._own[:, None], self._own]
+
+    def _hold(self) -> None:
+        """States that stay as they are: the identity, coupled with nothing."""
+        free, held = self._free, (1 - self._free)[:, None, None]
+        eye = torch.eye(len(self._own), dtype=free.dtype, device=free.device)
+        self._diagonal = self._diagonal * free[:, None, None] + held * eye
+        self._near = self._near * (free[1:] * free[:-1])[:, None, None]
+        self._far = self._far * (free[2:] * free[:-2])[:, None, None]
 
     def _border_of_shared(self) -> None:
         """C (T, U, E), S (E, E) and h (E); a shared unknown stands for a column of every state."""
@@ -235,6 +242,13 @@ class BandFactor:
                 parts[t] = torch.addmm(parts[t], self._far[t].mT, parts[t + 2], alpha=-1)
             parts[t] = torch.linalg.solve_triangular(self._factor[t].mT, parts[t], upper=True)
         return torch.stack(parts)
+
+
+def _all_but(shared: slice, like: Float[Tensor, "T D"]) -> Int[Tensor, " U"]:
+    """The entries of a step that are not shared."""
+    own = list(range(like.shape[1]))
+    del own[shared]
+    return torch.tensor(own, device=like.device)
 
 
 def _over(block: Tensor, factor: Tensor) -> Tensor:

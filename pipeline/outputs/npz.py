@@ -7,12 +7,13 @@ import numpy as np
 from jaxtyping import Float32
 
 from fitting.joints import LSP_14
+from fitting.sequence.camera_path import Move
 from fitting.solver.status import Status
 from fitting.trail import step_names
 from pipeline.outputs.scene import UPRIGHT, WORLD
 from pipeline.outputs.writer import Files, Run, Writer
 from pipeline.stages.sequence import NAME as SEQUENCE
-from pipeline.stages.sequence import last_of, result_of, world_of
+from pipeline.stages.sequence import camera_moves, last_of, result_of, world_of
 from pipeline.stages.stage import Job
 from pipeline.storage.cache import check, npz_bytes, opened, to_arrays
 from pipeline.storage.whole_files import replacing
@@ -71,6 +72,7 @@ def _arrays(job: Job) -> dict[str, np.ndarray]:
         to_arrays(result)
         | _world(job)
         | _person_scores(job)
+        | _camera_moves(job)
         | {
             "time": time,
             "source_frame": facts.numbers_of(result.frame),
@@ -98,6 +100,15 @@ def _world(job: Job) -> dict[str, np.ndarray]:
         "world_floor_m": np.array(world.floor[0]),
         "world": np.array(WORLD),
     }
+
+
+def _camera_moves(job: Job) -> dict[str, np.ndarray]:
+    """Nothing for photos and frames that were fitted by themselves."""
+    moves = camera_moves(job)
+    if moves is None:
+        return {}
+    names = np.array([move.name for move in Move])
+    return {"camera_move": moves, "camera_move_names": names}
 
 
 def _is_from(path: Path, identity: dict[str, str]) -> bool:

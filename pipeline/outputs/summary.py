@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from fitting.result import FitResult
+from fitting.sequence.camera_path import Move
 from fitting.solver.status import Status
 from pipeline.faults import FOLDER, Fault
 from pipeline.inputs.clips import Skipped
 from pipeline.outputs.npz import person_scores, steps_of
 from pipeline.outputs.writer import Files, write_file
-from pipeline.stages.sequence import result_of
+from pipeline.stages.sequence import camera_moves, result_of
 from pipeline.stages.stage import Job
 
 Entry = dict[str, Any]
@@ -60,11 +61,21 @@ def fitted_entry(job: Job, files: Files) -> Entry:
         "name": job.clip.name,
         "source": str(job.clip.path),
         "status": "fitted",
+        **_camera(job, result),
         "people": [_person(result[rows], steps, scores[rows]) for rows in tracks],
         "seconds": {name: artefact.seconds for name, artefact in job.results.items()},
         "cached": {name: artefact.cached for name, artefact in job.results.items()},
         "files": files,
     }
+
+
+def _camera(job: Job, result: FitResult) -> Entry:
+    """In how many frames with people the camera does what; nothing if nobody has looked."""
+    moves = camera_moves(job)
+    if moves is None:
+        return {}
+    of_frames = moves[np.unique(result.frame, return_index=True)[1]]
+    return {"camera": {Move(move).name: count for move, count in Counter(of_frames).items()}}
 
 
 def failed_entry(entry: Entry, fault: Fault) -> Entry:

@@ -1,12 +1,11 @@
 """Whether a video's camera moves, and how it turns, from the background behind the people."""
 
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from fitting.sequence.camera_path import CameraPath
+from fitting.sequence.camera_path import CameraPath, Move
 from fitting.sequence.settings import CameraKind
 from pipeline.stages.detect import Detected
 
@@ -16,15 +15,6 @@ _MOST = 0.98  # share of the frames that have to be so near to the middle one
 _KNOWN = 0.5  # share of the frames
 _TOGETHER = 0.7  # share of the background's corners that one turn explains, in most frames
 _GROWTH = 0.1  # of the logarithm; more is a zoom, or a camera that goes forward
-
-
-class Move(Enum):
-    """What a camera does during a shot."""
-
-    unknown = "unknown"
-    still = "still"
-    turns = "turns"
-    goes = "goes"
 
 
 @dataclass(frozen=True)
@@ -53,7 +43,7 @@ def path_of(
     """
     rows = np.searchsorted(seen.frame, np.arange(frames), side="right") - 1
     shot = seen.shot[np.maximum(rows, 0)]
-    turned, in_place, still = (np.tile(np.eye(3), (frames, 1, 1)), *np.ones((2, frames), bool))
+    turned, moves = np.tile(np.eye(3), (frames, 1, 1)), np.zeros(frames, np.int32)
     found = []
     for number in np.unique(shot):
         own, there = np.flatnonzero(shot == number), np.flatnonzero(seen.shot == number)
@@ -61,12 +51,11 @@ def path_of(
         angles = np.zeros((len(own), 3))
         if moved is not None and move is not Move.still:
             angles = _angles(*moved, own, diagonals)
-        in_place[own] = move is not Move.goes
-        still[own] = move in (Move.still, Move.unknown)
+        moves[own] = move
         turned[own] = _rotations(angles)
         extent = np.degrees(np.ptp(angles, axis=0))
         found.append(Shot(move, float(np.hypot(*extent[:2]) + extent[2])))
-    return CameraPath(shot.astype(np.int32), turned, in_place, still), found
+    return CameraPath(shot.astype(np.int32), turned, moves), found
 
 
 _Moved = tuple[Int[np.ndarray, " K"], Float[np.ndarray, "K 4"]]

@@ -6,15 +6,16 @@ from dataclasses import asdict, replace
 from functools import cache
 
 import numpy as np
+from jaxtyping import Int32
 
 from fitting.fit_config import FitConfig, Gender
 from fitting.result import FitResult
-from fitting.sequence.camera_path import CameraPath
+from fitting.sequence.camera_path import CameraPath, Move
 from fitting.sequence.motion import Motion
 from fitting.sequence.settings import CameraKind, Method, SequenceConfig
 from fitting.sequence.world import World
 from pipeline.groups import ModelsConfig, RuntimeConfig
-from pipeline.stages.camera_path import Move, Shot, path_of
+from pipeline.stages.camera_path import Shot, path_of
 from pipeline.stages.fit import assets_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
 from pipeline.storage.cache import Artefact, plain
@@ -54,7 +55,7 @@ def sequence_stage(
 
     return Stage(
         name=NAME,
-        version=4,
+        version=5,
         config=plain(asdict(config)),
         files={},
         after=("detect", "remap", "fit"),
@@ -127,6 +128,11 @@ def world_of(job: Job) -> World | None:
     world = motion.world[motion.result.fitted]
     same = len(world) and (world.world_from_camera == world.world_from_camera[:1]).all()
     return world[:1] if same else None
+
+
+def camera_moves(job: Job) -> Int32[np.ndarray, " N"] | None:
+    """What the camera does (`Move`) in the row of each body; None if nobody has looked."""
+    return job.results[NAME].load().camera_move if NAME in job.results else None
 
 
 def motion_of(job: Job) -> Motion:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fitting.sequence.camera_path import CameraPath
+from fitting.sequence.camera_path import CameraPath, Move
 
 
 def turn(angle: float) -> np.ndarray:
@@ -21,6 +21,17 @@ def test_a_camera_on_a_tripod_stands_in_one_shot_and_does_not_turn():
     assert not path.turns
     np.testing.assert_array_equal(path.turned, np.tile(np.eye(3), (4, 1, 1)))
     assert not CameraPath.standing(0).turns
+
+
+def test_what_it_does_says_whether_feet_stand_and_whether_there_is_one_world():
+    path = replace(CameraPath.standing(4), move=np.array(list(Move), np.int32))
+    assert dict(zip(Move, path.in_place.tolist(), strict=True)) == {
+        Move.still: True,
+        Move.turns: True,
+        Move.goes: False,
+        Move.unknown: True,
+    }
+    assert path.still.tolist() == [True, False, False, True]
 
 
 def test_it_turns_if_its_axes_do_in_any_frame():

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fitting.sequence.camera_path import Move
 from fitting.sequence.motion import Motion
 from fitting.sequence.world import World
 from tests.pipeline.fake_detector import fit_result, keypoints
@@ -49,3 +50,10 @@ def test_rows_of_others_are_refused(name):
 def test_a_reading_is_of_each_row():
     with pytest.raises(ValueError, match=r"^Motion\.reading: expected one per row, got \(3,\)"):
         replace(motion(), reading=np.zeros(3, np.int32))
+
+
+def test_what_the_camera_does_is_unknown_unless_said_and_is_of_each_row():
+    assert motion().camera_move.tolist() == [Move.unknown] * 4
+    message = r"^Motion\.camera_move: expected one per row, got \(3,\)"
+    with pytest.raises(ValueError, match=message):
+        replace(motion(), camera_move=np.zeros(3, np.int32))

@@ -5,8 +5,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from detectors.skeletons import LSP_14
+from fitting.sequence.camera_path import Move
 from fitting.sequence.settings import CameraKind
-from pipeline.stages.camera_path import Move, path_of
+from pipeline.stages.camera_path import path_of
 from pipeline.stages.detect import Detected
 
 FRAMES = 40

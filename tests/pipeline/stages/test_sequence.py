@@ -9,15 +9,17 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from fitting import Status
+from fitting.sequence.camera_path import Move
 from fitting.sequence.motion import Motion
 from pipeline.config import to_config
 from pipeline.datasets.synthetic_video import SyntheticVideo
 from pipeline.datasets.video_evaluation import clip_errors, followed
 from pipeline.inputs.clips import Clip
 from pipeline.inputs.videos import VideoReader
+from pipeline.outputs.summary import fitted_entry
 from pipeline.pipeline import stages_of
 from pipeline.stages.run_stage import run_stage
-from pipeline.stages.sequence import motion_of, result_of, world_of
+from pipeline.stages.sequence import camera_moves, motion_of, result_of, world_of
 from pipeline.stages.stage import Job, Stage, by_settings
 from pipeline.storage.cache import Cache, from_arrays, to_arrays
 from tests.conftest import ROOT
@@ -83,6 +85,8 @@ def test_the_result_is_the_motion_where_there_is_one(drawn: dict[str, Any]) -> N
 def test_the_world_of_a_clip(drawn: dict[str, Any]) -> None:
     """The floor of the drawn clip is found, as sure as it says; without the track there is none."""
     assert world_of(drawn["none"]) is None
+    assert camera_moves(drawn["none"]) is None
+    assert "camera" not in fitted_entry(drawn["none"], {})
     world = world_of(drawn["track"])
     assert world is not None
     data: SyntheticVideo = config("data=synthetic_video", "data.gaps=0.15").data
@@ -122,6 +126,12 @@ def test_a_pan_is_seen_and_made_up_for(tmp_path: Path, caplog: pytest.LogCapture
         told = [line for line in caplog.messages if "the camera moves (" in line]
         assert bool(told) == (camera == "auto")
         assert (world_of(going[0]) is None) == (camera == "auto")
+        move = Move.turns if camera == "auto" else Move.still
+        moves = camera_moves(going[0])
+        assert moves is not None
+        assert (moves == move).all()
+        frames = len(np.unique(result_of(going[0]).frame))
+        assert fitted_entry(going[0], {})["camera"] == {move.name: frames}
         caplog.clear()
     assert sliding["auto"] < 0.6 * sliding["static"]
 
