@@ -37,7 +37,7 @@ doctor:
 	$(or $(wildcard $(BIN)/python),$(PYTHON)) tools/doctor.py $(ARGS)
 
 slow: setup
-	$(INSTALL) --extra test --extra tools
+	$(INSTALL) --extra test --extra tools --extra ray --extra slurm
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 # Faults and hostile input in great number: docs/reliability.md.
@@ -50,7 +50,7 @@ lint: setup
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/basedpyright && $(BIN)/lint-imports --no-cache
 
 constraints: setup
-	$(INSTALL) --extra test --extra tools --extra dev --extra app
+	$(INSTALL) --extra test --extra tools --extra dev --extra app --extra ray --extra slurm
 	$(BIN)/uv pip freeze --python $(BIN)/python | grep -viE '^(nvidia|cuda|triton|pip=)' | sed 's/+cpu$$//'
 
 # Known vulnerabilities of what is pinned; asks the package index, so it is no test.
