@@ -28,6 +28,7 @@ from omegaconf import DictConfig, OmegaConf
 NOTHING_FITTED = 2
 FAILED = 3  # something failed unexpectedly
 _failed: list[int] = []  # exit codes of the jobs of a multirun
+_words: list[str] = []  # of the command line; also in a job that another Python does
 _KEPT = interrupts.KEPT
 _MEMORY = "close other programs, or lower runtime.batch_size"
 _HINTS = {
@@ -36,7 +37,16 @@ _HINTS = {
     errno.EROFS: ": name a folder that can be written to",
     errno.EACCES: ": change its permissions or name another folder",
 }
-_hydra_speaks = ExitStack()  # while it is open, output comes from Hydra
+
+
+class _Speaks(ExitStack):
+    """While it is open, output comes from Hydra. A job on another machine gets a closed one."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Speaks, ()
+
+
+_hydra_speaks = _Speaks()
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -63,13 +73,16 @@ def sweeps() -> bool:
 
 
 def own_folder(cfg: DictConfig) -> None:
-    """Give a job of a multirun its own folder in `runtime.output_dir`."""
+    """Give a job of a multirun its own folder in `runtime.output_dir`, unless it is a shard."""
     if sweeps():
         from pipeline.command_line import job_folder
         from pipeline.config import uninterpolated
 
-        run = HydraConfig.get()
-        name = job_folder(run.job.num, list(run.overrides.task), sys.argv)
+        run, shard = HydraConfig.get(), OmegaConf.select(cfg, "runtime.shard")
+        words = [*(_words or sys.argv), f"runtime.shard={shard}"]
+        name = job_folder(run.job.num, list(run.overrides.task), words)
+        if shard and name == str(run.job.num):
+            return  # shards of one run, which make folders of their own
         folder = uninterpolated(str(Path(run.runtime.output_dir, name)))
         OmegaConf.update(cfg, "runtime.output_dir", folder)
 
@@ -148,6 +161,10 @@ def start() -> None:
         sys.argv[1:] = overrides_of(sys.argv[1:])
     elif "COMP_LINE" in os.environ:
         os.environ["COMP_LINE"] = without_inputs(os.environ["COMP_LINE"])
+    _words[:] = sys.argv
+    # Launchers of jobs (hydra/launcher=submitit_slurm) start Python in ways of their own.
+    paths = [str(Path(__file__).resolve().parent), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     words = _hydra_speaks.enter_context(redirect_stderr(io.StringIO()))
     try:
         main()

@@ -22,7 +22,8 @@ def explained(words: list[str]) -> str | None:
         words: as on the command line, `key=value`; those that add or remove keys are trusted.
     """
     added = [word.removeprefix("+") for word in words if word.startswith(("export=", "+export="))]
-    plain = [word for word in words if word[0] not in "+~-" and word not in added]
+    known = ("+", "~", "-", "hydra/")  # whose mistakes Hydra explains
+    plain = [word for word in words if not word.startswith(known) and word not in added]
     pairs = [word.split("=", 1) for word in plain if "=" in word]
     groups = {path.name for path in _CONF.iterdir() if path.is_dir()}
     choices = []

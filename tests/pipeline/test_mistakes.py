@@ -88,3 +88,7 @@ def test_the_command_says_it_last() -> None:
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == ("error: data.pth: no such key, did you mean data.path?")
     assert "Traceback" not in done.stderr
+
+
+def test_hydra_explains_its_own_groups() -> None:
+    assert explained(["hydra/launcher=submitit_nothing"]) is None
