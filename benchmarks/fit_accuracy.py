@@ -11,18 +11,11 @@ table.
 
 import argparse
 import json
-from collections.abc import Iterator
 
-import numpy as np
-from hydra import compose, initialize_config_dir
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.config import ROOT, to_config
-from pipeline.evaluation.evaluate import Evaluation, metrics_of
-from pipeline.evaluation.metrics import bootstrap_interval
-from pipeline.parcels import jobs_of
-from pipeline.pipeline import stages_of, through
+from benchmarks.comparison import compared, with_interval
 
 TRUE_CAMERA = "data.known_focal_length=true"
 FROZEN = "[global_orient,body_pose,betas]"
@@ -87,33 +80,6 @@ ROWS: dict[str, list[str]] = {
 }
 
 
-def evaluate(overrides: list[str]) -> Evaluation:
-    """Fit the drawn people with these settings and compare with the truth."""
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = to_config(compose("config", ["data=synthetic", *overrides]))
-    clips, _ = config.data.clips()
-    jobs, _, _ = through(stages_of(config), jobs_of(clips), config)
-    return config.data.evaluate(jobs, config)
-
-
-def difference(row: Evaluation, base: Evaluation, column: str) -> dict[str, float]:
-    """Mean of row - base over the people that both have fitted, with its 95 % interval."""
-    apart = row.columns[column] - base.columns[column]
-    apart = apart[np.isfinite(apart)]
-    low, high = bootstrap_interval(apart)
-    return {"mean": round(float(apart.mean()), 3), "low": round(low, 3), "high": round(high, 3)}
-
-
-def measured(names: list[str], common: list[str]) -> Iterator[tuple[str, dict]]:
-    """Each row's metrics, and its differences to the first of them."""
-    base = None
-    for name in names:
-        row = evaluate([*ROWS[name], *common])
-        base = base or row
-        apart = {c: difference(row, base, c) for c in ("pa_mpjpe_mm", "mpjpe_mm", "pve_mm")}
-        yield name, {**metrics_of(row), "difference": apart}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Accuracy of presets on drawn people.")
     parser.add_argument(
@@ -126,14 +92,15 @@ def main() -> None:
         common = ["data.extras=true", *common]
     titles = ("", "PA-MPJPE", "median", "difference", "MPJPE", "PVE", "shape", "knees", "ms")
     table = Table(*titles, box=None)
-    for name, found in measured(names, common):
-        print(json.dumps({"row": name, "settings": [*ROWS[name], *common], **found}), flush=True)
+    rows = {name: ["data=synthetic", *ROWS[name], *common] for name in names}
+    for name, found in compared(rows, ("pa_mpjpe_mm", "mpjpe_mm", "pve_mm")):
+        print(json.dumps({"row": name, "settings": rows[name], **found}), flush=True)
         means, apart = found["means"], found["difference"]["pa_mpjpe_mm"]
         table.add_row(
             name,
             f"{means['pa_mpjpe_mm']['mean']:.1f}",
             f"{means['pa_mpjpe_mm']['median']:.1f}",
-            f"{apart['mean']:+.1f} ({apart['low']:+.1f}, {apart['high']:+.1f})",
+            with_interval(apart, "+.1f"),
             *(f"{means[c]['mean']:.1f}" for c in ("mpjpe_mm", "pve_mm", "shape_error_mm")),
             f"{means['knee_excess_deg']['median']:+.1f}",
             f"{1000 * means['seconds']['mean']:.0f}",

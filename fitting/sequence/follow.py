@@ -54,7 +54,9 @@ def follow(
     Returns:
         The rows of the keypoints and of filled gaps, with ascending frames.
     """
-    labels = _readings(keypoints, times)
+    labels = np.zeros(len(keypoints), np.int32)
+    if settings.sides:
+        labels = _readings(keypoints, times)
     keypoints, result = _as_read(keypoints, result, labels, assets, config, device)
     found = timelines(result.frame, result.track, result.fitted, times, settings.max_fill)
     path = path or CameraPath.standing(len(times))

@@ -30,6 +30,8 @@ class SequenceConfig:
         acceleration: standard deviation of a joint's acceleration, m/s^2.
         kernel: standard deviations beyond which an acceleration counts as an exception.
         rotation: standard deviation of the second derivative of an axis-angle, rad/s^2.
+        sides: whether left and right, and whether it is this person at all, are decided over the
+            whole track.
         standing: standard deviation of the speed of a foot that stands, m/s.
         errors_last: how long a detector's error lasts, s. Frames nearer than this say the same
             about the shape of the body.
@@ -45,6 +47,7 @@ class SequenceConfig:
     acceleration: float
     kernel: float
     rotation: float
+    sides: bool
     standing: float
     errors_last: float
     max_fill: float

@@ -14,6 +14,7 @@ from fitting.joints import HIPS
 from fitting.rotations import rotation_and_left_jacobian
 from fitting.sequence.follow import follow
 from fitting.sequence.settings import CameraKind, Method, SequenceConfig
+from fitting.sequence.sides import exchanged
 from tests.conftest import ROOT
 
 FRAMES, FPS, FOCAL = 24, 24.0, 800.0
@@ -124,6 +125,17 @@ def test_too_few_joints_in_some_frames(clip, assets, preset, settings) -> None:
     motion = follow(seen, poor, TIMES, assets, preset("lifted"), settings)
     assert (motion.result.status[5:8] == Status.FILLED).all()
     assert shake(motion.result.joints) < 0.1 * shake(result.joints)
+
+
+def test_sides_are_left_as_detected_if_that_is_asked_for(clip, assets, preset, settings) -> None:
+    labels = np.zeros(FRAMES, np.int32)
+    labels[10:13] = 1
+    seen = exchanged(clip[0], labels)
+    result = fit(seen, clip[1].camera, assets, preset("lifted"))
+    for sides, reading in ((True, 1), (False, 0)):
+        with_sides = replace(settings, sides=sides)
+        motion = follow(seen, result, TIMES, assets, preset("lifted"), with_sides)
+        np.testing.assert_array_equal(motion.reading, reading * labels)
 
 
 def test_people_do_not_touch_each_other(clip, assets, preset, settings) -> None:

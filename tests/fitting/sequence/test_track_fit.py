@@ -23,6 +23,7 @@ SETTINGS = SequenceConfig(
     acceleration=5.0,
     kernel=3.0,
     rotation=60.0,
+    sides=True,
     standing=0.05,
     errors_last=0.3,
     max_fill=0.5,
