@@ -48,23 +48,23 @@ def measure(name: str, words: list[str], folder: Path) -> Cost:
         CalledProcessError: it failed.
     """
     places = [f"runtime.{place}_dir={folder / place}" for place in ("cache", "output")]
-    before, begin = _cpu(), time.perf_counter()
+    before, begin = cpu_seconds(), time.perf_counter()
     subprocess.run(
         [sys.executable, "run.py", *words, *places], cwd=ROOT, check=True, capture_output=True
     )
-    wall, cpu = time.perf_counter() - begin, _cpu() - before
+    wall, cpu = time.perf_counter() - begin, cpu_seconds() - before
     summary = json.loads((folder / "output/summary.json").read_text())
-    sizes = [_megabytes(folder / place) for place in ("cache", "output")]
+    sizes = [megabytes(folder / place) for place in ("cache", "output")]
     return Cost(name, summary["fitted"], wall, cpu, summary["seconds_computing"], *sizes)
 
 
-def _cpu() -> float:
+def cpu_seconds() -> float:
     """CPU seconds of all children that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
-def _megabytes(folder: Path) -> float:
+def megabytes(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
