@@ -5,8 +5,8 @@
 Makes folders of copies of LSP's images, with its annotated joints as the detector
 (`detector=keypoint_file`), and starts the program for each. Prints a line of JSON per run: wall and
 CPU seconds, seconds of each stage, bytes read and written by all processes, bytes of cache, outputs
-and summary, and the memory and open files of the run and its workers, in the first and the last
-quarter of the time that the workers were there.
+and summary, and the memory and open files of the run and its workers, in the second and the last
+quarter of the time that each was there.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from scipy.io import loadmat, savemat
 
@@ -36,13 +37,15 @@ class Watched:
     files: list[int] = field(default_factory=list)
 
     def quarters(self) -> dict[str, float]:
-        """The most memory and files in the first and the last quarter, without the start."""
-        found: dict[str, float] = {}
-        for name, values in (("mb", self.memory), ("files", self.files)):
-            part = max(len(values) // 4, 1)
-            found[f"{name}_first"] = max(values[part : 2 * part] or values)
-            found[f"{name}_last"] = max(values[-part:])
-        return found
+        """The most memory, and the fewest open files, in the second and in the last quarter."""
+        part = max(len(self.files) // 4, 1)
+        early, late = slice(part, 2 * part), slice(-part, None)
+        return {
+            "mb_first": round(max(self.memory[early] or self.memory), 1),
+            "mb_last": round(max(self.memory[late]), 1),
+            "files_first": min(self.files[early] or self.files),  # some are open for a moment only
+            "files_last": min(self.files[late]),
+        }
 
 
 def prepare(root: Path, count: int, folder: Path) -> list[str]:
@@ -64,7 +67,7 @@ def prepare(root: Path, count: int, folder: Path) -> list[str]:
     ]
 
 
-def measure(words: list[str], folder: Path) -> dict[str, object]:
+def measure(words: list[str], folder: Path) -> dict[str, Any]:
     """Run the program once."""
     places = [f"runtime.{place}_dir={folder / place}" for place in ("cache", "output")]
     used, moved, begin = cpu_seconds(), _bytes(), time.perf_counter()
@@ -74,7 +77,7 @@ def measure(words: list[str], folder: Path) -> dict[str, object]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-    with _watching(run.pid) as (main, workers):
+    with watching(run.pid) as (main, workers):
         _, said = run.communicate()
     if run.returncode:
         raise RuntimeError(said.decode()[-2000:])
@@ -105,7 +108,7 @@ def _bytes() -> tuple[int, int]:
 
 
 @contextmanager
-def _watching(pid: int) -> Iterator[tuple[Watched, dict[int, Watched]]]:
+def watching(pid: int) -> Iterator[tuple[Watched, dict[int, Watched]]]:
     """Looks at a process and its workers until the context ends."""
     main, workers, ended = Watched(), dict[int, Watched](), threading.Event()
 
