@@ -150,6 +150,10 @@ class FitConfig:
         landmark_offsets: how far the detector's landmarks lie from the body's points: by the name
             of the point without its side, [out, up, front] in the frame of its limb, m
             (fitting.starts.landmarks). They are taken off before the fit, if there is a lifter.
+        hanging_legs: where no knee and no ankle is seen, how surely both legs hang straight down,
+            standard deviation, m (fitting.starts.unseen_legs); 0: nothing is taken for granted. It
+            needs a lifter.
+        doubtful: knees and ankles of a lower confidence may be invented, and are not seen.
         relative_depth: depth weights refer to a change of the distance by its own size, not by 1 m.
         starts: how many poses to look up in the pose library as starts; 0: start at camera.pose.
         lookup: what they are looked up by.
@@ -174,6 +178,8 @@ class FitConfig:
     robust_sigma: float
     confidence_sigma: list[list[float]]
     landmark_offsets: dict[str, list[float]]
+    hanging_legs: float
+    doubtful: float
     relative_depth: bool
     starts: int
     lookup: Lookup

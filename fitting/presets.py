@@ -11,6 +11,7 @@ from fitting.objective.terms import moved
 
 _TABLE = "${calibration.confidence_sigma}"
 _OFFSETS = "${calibration.landmark_offsets}"
+_DOUBTFUL = "${calibration.doubtful}"
 
 
 def load_preset(
@@ -34,6 +35,8 @@ def load_preset(
         values["confidence_sigma"] = [list(pair) for pair in confidence_sigma]
     if values["landmark_offsets"] == _OFFSETS:
         values["landmark_offsets"] = {}
+    if values["doubtful"] == _DOUBTFUL:
+        values["doubtful"] = 0.0
     values["camera"] = _typed(CameraStage, values["camera"])
     values["choice"] = _typed(Choice, values["choice"])
     for name in ("stages", "refine"):

@@ -30,26 +30,36 @@ class Progress(Enum):
 
 @dataclass
 class CalibrationConfig:
-    """What a detector's keypoints mean; fits read both, and they change no detection.
+    """What a detector's keypoints mean; it changes no detection.
 
     Args:
         confidence_sigma: pairs of a score and the error to expect with it, in torso lengths
             (tools/calibrate_confidence.py).
         landmark_offsets: how far its landmarks lie from the body's points, m
             (tools/fit_landmark_offsets.py); {}: nobody has measured it.
+        beyond_edge: how far outside the picture its guesses are worth something, as a share of the
+            picture's side (benchmarks.cut_off); 0: nowhere. The remap stage reads it as
+            remap.beyond_edge.
+        doubtful: the confidence that a knee or ankle which the detector invents does not reach;
+            0: not known. Fits read it as fit.doubtful.
     """
 
     confidence_sigma: list[list[float]] = MISSING
     landmark_offsets: dict[str, list[float]] = MISSING
+    beyond_edge: float = MISSING
+    doubtful: float = MISSING
 
 
 @dataclass
 class RemapConfig:
-    """min_confidence: joints that the detector scores lower are dropped, 0..1."""
+    """min_confidence: joints that the detector scores lower are dropped, 0..1. beyond_edge: so are
+    joints farther outside the picture than this share of its side; nearer ones count as guesses."""
 
     min_confidence: float = MISSING
+    beyond_edge: float = MISSING
 
     def __post_init__(self) -> None:
+        _within("remap.beyond_edge", self.beyond_edge, 0, 10)
         _within("remap.min_confidence", self.min_confidence, 0, 1)
 
 

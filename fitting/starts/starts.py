@@ -19,6 +19,7 @@ from fitting.starts.initialize import start_orientation, start_translation, turn
 from fitting.starts.landmarks import on_the_body
 from fitting.starts.lifter import Lifter
 from fitting.starts.retrieval import TORSO_LENGTH, PoseLibrary
+from fitting.starts.unseen_legs import legs_unseen, with_hanging_legs
 
 _LIFTED_FLOOR = 0.02  # m; no lifted joint is surer than this
 
@@ -92,6 +93,9 @@ def observe(
             lifted = fusion.fuse(lifted, tensor(keypoints.points_3d[:, :14]), rays_of(seen))
         sure = 1 / (lifted.sigma**2 + _LIFTED_FLOOR**2).sqrt()
         seen = replace(seen, target=torch.cat([lifted.joints, sure[..., None]], -1).to(seen.xy))
+        if config.hanging_legs:
+            hidden = legs_unseen(known, config.doubtful)
+            seen = with_hanging_legs(seen, hidden, config.hanging_legs)
     return seen
 
 

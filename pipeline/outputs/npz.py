@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
 from fitting.joints import LSP_14
 from fitting.sequence.camera_path import Move
@@ -12,6 +12,7 @@ from fitting.solver.status import Status
 from fitting.trail import step_names
 from pipeline.outputs.scene import UPRIGHT, WORLD
 from pipeline.outputs.writer import Files, Run, Writer
+from pipeline.stages.remap import seen_joints
 from pipeline.stages.sequence import NAME as SEQUENCE
 from pipeline.stages.sequence import camera_moves, last_of, result_of, world_of
 from pipeline.stages.stage import Job
@@ -56,6 +57,17 @@ def person_scores(job: Job) -> Float32[np.ndarray, " N"]:
     return np.array([known.get(place, np.nan) for place in places], np.float32)
 
 
+def seen(job: Job) -> Bool[np.ndarray, "N 14"]:
+    """Which joints of each row of a job's result the detector saw; none in frames that were
+    filled."""
+    keypoints, rows = job.results["remap"].load(), result_of(job)
+    told = seen_joints(keypoints, job.clip.facts().image_size)
+    known = dict(zip(zip(keypoints.frame, keypoints.track, strict=True), told, strict=True))
+    nothing = np.zeros(len(LSP_14), bool)
+    places = zip(rows.frame, rows.track, strict=True)
+    return np.array([known.get(place, nothing) for place in places], bool).reshape(-1, len(LSP_14))
+
+
 def _person_scores(job: Job) -> dict[str, np.ndarray]:
     """Nothing if the detector has no such scores."""
     scores = person_scores(job)
@@ -74,6 +86,7 @@ def _arrays(job: Job) -> dict[str, np.ndarray]:
         | _person_scores(job)
         | _camera_moves(job)
         | {
+            "seen": seen(job),
             "time": time,
             "source_frame": facts.numbers_of(result.frame),
             "joint_names": np.array(LSP_14),

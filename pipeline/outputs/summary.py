@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from fitting.joints import LSP_14
 from fitting.result import FitResult
 from fitting.sequence.camera_path import Move
 from fitting.solver.status import Status
 from pipeline.faults import FOLDER, Fault
 from pipeline.inputs.clips import Skipped
-from pipeline.outputs.npz import person_scores, steps_of
+from pipeline.outputs.npz import person_scores, seen, steps_of
 from pipeline.outputs.writer import Files, write_file
 from pipeline.stages.sequence import camera_moves, result_of
 from pipeline.stages.stage import Job
@@ -56,13 +57,14 @@ def write_summary(summary: Entry, folder: Path) -> None:
 def fitted_entry(job: Job, files: Files) -> Entry:
     """What the summary says about a job that was written."""
     result, steps, scores = result_of(job), steps_of(job), person_scores(job)
+    joints = seen(job)
     tracks = [result.track == track for track in np.unique(result.track)]
     return {
         "name": job.clip.name,
         "source": str(job.clip.path),
         "status": "fitted",
         **_camera(job, result),
-        "people": [_person(result[rows], steps, scores[rows]) for rows in tracks],
+        "people": [_person(result[rows], steps, scores[rows], joints[rows]) for rows in tracks],
         "seconds": {name: artefact.seconds for name, artefact in job.results.items()},
         "cached": {name: artefact.cached for name, artefact in job.results.items()},
         "files": files,
@@ -108,8 +110,11 @@ def _seconds_computing(jobs: list[Job]) -> dict[str, float]:
     return totals
 
 
-def _person(rows: FitResult, steps: tuple[str, ...], scores: np.ndarray) -> dict[str, Any]:
-    """One person over all frames of a clip; `scores` are those of `person_scores`."""
+def _person(
+    rows: FitResult, steps: tuple[str, ...], scores: np.ndarray, joints: np.ndarray
+) -> dict[str, Any]:
+    """One person over all frames of a clip; `scores` are those of `person_scores`, `joints` of
+    `seen`."""
     names, counts = np.unique([Status(s).name.lower() for s in rows.status], return_counts=True)
     fitted = rows[rows.fitted]
     error = float(fitted.reprojection_error.mean()) if len(fitted) else None
@@ -121,6 +126,7 @@ def _person(rows: FitResult, steps: tuple[str, ...], scores: np.ndarray) -> dict
         "status": dict(zip(names.tolist(), counts.tolist(), strict=True)),
         "reprojection_error_px": None if error is None else round(error, 3),
         "expected_error_mm": round(expected, 1) if expected else None,
+        "seen": [n for n, share in zip(LSP_14, joints.mean(0), strict=True) if share >= 0.5],
         "focal_length_px": round(float(rows.camera.focal_length[0]), 2),
         "center_px": np.round(rows.camera.center[0], 2).tolist(),
         "terms": _terms(fitted, steps) if len(fitted) else {},

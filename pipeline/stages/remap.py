@@ -15,6 +15,12 @@ from pipeline.stages.joint_tables import Recipe, columns_of, recipes_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, timed
 from pipeline.stages.tracking import identify, lasting
 
+GUESS = 0.3
+"""The most confidence of a point outside the picture."""
+
+SEEN = 0.5
+"""The least confidence of a joint that counts as seen."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -30,13 +36,14 @@ def remap_stage(config: RemapConfig, people: PeopleChoice, tracking: TrackingCon
             if job.clip.video:
                 found = _lasting(found, tracking.min_frames, job)
             found = select(found, people)
-            return to_lsp(found, facts.image_size, config.min_confidence)
+            size = facts.image_size
+            return to_lsp(found, size, config.min_confidence, config.beyond_edge)
 
         return timed(jobs, one)
 
     return Stage(
         name="remap",
-        version=8,
+        version=9,
         config={**asdict(config), "people": people.name, "tracking": asdict(tracking)},
         files={},
         after=("detect",),
@@ -61,17 +68,24 @@ def _lasting(found: Detections, min_frames: int, job: Job) -> Detections:
     return replace(found, track=np.unique(found.track, return_inverse=True)[1].astype(np.int32))
 
 
-def to_lsp(found: Detections, image_size: tuple[int, int], min_confidence: float) -> Keypoints:
+def to_lsp(
+    found: Detections,
+    image_size: tuple[int, int],
+    min_confidence: float,
+    beyond_edge: float = 0.0,
+) -> Keypoints:
     """The 14 LSP joints of every row and the points EXTRA, matched by name.
 
     Points that the detector lacks are made of its joints, as pipeline.stages.joint_tables says, or
-    are missing. So are points outside the image, or with a score below min_confidence. A point that
-    is made of joints is as sure as the least sure of them.
+    are missing. So are points with a score below min_confidence, and points outside the image;
+    those within `beyond_edge` stay as guesses, with a confidence of GUESS at most. A point that is
+    made of joints is as sure as the least sure of them.
 
     Args:
         found: detections in any joint order.
         image_size: width, height, px.
         min_confidence: 0..1.
+        beyond_edge: share of the image's width and height.
     """
     recipes = recipes_of(found.joint_names)
 
@@ -81,13 +95,30 @@ def to_lsp(found: Detections, image_size: tuple[int, int], min_confidence: float
         for column, name in enumerate(names):
             if name in recipes:
                 xy[:, column], confidence[:, column] = _made(found, recipes[name])
-        inside = ((xy > -0.5) & (xy < np.array(image_size) - 0.5)).all(-1)
-        confidence[~inside | (confidence < min_confidence)] = 0
+        confidence[confidence < min_confidence] = 0
+        out = ~inside(xy, image_size)
+        near = inside(xy, image_size, beyond_edge) if beyond_edge else ~out
+        confidence[out] = np.minimum(confidence, GUESS)[out]
+        confidence[~near] = 0
         return xy, confidence
 
     seen = (*places(LSP_14), *places(EXTRA))
     lifted = _lifted(found, recipes)
     return Keypoints(found.frame, found.track, *seen, lifted, found.person_score)
+
+
+def inside(xy: np.ndarray, image_size: tuple[int, int], margin: float = 0.0) -> np.ndarray:
+    """Which points (..., 2) lie in the image, or within a margin around it, a share of its
+    sides."""
+    size = np.array(image_size)
+    low, high = -0.5 - margin * size, (1 + margin) * size - 0.5
+    return ((xy > low) & (xy < high)).all(-1)
+
+
+def seen_joints(keypoints: Keypoints, image_size: tuple[int, int]) -> np.ndarray:
+    """Which LSP joints (N, 14) of each row the detector saw: in the image, and more than
+    guessed."""
+    return (keypoints.confidence >= SEEN) & inside(keypoints.xy, image_size)
 
 
 def select(found: Detections, people: PeopleChoice) -> Detections:

@@ -27,13 +27,17 @@ from pipeline.storage.cache import Cache, to_arrays
 from tests.pipeline.fake_detector import fit_result, photo
 
 KEY = "5a" * 32
+UNSEEN = {"left_hip": 0.4, "right_knee": 0.0}
 KEYPOINTS = Keypoints(
     np.zeros(4, np.int32),
     np.arange(4, dtype=np.int32),
-    np.zeros((4, 14, 2), np.float32),
-    np.ones((4, 14), np.float32),
+    np.array(
+        [[(500.0, 0.0) if "ankle" in name else (0.0, 0.0) for name in LSP_14]] * 4, np.float32
+    ),
+    np.array([[UNSEEN.get(name, 0.9) for name in LSP_14]] * 4, np.float32),
     person_score=np.full(4, 0.8, np.float32),
 )
+SEEN = [name for name in LSP_14 if name not in UNSEEN and "ankle" not in name]
 STEPS = ("start", "camera", "1", "2", "3", "3 (2)")
 
 
@@ -114,6 +118,7 @@ def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
                         "reprojection_error_px": 3.0,
                         "expected_error_mm": 40.0,
                         "person_score": 0.8,
+                        "seen": SEEN,
                         "focal_length_px": 160.0,
                         "center_px": [47.5, 47.5],
                         "terms": {
@@ -132,6 +137,7 @@ def test_the_summary_says_everything_about_an_input(tmp_path: Path) -> None:
                         "reprojection_error_px": 5.0,
                         "expected_error_mm": None,
                         "person_score": 0.8,
+                        "seen": SEEN,
                         "focal_length_px": 160.0,
                         "center_px": [47.5, 47.5],
                         "terms": dict.fromkeys(STEPS, off),
@@ -193,6 +199,7 @@ def test_the_parameters_are_every_field_and_what_is_needed_to_use_them(tmp_path:
     ]
     assert arrays["image_size"].tolist() == [96, 128]
     assert arrays["fps"] == 0
+    assert arrays["seen"].tolist() == [[name in SEEN for name in LSP_14]] * 4
     assert str(arrays["source"]) == str(job.clip.path)
     assert str(arrays["convention"]) == CONVENTION
     assert (str(arrays["gender"]), str(arrays["body_sha256"])) == ("female", "0badb0d1")

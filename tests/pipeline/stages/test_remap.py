@@ -10,7 +10,7 @@ from detectors.skeletons import BLAZEPOSE_33, COCO_17, SKELETONS
 from detectors.skeletons import LSP_14 as DETECTED_LSP
 from fitting.joints import LSP_14
 from pipeline.inputs.clips import PeopleChoice
-from pipeline.stages.remap import select, to_lsp
+from pipeline.stages.remap import GUESS, seen_joints, select, to_lsp
 from tests.pipeline.stages.detected import FACE, LIMBS, MOUTH, SIZE, crowd, person
 
 
@@ -138,6 +138,28 @@ def test_a_joint_outside_the_image_is_missing(place: tuple[float, float], inside
     found = person(COCO_17, {"left_ankle": place})
     assert (joint(found, "left_ankle")[1] > 0) == inside
     assert joint(found, "right_ankle")[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("x", "score", "confidence", "told"),
+    [
+        (0.5, 0.9, 0.9, True),
+        (0.5, 0.4, 0.4, False),
+        (1.2, 0.9, GUESS, False),
+        (1.2, 0.2, 0.2, False),
+        (-0.2, 0.9, GUESS, False),
+        (1.4, 0.9, 0.0, False),
+    ],
+)
+def test_a_joint_near_outside_the_image_is_a_guess_and_not_seen(
+    x: float, score: float, confidence: float, told: bool
+) -> None:
+    found = person(DETECTED_LSP)
+    found.keypoints[0, 2] = x * SIZE[0], SIZE[1] / 2
+    found.scores[0, 2] = score
+    remapped = to_lsp(found, SIZE, 0.1, beyond_edge=0.3)
+    assert remapped.confidence[0, 2] == np.float32(confidence)
+    assert seen_joints(remapped, SIZE)[0, 2] == told
 
 
 def test_an_approximation_outside_the_image_is_missing() -> None:
