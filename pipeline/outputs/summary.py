@@ -17,7 +17,9 @@ from pipeline.outputs.npz import person_scores, seen, steps_of
 from pipeline.outputs.writer import Files, write_file
 from pipeline.stages.sequence import camera_moves, result_of
 from pipeline.stages.stage import Job
+from pipeline.storage.whole_files import replacing
 
+MOST = 10_000  # inputs that summary.json lists, 1.6 kB each
 Entry = dict[str, Any]
 
 
@@ -49,8 +51,17 @@ def add_fault(summary: Entry, fault: Fault) -> None:
 
 
 def write_summary(summary: Entry, folder: Path) -> None:
-    """Write summary.json; metrics have their own file."""
+    """Write summary.json; metrics have their own file.
+
+    So have inputs that are very many: summary.jsonl has one line for each, and `inputs` its name.
+    """
     content = {name: value for name, value in summary.items() if name != "metrics"}
+    if len(summary["inputs"]) > MOST:
+        content["inputs"] = "summary.jsonl"
+        with replacing(folder / "summary.jsonl") as temporary, temporary.open("w") as file:
+            file.writelines(json.dumps(entry) + "\n" for entry in summary["inputs"])
+    else:
+        (folder / "summary.jsonl").unlink(missing_ok=True)
     write_file(folder / "summary.json", json.dumps(content, indent=2).encode())
 
 

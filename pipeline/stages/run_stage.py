@@ -21,6 +21,8 @@ class _Refused:
     reason: str
 
 
+_IN_MEMORY = 1000  # results that a run keeps once read, some 20 kB each; it reads more again
+
 _Found = dict[str, Artefact | Skipped]
 """Name of a clip -> its result, or why it has none."""
 
@@ -68,7 +70,8 @@ def _results(stage: Stage, jobs: list[Job], cache: Cache, track: Track) -> _Foun
     for name in cache.stored(stage.name, keys):
         artefact = cache.find(stage.name, name, keys[name], stage.output)
         if artefact:
-            found[name] = artefact
+            many = len(keys) > _IN_MEMORY
+            found[name] = replace(artefact, arrays=None) if many else artefact
     missing = [job for job in jobs if job.clip.name not in found]
     batch: list[Done] = []
     for done in _computed(stage, missing, track) if missing else ():
