@@ -21,8 +21,6 @@ class _Refused:
     reason: str
 
 
-_IN_MEMORY = 1000  # results that a run keeps once read, some 20 kB each; it reads more again
-
 _Found = dict[str, Artefact | Skipped]
 """Name of a clip -> its result, or why it has none."""
 
@@ -70,8 +68,7 @@ def _results(stage: Stage, jobs: list[Job], cache: Cache, track: Track) -> _Foun
     for name in cache.stored(stage.name, keys):
         artefact = cache.find(stage.name, name, keys[name], stage.output)
         if artefact:
-            many = len(keys) > _IN_MEMORY
-            found[name] = replace(artefact, arrays=None) if many else artefact
+            found[name] = _sharing(stage, files, artefact)
     missing = [job for job in jobs if job.clip.name not in found]
     batch: list[Done] = []
     for done in _computed(stage, missing, track) if missing else ():
@@ -85,6 +82,13 @@ def _results(stage: Stage, jobs: list[Job], cache: Cache, track: Track) -> _Foun
             found |= _store(stage, cache, files, keys, batch)
             batch = []
     return found
+
+
+def _sharing(stage: Stage, files: dict[str, str], artefact: Artefact) -> Artefact:
+    """The same, without a copy of settings of its own: a run of many inputs has one per result."""
+    own, shared = artefact.provenance, {"config": stage.config, "files": files}
+    same = {name: value for name, value in shared.items() if own.get(name) == value}
+    return replace(artefact, provenance=own | same)
 
 
 def _computed(stage: Stage, jobs: list[Job], track: Track) -> Iterator[Done]:

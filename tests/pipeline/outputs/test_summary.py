@@ -8,7 +8,6 @@ from PIL import Image as Pillow
 
 from pipeline import pipeline
 from pipeline.outputs import summary as module
-from pipeline.stages import run_stage
 from tests.faults.forked import parameters
 from tests.pipeline.fake_detector import photo
 from tests.pipeline.runs import config
@@ -25,7 +24,6 @@ def test_very_many_inputs_have_a_line_each(tmp_path: Path, monkeypatch: pytest.M
     assert not (tmp_path / "output/summary.jsonl").exists()
     with monkeypatch.context() as patch:
         patch.setattr(module, "MOST", 3)
-        patch.setattr(run_stage, "_IN_MEMORY", 2)  # read again whenever they are used
         again = pipeline.run(settings)
     assert parameters(tmp_path / "output") == expected
     whole = json.loads((tmp_path / "output/summary.json").read_text())

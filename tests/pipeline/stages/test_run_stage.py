@@ -80,6 +80,8 @@ def test_a_second_run_computes_nothing(tmp_path: Path) -> None:
     second, skipped = run_stage(shade_stage([], compute=never), jobs, cache, bars)
     assert shades(second) == shades(first) == {"p0": 10, "p1": 20}
     assert all(job.results["shade"].cached for job in second)
+    settings = [job.results["shade"].provenance["config"] for job in second]
+    assert settings[0] is settings[1], "one per result would fill the memory of a large run"
     assert not bars.opened
     assert not skipped
 
