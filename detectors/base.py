@@ -195,12 +195,14 @@ class FindsByName(Protocol):
 
 
 @runtime_checkable
-class FrameByFrame(Protocol):
-    """A detector that can tell whether it sees each frame by itself: then the frames of a video may
+class InWindows(Protocol):
+    """A detector whose finds in a frame depend on few other frames: then the frames of a video may
     go to several processes."""
 
-    def frame_by_frame(self) -> bool:
-        """Whether what it finds in a frame depends on no other frame, to the last bit."""
+    def window(self) -> int:
+        """How many frames belong together. A clip is cut into windows of so many, from its first
+        frame on; what is found in a frame depends on no frame of another window, to the last bit.
+        1: each frame is seen by itself."""
         ...
 
 

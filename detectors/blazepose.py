@@ -1,25 +1,21 @@
 """BlazePose (Bazarevsky et al. 2020) through mediapipe: needs no download and no GPU."""
 
-import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from detectors.base import Detections, Image, People, Resources
-from detectors.blazepose_finders import FINDER_INPUT, Face, Finders, Part, squares, views
-from detectors.blazepose_landmarks import HIPS, Person, Region
-from detectors.blazepose_people import SURE_FACE, distinct, same_face, score_of
-from detectors.blazepose_refine import AGREED, ALL_TURNS, Find, Refiner, size_of
+from detectors.blazepose_finders import FINDER_INPUT, Finders, squares, views
+from detectors.blazepose_landmarks import HIPS
+from detectors.blazepose_people import distinct, score_of
+from detectors.blazepose_refine import ALL_TURNS, Find, Refiner
+from detectors.blazepose_search import Search
 from detectors.native_log import without_chatter
 from detectors.skeletons import BLAZEPOSE_33
 
 _MOST_PASSES = 10
-_LIKELY = 0.5  # score of a person
-_SAME = 0.5  # intersection over union
-_SMALL = 0.4  # of the picture's shorter side: where there is one small person, there may be more
-_SMALL_HEAD = 0.08  # of the same
 
 
 @dataclass
@@ -76,9 +72,9 @@ class BlazePose:
         """No files: the weights are part of the pinned mediapipe."""
         return {}
 
-    def frame_by_frame(self) -> bool:
-        """Yes: it follows nobody from frame to frame."""
-        return True
+    def window(self) -> int:
+        """It sees each frame by itself."""
+        return 1
 
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
         """Find the people of each frame, the surest first."""
@@ -91,116 +87,22 @@ class BlazePose:
     def _people(self, frame: Image) -> list[Find]:
         self._finders = self._finders or Finders(self.finder_score, self.face_score)
         self._refiner = self._refiner or Refiner(self.refine, self.doubt)
-        search = _Search(self._finders, self._refiner, frame)
+        search = Search(self._finders, self._refiner, frame)
         height, width = frame.shape[:2]
         short = min(width, height)
-        parts = views(width, height, self.padding)
-        search.bodies(parts, ALL_TURNS)
-        search.faces(parts)
-        side = round(self.tile * short)
-        if side >= FINDER_INPUT and search.has_small_people(short):
-            tiles = squares(width, height, side)
-            search.bodies(tiles, (0.0,))
-            search.faces(tiles)
-        search.below_faces()
-        search.whole()
+        whole, padded = views(width, height, self.padding)
+        search.bodies(whole, ALL_TURNS)
+        if not search.is_settled(short):
+            search.bodies(padded, ALL_TURNS)
+            search.faces([*whole, *padded])
+            side = round(self.tile * short)
+            if side >= FINDER_INPUT and search.has_small_people(short):
+                tiles = squares(width, height, side)
+                search.bodies(tiles, (0.0,))
+                search.faces(tiles)
+            search.below_faces()
+            search.whole()
         return distinct(search.found, self.person_score, self.duplicate_iou)[: self.max_people]
-
-
-class _Search:
-    """The finds of a frame as they become known.
-
-    Args:
-        finders, refiner: the networks.
-        frame: the picture.
-    """
-
-    def __init__(self, finders: Finders, refiner: Refiner, frame: Image) -> None:
-        self.found: list[Find] = []
-        self._finders, self._refiner, self._frame = finders, refiner, frame
-        self._picture = refiner.picture(frame)
-        self._faces: list[Face] = []
-        self._clear: list[Region] = []  # of finds that are not doubtful: none is needed again
-
-    def bodies(self, parts: list[Part], turns: tuple[float, ...]) -> None:
-        """Look at whoever the person finder sees in some parts, each once.
-
-        Args:
-            turns: turns of the regions to try, rad, if a find is doubtful.
-        """
-        seen = [one for part in parts for one in self._finders.people(self._frame, part)]
-        for proposal in sorted(seen, key=lambda one: -one.score):
-            region = proposal.region
-            if any(_same_region(region, other) for other in self._clear):
-                continue
-            person = self._refiner.first(self._picture, region)
-            clear = [find for find in self.found if find.apart <= self._refiner.doubt]
-            if person is None or any(same_face(person, other.person) for other in clear):
-                continue
-            # A part of somebody needs no turns.
-            sure = [find.person for find in self.found if find.apart <= AGREED]
-            within = any(_is_within(region, other) for other in sure)
-            find = self._refiner.again(self._picture, person, () if within else turns)
-            self.found.append(find)
-            if not find.apart > self._refiner.doubt:
-                self._clear.append(region)
-
-    def faces(self, parts: list[Part]) -> None:
-        """Note the faces in some parts, each once."""
-        seen = [face for part in parts for face in self._finders.faces(self._frame, part)]
-        for face in sorted(seen, key=lambda one: -one.score):
-            if not any(_same_face(face, other) for other in self._faces):
-                self._faces.append(face)
-
-    def has_small_people(self, short: int) -> bool:
-        """Whether some of the people are small, or nobody is large, in a picture whose shorter side
-        is so long: then there may be more of them."""
-        people = distinct(self.found, _LIKELY, _SAME)
-        sizes = [size_of(find.person) / short for find in people]
-        heads = [
-            face
-            for face in self._faces
-            if face.width < _SMALL_HEAD * short and not any(face.of(one.person) for one in people)
-        ]
-        return not sizes or min(sizes) < _SMALL or len(heads) > 1
-
-    def below_faces(self) -> None:
-        """Tell each find about its face, and look below the faces that are nobody's."""
-        self.found = [replace(find, face=self._face_of(find)) for find in self.found]
-        for face in self._faces:
-            own = [find for find in self.found if find.face == face]
-            sure = [find.person for find in self.found if find.apart <= AGREED]
-            within = any(_is_within(face, other) for other in sure)
-            if any(not find.apart > AGREED for find in own) or (within and face.score < SURE_FACE):
-                continue
-            if find := self._refiner.below(self._picture, face):
-                self.found.append(replace(find, face=face))
-
-    def _face_of(self, find: Find) -> Face | None:
-        """The nearest of the faces that may be a find's."""
-        own = [face for face in self._faces if face.of(find.person)]
-        return min(own, key=lambda face: face.away(find.person), default=None)
-
-    def whole(self) -> None:
-        """If nobody was found, look for somebody who fills the frame."""
-        height, width = self._frame.shape[:2]
-        if not self.found and (find := self._refiner.whole(self._picture, width, height)):
-            self.found.append(find)
-
-
-def _same_region(a: Region, b: Region) -> bool:
-    near = math.hypot(a.x - b.x, a.y - b.y) < 0.15 * max(a.side, b.side)
-    return near and max(a.side, b.side) < 1.4 * min(a.side, b.side)
-
-
-def _is_within(one: Region | Face, person: Person) -> bool:
-    """Whether the middle of a region or face lies in the box about a person's landmarks."""
-    low, high = person[:, :2].min(0), person[:, :2].max(0)
-    return bool(low[0] < one.x < high[0] and low[1] < one.y < high[1])
-
-
-def _same_face(a: Face, b: Face) -> bool:
-    return math.hypot(a.x - b.x, a.y - b.y) < 0.5 * max(a.width, b.width)
 
 
 def _as_people(finds: list[Find]) -> People:

@@ -168,14 +168,15 @@ class Finders:
         return [_face(found, part) for found in _found(self._faces, frame, part)]
 
 
-def views(width: int, height: int, padding: float) -> list[Part]:
-    """What is searched first: the frame, in squares if it is long, and the frame in a border."""
+def views(width: int, height: int, padding: float) -> tuple[list[Part], list[Part]]:
+    """What is searched first: the frame, in squares if it is long; and then the frame in a
+    border."""
     border = math.ceil(padding * max(width, height))
     padded = [Part(0, 0, width, height, border)] if padding else []
     side = min(width, height)
     if side < FINDER_INPUT or max(width, height) < _LONG * side:
-        return [Part(0, 0, width, height), *padded]
-    return [*squares(width, height, side), *padded]
+        return [Part(0, 0, width, height)], padded
+    return squares(width, height, side), padded
 
 
 def squares(width: int, height: int, side: int, border: int = 0) -> list[Part]:

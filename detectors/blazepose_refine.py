@@ -32,6 +32,8 @@ _COMPARED = [
 ]
 ALL_TURNS = (0.0, 0.5 * math.pi, math.pi, 1.5 * math.pi)
 _AROUND = 1.3  # size of a new region, relative to the person or the picture
+# Of the person's size: nearer than this, a third and a fourth look change nothing that matters.
+CLEAR = 0.03
 AGREED = 0.12  # of the person's size; finds whose two looks lie farther apart are doubtful
 FAR = 0.3  # of the person's size; joints farther apart count as this far
 _FIRST_IS_BETTER_BY = 0.03  # of the person's size; another turn must agree better by more
@@ -75,19 +77,29 @@ class Refiner:
         """A frame, prepared once for all looks at it."""
         return self._net.picture(frame)
 
-    def first(self, picture: Picture, region: Region) -> Person | None:
-        """A first look at the person in a region; None if nobody is seen."""
-        seen = self._net.find(picture, region)
-        return seen and seen[0]
+    def first(self, picture: Picture, region: Region) -> tuple[Person, Region] | None:
+        """A first look at the person in a region, and the region that it suggests; None if nobody
+        is seen."""
+        return self._net.find(picture, region)
 
-    def again(self, picture: Picture, before: Person, turns: tuple[float, ...] = ALL_TURNS) -> Find:
+    def again(
+        self,
+        picture: Picture,
+        before: Person,
+        suggested: Region,
+        turns: tuple[float, ...] = ALL_TURNS,
+    ) -> Find:
         """A person seen again; as before if the network sees nobody or somebody else.
 
         Args:
+            before: what a first look saw, and `suggested` the region that it suggests.
             turns: turns of the regions to try, rad, if the find is doubtful.
         """
         if not self._passes:
             return Find(before, math.nan)
+        mirrored = self._mirrored(picture, before, suggested)
+        if mirrored.apart <= CLEAR and overlap(mirrored.person, before) >= _SAME:
+            return mirrored
         first = self._look(picture, Region.about(before))
         views = [(first.apart - _FIRST_IS_BETTER_BY, first)] if first else []
         if first is None or first.apart > self.doubt:
@@ -105,7 +117,7 @@ class Refiner:
             seen = self._net.find(picture, region)
             if seen is None or not face.of(seen[0]):
                 continue
-            again = self.again(picture, seen[0], turns=())
+            again = self.again(picture, *seen, turns=())
             finds.append(again if face.of(again.person) else Find(seen[0], FAR))
             if not (finds[-1].apart > AGREED or _squeezed(finds[-1], face)):
                 break
@@ -124,8 +136,10 @@ class Refiner:
             if found is None:
                 return None
             person, region = found
-        if person is None:
-            return None
+        return None if person is None else self._mirrored(picture, person, region)
+
+    def _mirrored(self, picture: Picture, person: Person, region: Region) -> Find:
+        """A person together with what the network sees in the mirrored region."""
         mirrored = self._net.find(picture, region, mirror=True)
         if mirrored is None:
             return Find(person, FAR)

@@ -1,8 +1,9 @@
 """Frames of one video that several processes look at: dealt out in batches, put together in order.
 
-Only for detectors that see each frame by itself, so that the result is that of one process.
+A batch is whole windows of the detector, so that the result is that of one process.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,15 +16,22 @@ from pipeline.executors.docket import TRIES
 from pipeline.executors.worker import sendable, serving
 from pipeline.stages.detect import Detect
 
-_FRAMES = 8  # frames: 50 MB of full HD on their way to each process
+_FRAMES = 8  # or the next multiple of the window: 50 MB of full HD on their way to each process
 
 
 @contextmanager
-def in_batches(count: int, detector: Detector, resources: Resources) -> Iterator[Detect]:
-    """Detect with so many processes, which end with the context."""
+def in_batches(
+    count: int, detector: Detector, window: int, resources: Resources
+) -> Iterator[Detect]:
+    """Detect with so many processes, which end with the context.
+
+    Args:
+        window: the detector's (InWindows).
+    """
+    size = math.ceil(_FRAMES / window) * window
     fresh = replace(detector)  # pyright: ignore[reportArgumentType]  (its network stays here)
     with Crew(count, look, fresh, resources) as crew:
-        yield FrameBatches(crew).detect
+        yield FrameBatches(crew, size).detect
 
 
 @dataclass
@@ -40,10 +48,11 @@ class FrameBatches:
 
     Args:
         crew: who looks at them.
+        size: frames of a batch.
     """
 
-    def __init__(self, crew: Crew) -> None:
-        self._crew = crew
+    def __init__(self, crew: Crew, size: int) -> None:
+        self._crew, self._size = crew, size
         self._busy: dict[Connection, _Batch] = {}
 
     def detect(self, frames: Iterable[Image], clip_name: str) -> Detections:
@@ -54,7 +63,7 @@ class FrameBatches:
         """
         found: dict[int, Detections] = {}
         try:
-            for batch in _batches(frames):
+            for batch in _batches(frames, self._size):
                 while len(self._busy) == len(self._crew.pipes):
                     self._collect(found, clip_name)
                 self._give(batch, clip_name)
@@ -132,9 +141,9 @@ def _answer(pipe: Connection) -> Detections | Exception | None:
         return None
 
 
-def _batches(frames: Iterable[Image]) -> Iterator[_Batch]:
+def _batches(frames: Iterable[Image], size: int) -> Iterator[_Batch]:
     """Consecutive frames, with the number of the first."""
     rest, first = iter(frames), 0
-    while batch := list(islice(rest, _FRAMES)):
+    while batch := list(islice(rest, size)):
         yield _Batch(first, batch)
         first += len(batch)

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 
-from detectors.base import Detector, FrameByFrame, Resources
+from detectors.base import Detector, InWindows, Resources
 from pipeline.config import Config
 from pipeline.executors.crew import Crew
 from pipeline.executors.docket import Docket
@@ -67,10 +67,10 @@ class Processes:
         self, detector: Detector, resources: Resources, frames: int
     ) -> AbstractContextManager[Detect]:
         """The detector, or several processes that share the frames if there are many."""
-        alone = isinstance(detector, FrameByFrame) and detector.frame_by_frame()
-        if not alone or frames < self.least_frames or (count := self._count()) < 2:
+        count = self._count() if frames >= self.least_frames else 1
+        if count < 2 or not isinstance(detector, InWindows):
             return directly(detector, resources, frames)
-        return in_batches(count, detector, resources)
+        return in_batches(count, detector, detector.window(), resources)
 
     def _count(self) -> int:
         if self.workers != "auto":

@@ -108,7 +108,7 @@ def _stage_of(detector: Detector, runtime: RuntimeConfig, spread: Spread) -> Sta
 
     return Stage(
         name="detect",
-        version=4,
+        version=5,
         config={"detector": type(detector).__name__, **options},
         files=files,
         after=(),

@@ -94,7 +94,7 @@ def test_a_badly_placed_person_is_put_right(yoga):
     rough[:, :2] = (rough[:, :2] - 500) * 0.8 + 520  # a fifth too small and beside it
     assert farthest(rough) > 40
     refiner = Refiner(passes=2, doubt=0.06)
-    again = refiner.again(refiner.picture(yoga), rough)
+    again = refiner.again(refiner.picture(yoga), rough, Region.about(rough))
     assert farthest(again.person) < 15
     assert again.apart < 0.05
 

@@ -22,8 +22,8 @@ FRAMES = [photo(shade) for shade in [*range(40), 0, 0, *range(50, 90)]]  # shade
 class Shaded(FakeDetector):
     """The first joint is at the shade of the frame; some shades do harm to a worker."""
 
-    def frame_by_frame(self) -> bool:
-        return True
+    def window(self) -> int:
+        return 1
 
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
         frames = list(frames)
@@ -116,15 +116,33 @@ def test_a_file_that_ends_early_says_so(resources: Resources) -> None:
 
 @dataclass
 class Following(Shaded):
-    """What it finds depends on the frames before."""
+    """Each frame's joint is where the first frame of its window has it."""
 
-    def frame_by_frame(self) -> bool:
-        return False
+    size: int = 3
+
+    def window(self) -> int:
+        return self.size
+
+    def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
+        frames = list(frames)
+        firsts = [frames[index - index % self.size] for index in range(len(frames))]
+        return super().detect(firsts, resources, clip_name)
 
 
-@pytest.mark.parametrize(
-    ("detector", "frames"), [(Following, 999), (FakeDetector, 999), (Shaded, 9)]
-)
+@pytest.mark.parametrize("size", [3, 5, 8, 20])
+def test_a_detector_that_follows_people_gets_whole_windows(size: int, resources: Resources) -> None:
+    detector = Following(path="x", size=size)
+    expected = detector.detect(FRAMES, resources, "clip")
+    executor = Processes(workers="2", least=12, least_frames=10)
+    with executor.detecting(detector, resources, frames=99) as detect:
+        found = detect(FRAMES, "clip")
+    np.testing.assert_array_equal(found.frame, expected.frame)
+    np.testing.assert_array_equal(found.keypoints, expected.keypoints)
+    alone = Shaded(path="x").detect(FRAMES, resources, "clip")
+    assert not np.array_equal(expected.keypoints[:9], alone.keypoints[:9])
+
+
+@pytest.mark.parametrize(("detector", "frames"), [(FakeDetector, 999), (Shaded, 9)])
 def test_no_process_is_started_for_few_frames_or_a_detector_that_needs_them_all(
     detector: type[FakeDetector], frames: int, resources: Resources
 ) -> None:
