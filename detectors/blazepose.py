@@ -16,6 +16,7 @@ from detectors.native_log import without_chatter
 from detectors.skeletons import BLAZEPOSE_33
 
 _MOST_PASSES = 10
+_LONGEST = 32  # frames: processes get them in one piece
 
 
 @dataclass
@@ -40,6 +41,9 @@ class BlazePose:
             likely a find is a person, and all of them are reported.
         doubt: where the mirrored look differs by more than this (of the person's size), regions
             with other turns are tried too.
+        follow: frames of a video from one search to the next. In those between, people are looked
+            at where the frame before has them, so that somebody who comes in is found later, by so
+            many frames at most. If anyone is in doubt, the frame is searched. 1: every frame is.
         duplicate_iou: finds whose boxes overlap more than this (intersection over union) are the
             same person, unless both faces were seen; the likelier one stays.
     """
@@ -52,6 +56,7 @@ class BlazePose:
     tile: float = 0.55
     refine: int = 2
     doubt: float = 0.06
+    follow: int = 8
     duplicate_iou: float = 0.5
 
     def __post_init__(self) -> None:
@@ -65,6 +70,8 @@ class BlazePose:
                 raise ValueError(f"BlazePose.{name}: expected 0..1, got {getattr(self, name)}")
         if not 0 <= self.refine <= _MOST_PASSES:
             raise ValueError(f"BlazePose.refine: expected 0..{_MOST_PASSES}, got {self.refine}")
+        if not 1 <= self.follow <= _LONGEST:
+            raise ValueError(f"BlazePose.follow: expected 1..{_LONGEST}, got {self.follow}")
         if not 0 <= self.padding <= 2:
             raise ValueError(f"BlazePose.padding: expected 0..2, got {self.padding}")
 
@@ -73,21 +80,30 @@ class BlazePose:
         return {}
 
     def window(self) -> int:
-        """It sees each frame by itself."""
-        return 1
+        """People are followed through so many frames; without `refine` they are not."""
+        return self.follow if self.refine else 1
 
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
         """Find the people of each frame, the surest first."""
-        people = []
-        for frame in frames:
+        people: list[People] = []
+        found: list[Find] = []
+        for index, frame in enumerate(frames):
             with without_chatter():  # once per frame, so that an error shows at once
-                people.append(_as_people(self._people(frame)))
+                found = self._people(frame, found if index % self.window() else [])
+            people.append(_as_people(found))
         return Detections.from_frames(people, BLAZEPOSE_33)
 
-    def _people(self, frame: Image) -> list[Find]:
+    def _people(self, frame: Image, before: list[Find]) -> list[Find]:
+        """The people of a frame, the surest first.
+
+        Args:
+            before: those of the frame before, where they may be followed.
+        """
         self._finders = self._finders or Finders(self.finder_score, self.face_score)
         self._refiner = self._refiner or Refiner(self.refine, self.doubt)
         search = Search(self._finders, self._refiner, frame)
+        if search.follow(before):
+            return search.found
         height, width = frame.shape[:2]
         short = min(width, height)
         whole, padded = views(width, height, self.padding)

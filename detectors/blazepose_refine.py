@@ -8,7 +8,7 @@ apart, and .07 beyond 0.15.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,6 +38,7 @@ AGREED = 0.12  # of the person's size; finds whose two looks lie farther apart a
 FAR = 0.3  # of the person's size; joints farther apart count as this far
 _FIRST_IS_BETTER_BY = 0.03  # of the person's size; another turn must agree better by more
 _SAME = 0.3  # intersection over union; with less overlap it is another person
+_STRIDE = 0.15  # of the person's size; who moves more from a frame to the next is searched for
 _LEAST_SEEN = 0.02
 _LEAST_BODY = 4.5  # widths of the face; people who sit are larger
 
@@ -108,6 +109,16 @@ class Refiner:
                     views.append((view.apart, view))
         same = [one for one in views if overlap(one[1].person, before) >= _SAME]
         return min(same, key=lambda one: one[0])[1] if same else Find(before, FAR)
+
+    def follow(self, picture: Picture, before: Find) -> Find | None:
+        """Somebody of the frame before, in a region made of their landmarks there; None if the
+        find is doubtful, or if they have moved so far that it may be somebody else."""
+        seen = self._net.find(picture, Region.about(before.person))
+        if seen is None:
+            return None
+        find = self._mirrored(picture, *seen)
+        near = _apart(find.person, before.person) <= _STRIDE
+        return replace(find, face=before.face) if near and find.apart <= self.doubt else None
 
     def below(self, picture: Picture, face: Face) -> Find | None:
         """The person whose face it is, seen in the region whose two looks agree, or agree best;

@@ -31,6 +31,15 @@ class Search:
         self._faces: list[Face] = []
         self._clear: list[Region] = []  # of finds that are not doubtful: none is needed again
 
+    def follow(self, before: list[Find]) -> bool:
+        """Find the people of the frame before again. If one of them is in doubt, none is found."""
+        found = [self._refiner.follow(self._picture, find) for find in before]
+        sure = [find for find in found if find]
+        if len(sure) < len(before) or len(distinct(sure, _LIKELY, _SAME)) < len(before):
+            return False
+        self.found = sure
+        return bool(before)
+
     def bodies(self, parts: list[Part], turns: tuple[float, ...]) -> None:
         """Look at whoever the person finder sees in some parts, each once.
 
