@@ -126,12 +126,14 @@ def test_mean_leans_to_what_is_seen_and_apart_is_in_sizes():
 
 
 def test_refining_moves_nobody_onto_somebody_else(yoga, tmp_path):
-    """Two people side by side stay two, in one frame and after another one."""
+    """Two people side by side stay two, searched for in one frame and followed to the next."""
     pair = np.concatenate([yoga, yoga], axis=1)
     detector, resources = BlazePose(), Resources(weights_dir=tmp_path)
-    found = detector.detect([yoga, pair], resources, "x")
-    assert np.bincount(found.frame).tolist() == [1, 2]
-    first = found.keypoints[0]
-    left, right = found.keypoints[1:][np.argsort(found.boxes[1:, 0])]
-    assert np.median(np.linalg.norm(left - first, axis=1)) < 10
-    assert np.median(np.linalg.norm(right - (1000, 0) - first, axis=1)) < 10
+    (first,) = detector.detect([yoga], resources, "x").keypoints
+    found = detector.detect([pair, np.roll(pair, 4, axis=1)], resources, "x")
+    assert np.bincount(found.frame).tolist() == [2, 2]
+    for frame, shift in ((0, 0), (1, 4)):
+        rows = found[found.frame == frame]
+        left, right = rows.keypoints[np.argsort(rows.boxes[:, 0])] - (shift, 0)
+        assert np.median(np.linalg.norm(left - first, axis=1)) < 10
+        assert np.median(np.linalg.norm(right - (1000, 0) - first, axis=1)) < 10
