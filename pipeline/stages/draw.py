@@ -14,6 +14,7 @@ from pipeline.inputs.images import Image
 if TYPE_CHECKING:
     from fitting.body.body_model import BodyModel
     from pipeline.drawing.around import Region
+    from pipeline.drawing.floor import Floor
     from pipeline.drawing.mesh_renderer import Mesh, View
 
 Box = tuple[int, int, int, int]
@@ -94,7 +95,11 @@ def doubtful_people(result: FitResult, most: float | None) -> tuple[int, ...]:
 
 
 def framing_of(
-    result: FitResult, size: tuple[int, int], config: RenderConfig, video: bool
+    result: FitResult,
+    size: tuple[int, int],
+    config: RenderConfig,
+    video: bool,
+    floor: "Floor | None" = None,
 ) -> Framing:
     """What the pictures of a clip have in common.
 
@@ -102,13 +107,14 @@ def framing_of(
         result: all rows of the clip that hold a body.
         size: of the input, px.
         video: then views from elsewhere show one region in all frames.
+        floor: that people stand on, if it is known.
     """
     from pipeline.drawing.around import region_of_clip
 
     doubtful = doubtful_people(result, config.max_expected_error)
     known = result[~np.isin(result.track, doubtful)]
     crop = _box_around(known, size) if config.crop and len(known) else None
-    region = region_of_clip(known.joints.reshape(-1, 3)) if video else None
+    region = region_of_clip(known.joints.reshape(-1, 3), floor) if video else None
     return Framing(crop, region, doubtful)
 
 

@@ -13,13 +13,14 @@ from jaxtyping import UInt8
 
 from fitting.fit_config import FitConfig
 from pipeline.checks import check_backend
+from pipeline.drawing.floor import Floor
 from pipeline.drawing.rasterizers import backend_for
 from pipeline.groups import ModelsConfig, Picture, RenderConfig, RuntimeConfig
 from pipeline.inputs.images import USUAL_FPS, Image
 from pipeline.stages.draw import TURN_FPS, TURN_SECONDS, draw, framing_of, turn_at
 from pipeline.stages.fit import bodies_of
 from pipeline.stages.sequence import NAME as SEQUENCE
-from pipeline.stages.sequence import motion_of
+from pipeline.stages.sequence import motion_of, world_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, frames_of, timed
 from pipeline.storage.cache import plain
 from pipeline.storage.whole_files import scratch
@@ -60,7 +61,7 @@ def render_stage(
 
     return Stage(
         name="render",
-        version=3,
+        version=4,
         config=_in_key(config),
         files={},
         after=("remap", "fit", SEQUENCE),
@@ -93,7 +94,10 @@ def _draw_clip(job: Job, body: "BodyModel", config: RenderConfig, tick: Tick) ->
     motion = motion_of(job)
     result, keypoints = motion.result, motion.keypoints
     facts = job.clip.facts()
-    framing = framing_of(result[result.fitted], facts.image_size, config, bool(job.clip.video))
+    world = world_of(job)
+    floor = Floor.of(world) if world else None
+    video, fitted = job.clip.video is not None, result[result.fitted]
+    framing = framing_of(fitted, facts.image_size, config, video, floor)
     fps = facts.fps or USUAL_FPS
 
     def picture(index: int, frame: Image, turn: float) -> Image:
