@@ -12,6 +12,7 @@ CPU ms a frame (median of the repeats) and the most memory, a JSON line per leng
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -134,8 +135,6 @@ def show(found: list[dict]) -> None:
 
 
 def main() -> None:
-    import sys
-
     if sys.argv[1:] and sys.argv[1].startswith("{"):
         given = json.loads(sys.argv[1])
         print(json.dumps(measure(Row(**{**given, "settings": tuple(given["settings"])}))))

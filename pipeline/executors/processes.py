@@ -13,7 +13,7 @@ from pipeline.config import Config
 from pipeline.executors.crew import Crew
 from pipeline.executors.docket import Docket
 from pipeline.executors.frame_batches import in_batches
-from pipeline.executors.worker import BYTES, Message, Work, work
+from pipeline.executors.worker import BYTES, Message, Work, check_workers, work
 from pipeline.faults import Fault
 from pipeline.parcels import parcels_of
 from pipeline.stages.detect import Detect, directly
@@ -36,8 +36,7 @@ class Processes:
     least_frames: int
 
     def __post_init__(self) -> None:
-        if self.workers != "auto" and not (self.workers.isdecimal() and int(self.workers) > 0):
-            raise ValueError(f"executor.workers: expected auto or 1 or more, got {self.workers!r}")
+        check_workers(self.workers)
         for name in ("least", "least_frames"):
             if getattr(self, name) < 1:
                 raise ValueError(f"executor.{name}: expected 1 or more, got {getattr(self, name)}")
@@ -126,9 +125,7 @@ class _Dealer:
 
     def _lost(self, pipe: Connection) -> None:
         for announced in [key for key in self._to_tick if key[0] == pipe]:
-            for _ in range(
-                self._to_tick.pop(announced)
-            ):  # whoever does it again announces it again
+            for _ in range(self._to_tick.pop(announced)):  # who does it again announces it again
                 self._bars[announced[1]]()
         work, how = self._doing.pop(pipe, None), self._crew.lost(pipe)
         if work:

@@ -18,7 +18,7 @@ from detectors.base import Detector, Resources
 from pipeline import interrupts
 from pipeline.config import ROOT, Config, ConfigError
 from pipeline.executors.docket import Docket
-from pipeline.executors.worker import BYTES, Bench, Work, sendable
+from pipeline.executors.worker import BYTES, Bench, Work, check_workers, sendable
 from pipeline.faults import Fault
 from pipeline.parcels import parcels_of
 from pipeline.stages.detect import Detect, directly
@@ -53,8 +53,7 @@ class RayCluster:
     least: int
 
     def __post_init__(self) -> None:
-        if self.workers != "auto" and not (self.workers.isdecimal() and int(self.workers) > 0):
-            raise ValueError(f"executor.workers: expected auto or 1 or more, got {self.workers!r}")
+        check_workers(self.workers)
         if self.least < 1:
             raise ValueError(f"executor.least: expected 1 or more, got {self.least}")
         if self.cpus <= 0 or self.gpus < 0:

@@ -43,6 +43,12 @@ class Work:
     place: str | None = None
 
 
+def check_workers(workers: str) -> None:
+    """Raises: ValueError: it is not what `executor.workers` may be."""
+    if workers != "auto" and not (workers.isdecimal() and int(workers) > 0):
+        raise ValueError(f"executor.workers: expected auto or 1 or more, got {workers!r}")
+
+
 class Bench:
     """The stages, which load their models once, and the cache."""
 

@@ -4,17 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool
 
 from fitting.joints import LSP_14
 from fitting.sequence.camera_path import Move
+from fitting.sequence.motion import Motion
 from fitting.solver.status import Status
 from fitting.trail import step_names
 from pipeline.outputs.scene import UPRIGHT, WORLD
 from pipeline.outputs.writer import Files, Run, Writer
 from pipeline.stages.remap import seen_joints
 from pipeline.stages.sequence import NAME as SEQUENCE
-from pipeline.stages.sequence import camera_moves, last_of, result_of, world_of
+from pipeline.stages.sequence import common_world, last_of, motion_of
 from pipeline.stages.stage import Job
 from pipeline.storage.cache import check, npz_bytes, opened, to_arrays
 from pipeline.storage.whole_files import replacing
@@ -48,45 +49,31 @@ def steps_of(job: Job) -> tuple[str, ...]:
     return step_names([*stages, "track"] if SEQUENCE in job.results else stages)
 
 
-def person_scores(job: Job) -> Float32[np.ndarray, " N"]:
-    """How likely each row of a job's result is a person; NaN if the detector does not say, and in
-    frames that were filled."""
-    seen, rows = job.results["remap"].load(), result_of(job)
-    known = dict(zip(zip(seen.frame, seen.track, strict=True), seen.person_score, strict=True))
-    places = zip(rows.frame, rows.track, strict=True)
-    return np.array([known.get(place, np.nan) for place in places], np.float32)
+def seen_in(motion: Motion, job: Job) -> Bool[np.ndarray, "N 14"]:
+    """Which joints of each row the detector saw; none in frames that were filled."""
+    return seen_joints(motion.keypoints, job.clip.facts().image_size)
 
 
-def seen(job: Job) -> Bool[np.ndarray, "N 14"]:
-    """Which joints of each row of a job's result the detector saw; none in frames that were
-    filled."""
-    keypoints, rows = job.results["remap"].load(), result_of(job)
-    told = seen_joints(keypoints, job.clip.facts().image_size)
-    known = dict(zip(zip(keypoints.frame, keypoints.track, strict=True), told, strict=True))
-    nothing = np.zeros(len(LSP_14), bool)
-    places = zip(rows.frame, rows.track, strict=True)
-    return np.array([known.get(place, nothing) for place in places], bool).reshape(-1, len(LSP_14))
-
-
-def _person_scores(job: Job) -> dict[str, np.ndarray]:
+def _person_scores(motion: Motion) -> dict[str, np.ndarray]:
     """Nothing if the detector has no such scores."""
-    scores = person_scores(job)
+    scores = motion.keypoints.person_score
     return {} if np.isnan(scores).all() else {"person_score": scores}
 
 
 def _arrays(job: Job) -> dict[str, np.ndarray]:
     fit, facts = job.results["fit"], job.clip.facts()
-    result = result_of(job)
+    motion = motion_of(job)
+    result = motion.result
     time = facts.seconds_of(result.frame)
     if not facts.fps:
         time[result.frame > 0] = np.nan
     return (
         to_arrays(result)
-        | _world(job)
-        | _person_scores(job)
-        | _camera_moves(job)
+        | _world(motion)
+        | _person_scores(motion)
+        | (_camera_moves(motion) if SEQUENCE in job.results else {})
         | {
-            "seen": seen(job),
+            "seen": seen_in(motion, job),
             "time": time,
             "source_frame": facts.numbers_of(result.frame),
             "joint_names": np.array(LSP_14),
@@ -101,9 +88,9 @@ def _arrays(job: Job) -> dict[str, np.ndarray]:
     )
 
 
-def _world(job: Job) -> dict[str, np.ndarray]:
+def _world(motion: Motion) -> dict[str, np.ndarray]:
     """Where up is and where the floor is, how sure that is, and which world that is in words."""
-    world = world_of(job)
+    world = common_world(motion)
     if world is None:
         upright = np.diag([1.0, -1.0, -1.0, 1.0])
         return {"world_from_camera": upright, "world": np.array(UPRIGHT)}
@@ -115,13 +102,9 @@ def _world(job: Job) -> dict[str, np.ndarray]:
     }
 
 
-def _camera_moves(job: Job) -> dict[str, np.ndarray]:
-    """Nothing for photos and frames that were fitted by themselves."""
-    moves = camera_moves(job)
-    if moves is None:
-        return {}
+def _camera_moves(motion: Motion) -> dict[str, np.ndarray]:
     names = np.array([move.name for move in Move])
-    return {"camera_move": moves, "camera_move_names": names}
+    return {"camera_move": motion.camera_move, "camera_move_names": names}
 
 
 def _is_from(path: Path, identity: dict[str, str]) -> bool:

@@ -10,12 +10,14 @@ import numpy as np
 from fitting.joints import LSP_14
 from fitting.result import FitResult
 from fitting.sequence.camera_path import Move
+from fitting.sequence.motion import Motion
 from fitting.solver.status import Status
 from pipeline.faults import FOLDER, Fault
 from pipeline.inputs.clips import Skipped
-from pipeline.outputs.npz import person_scores, seen, steps_of
+from pipeline.outputs.npz import seen_in, steps_of
 from pipeline.outputs.writer import Files, write_file
-from pipeline.stages.sequence import camera_moves, result_of
+from pipeline.stages.sequence import NAME as SEQUENCE
+from pipeline.stages.sequence import motion_of
 from pipeline.stages.stage import Job
 from pipeline.storage.whole_files import replacing
 
@@ -67,14 +69,15 @@ def write_summary(summary: Entry, folder: Path) -> None:
 
 def fitted_entry(job: Job, files: Files) -> Entry:
     """What the summary says about a job that was written."""
-    result, steps, scores = result_of(job), steps_of(job), person_scores(job)
-    joints = seen(job)
+    motion, steps = motion_of(job), steps_of(job)
+    result, scores = motion.result, motion.keypoints.person_score
+    joints = seen_in(motion, job)
     tracks = [result.track == track for track in np.unique(result.track)]
     return {
         "name": job.clip.name,
         "source": str(job.clip.path),
         "status": "fitted",
-        **_camera(job, result),
+        **({"camera": _camera(motion)} if SEQUENCE in job.results else {}),
         "people": [_person(result[rows], steps, scores[rows], joints[rows]) for rows in tracks],
         "seconds": {name: artefact.seconds for name, artefact in job.results.items()},
         "cached": {name: artefact.cached for name, artefact in job.results.items()},
@@ -82,13 +85,10 @@ def fitted_entry(job: Job, files: Files) -> Entry:
     }
 
 
-def _camera(job: Job, result: FitResult) -> Entry:
-    """In how many frames with people the camera does what; nothing if nobody has looked."""
-    moves = camera_moves(job)
-    if moves is None:
-        return {}
-    of_frames = moves[np.unique(result.frame, return_index=True)[1]]
-    return {"camera": {Move(move).name: count for move, count in Counter(of_frames).items()}}
+def _camera(motion: Motion) -> dict[str, int]:
+    """In how many frames with people the camera does what."""
+    of_frames = motion.camera_move[np.unique(motion.result.frame, return_index=True)[1]]
+    return {Move(move).name: count for move, count in Counter(of_frames).items()}
 
 
 def failed_entry(entry: Entry, fault: Fault) -> Entry:
@@ -124,8 +124,8 @@ def _seconds_computing(jobs: list[Job]) -> dict[str, float]:
 def _person(
     rows: FitResult, steps: tuple[str, ...], scores: np.ndarray, joints: np.ndarray
 ) -> dict[str, Any]:
-    """One person over all frames of a clip; `scores` are those of `person_scores`, `joints` of
-    `seen`."""
+    """One person over all frames of a clip; `scores` say how likely it is one, `joints`
+    which were seen."""
     names, counts = np.unique([Status(s).name.lower() for s in rows.status], return_counts=True)
     fitted = rows[rows.fitted]
     error = float(fitted.reprojection_error.mean()) if len(fitted) else None

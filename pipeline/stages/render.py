@@ -20,7 +20,7 @@ from pipeline.inputs.images import USUAL_FPS, Image
 from pipeline.stages.draw import TURN_FPS, TURN_SECONDS, draw, framing_of, turn_at
 from pipeline.stages.fit import bodies_of
 from pipeline.stages.sequence import NAME as SEQUENCE
-from pipeline.stages.sequence import motion_of, world_of
+from pipeline.stages.sequence import common_world, motion_of
 from pipeline.stages.stage import Done, Job, Stage, Tick, frames_of, timed
 from pipeline.storage.cache import plain
 from pipeline.storage.whole_files import scratch
@@ -94,7 +94,7 @@ def _draw_clip(job: Job, body: "BodyModel", config: RenderConfig, tick: Tick) ->
     motion = motion_of(job)
     result, keypoints = motion.result, motion.keypoints
     facts = job.clip.facts()
-    world = world_of(job)
+    world = common_world(motion)
     floor = Floor.of(world) if world else None
     video, fitted = job.clip.video is not None, result[result.fitted]
     framing = framing_of(fitted, facts.image_size, config, video, floor)

@@ -6,7 +6,6 @@ from dataclasses import asdict, replace
 from functools import cache
 
 import numpy as np
-from jaxtyping import Int32
 
 from fitting.fit_config import FitConfig, Gender
 from fitting.result import FitResult
@@ -122,17 +121,14 @@ def result_of(job: Job) -> FitResult:
 
 def world_of(job: Job) -> World | None:
     """The world (one row) of a clip that has one for all of its people; None: the camera's axes."""
-    if NAME not in job.results:
-        return None
-    motion = job.results[NAME].load()
+    return common_world(job.results[NAME].load()) if NAME in job.results else None
+
+
+def common_world(motion: Motion) -> World | None:
+    """The same, of a motion."""
     world = motion.world[motion.result.fitted]
     same = len(world) and (world.world_from_camera == world.world_from_camera[:1]).all()
     return world[:1] if same else None
-
-
-def camera_moves(job: Job) -> Int32[np.ndarray, " N"] | None:
-    """What the camera does (`Move`) in the row of each body; None if nobody has looked."""
-    return job.results[NAME].load().camera_move if NAME in job.results else None
 
 
 def motion_of(job: Job) -> Motion:

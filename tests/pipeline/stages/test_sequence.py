@@ -19,7 +19,7 @@ from pipeline.inputs.videos import VideoReader
 from pipeline.outputs.summary import fitted_entry
 from pipeline.pipeline import stages_of
 from pipeline.stages.run_stage import run_stage
-from pipeline.stages.sequence import camera_moves, motion_of, result_of, world_of
+from pipeline.stages.sequence import motion_of, result_of, world_of
 from pipeline.stages.stage import Job, Stage, by_settings
 from pipeline.storage.cache import Cache, from_arrays, to_arrays
 from tests.conftest import ROOT
@@ -85,7 +85,6 @@ def test_the_result_is_the_motion_where_there_is_one(drawn: dict[str, Any]) -> N
 def test_the_world_of_a_clip(drawn: dict[str, Any]) -> None:
     """The floor of the drawn clip is found, as sure as it says; without the track there is none."""
     assert world_of(drawn["none"]) is None
-    assert camera_moves(drawn["none"]) is None
     assert "camera" not in fitted_entry(drawn["none"], {})
     world = world_of(drawn["track"])
     assert world is not None
@@ -127,9 +126,7 @@ def test_a_pan_is_seen_and_made_up_for(tmp_path: Path, caplog: pytest.LogCapture
         assert bool(told) == (camera == "auto")
         assert (world_of(going[0]) is None) == (camera == "auto")
         move = Move.turns if camera == "auto" else Move.still
-        moves = camera_moves(going[0])
-        assert moves is not None
-        assert (moves == move).all()
+        assert (motion_of(going[0]).camera_move == move).all()
         frames = len(np.unique(result_of(going[0]).frame))
         assert fitted_entry(going[0], {})["camera"] == {move.name: frames}
         caplog.clear()
