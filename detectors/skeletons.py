@@ -131,3 +131,25 @@ def names_from_mmpose(data_set: str, names: Iterable[str]) -> tuple[str, ...]:
     """Our names of a data set's joints, in its order; names with the same spelling stay."""
     ours = FROM_MMPOSE.get(data_set, {})
     return tuple(ours.get(name, name) for name in names)
+
+
+_FACE_68 = {
+    16: range(17), 43: range(17, 27), 66: range(31, 36), 81: (*range(36, 40), *range(42, 46)),
+    87: (40, 41, 46, 47), 102: range(48, 55), 114: range(55, 60), 124: range(60, 65),
+    132: range(65, 68),
+}  # fmt: skip
+"""Which numbers of the face's 68 points a mirror exchanges: those that add up to the key."""
+
+
+def mirrored(names: tuple[str, ...]) -> list[int]:
+    """For each joint, the place of the joint that a mirror image shows there.
+
+    Left and right change places, and so do the numbered points of a face; others stay.
+    """
+    other = {"left": "right", "right": "left"}
+    face = {f"face-{i}": f"face-{total - i}" for total, own in _FACE_68.items() for i in own}
+    partners = []
+    for name in names:
+        side, _, rest = name.partition("_")
+        partners.append(f"{other[side]}_{rest}" if side in other else face.get(name, name))
+    return [names.index(partner) for partner in partners]

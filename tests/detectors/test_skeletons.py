@@ -4,7 +4,15 @@ from importlib.resources import files
 
 import pytest
 
-from detectors.skeletons import FROM_MMPOSE, LSP_14, SKELETONS, names_from_mmpose
+from detectors.skeletons import (
+    FROM_MMPOSE,
+    HALPE_26,
+    LSP_14,
+    SKELETONS,
+    WHOLEBODY_133,
+    mirrored,
+    names_from_mmpose,
+)
 
 # Our skeleton -> mmpose's file; LSP's, OpenPose's body_25 and BlazePose's are not among them.
 MMPOSE = {
@@ -19,10 +27,15 @@ MMPOSE = {
 }
 
 
+def mmpose_info(name: str) -> dict:
+    """What the installed mmpose says about a data set."""
+    path = files("mmpose") / f".mim/configs/_base_/datasets/{name}.py"
+    return runpy.run_path(str(path))["dataset_info"]
+
+
 def mmpose_joints(name: str) -> tuple[str, list[str]]:
     """Name of the data set, and of its joints in order, as the installed mmpose has them."""
-    path = files("mmpose") / f".mim/configs/_base_/datasets/{name}.py"
-    info = runpy.run_path(str(path))["dataset_info"]
+    info = mmpose_info(name)
     joints = info["keypoint_info"]
     return info["dataset_name"], [joints[i]["name"] for i in range(len(joints))]
 
@@ -31,6 +44,25 @@ def mmpose_joints(name: str) -> tuple[str, list[str]]:
 def test_names_and_order_are_those_of_mmpose(skeleton):
     data_set, theirs = mmpose_joints(MMPOSE[skeleton])
     assert names_from_mmpose(data_set, theirs) == SKELETONS[skeleton]
+
+
+@pytest.mark.parametrize("skeleton", MMPOSE)
+def test_a_mirror_exchanges_the_joints_that_mmpose_exchanges(skeleton):
+    """Its flip test takes the pairs from `swap`."""
+    joints = mmpose_info(MMPOSE[skeleton])["keypoint_info"]
+    theirs = [joints[i]["name"] for i in range(len(joints))]
+    swaps = [joints[i]["swap"] or joints[i]["name"] for i in range(len(joints))]
+    assert mirrored(SKELETONS[skeleton]) == [theirs.index(partner) for partner in swaps]
+
+
+def test_a_mirror_by_hand():
+    halpe = [HALPE_26[i] for i in mirrored(HALPE_26)]
+    assert halpe[5:7] == ["right_shoulder", "left_shoulder"]
+    assert halpe[17:22] == ["head_top", "neck", "mid_hip", "right_big_toe", "left_big_toe"]
+    whole = [WHOLEBODY_133[i] for i in mirrored(WHOLEBODY_133)]
+    assert whole[17:20] == ["right_big_toe", "right_small_toe", "right_heel"]
+    assert whole[23 + 36] == "face-45", "the outer corners of the eyes"
+    assert whole[91] == "right_hand_root"
 
 
 def test_every_name_translated_from_mmpose_is_one_of_its_own():
