@@ -14,7 +14,6 @@ from pipeline.checks import check_device
 from pipeline.clip_cameras import possible_cameras
 from pipeline.config import Config, ConfigError
 from pipeline.evaluation.evaluate import KnowsTruth, write_evaluation
-from pipeline.evaluation.run_report import write_report
 from pipeline.faults import FOLDER, Fault, fault_of, record, remove_reports
 from pipeline.groups import Progress, RuntimeConfig
 from pipeline.inputs.clips import Clip, Found, Skipped
@@ -112,6 +111,8 @@ def _measure(
     evaluation = config.data.evaluate(jobs + stopped, config)
     summary["metrics"] = write_evaluation(evaluation, Path(config.runtime.output_dir))
     if evaluation.charts:
+        from pipeline.evaluation.run_report import write_report  # draws, with what that needs
+
         write_report(evaluation, jobs, config, summary, time.perf_counter() - begin)
     print_metrics(summary["metrics"])
 
