@@ -6,7 +6,6 @@ two workers alone is named as a fault, and the others are computed together.
 """
 
 import logging
-import tempfile
 from collections import deque
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from pipeline.config import ConfigError
 from pipeline.executors.worker import Work
 from pipeline.faults import Fault
 from pipeline.stages.stage import Job
+from pipeline.storage.whole_files import scratch_folder
 
 TRIES = 2  # workers that a parcel, or an input alone, may lose
 _STILLBORN = 4  # workers in a row; more mean that none will ever begin
@@ -98,10 +98,8 @@ class Docket:
     def _try_alone(self, jobs: list[Job]) -> None:
         if self._place is None:
             self._cache_dir.mkdir(parents=True, exist_ok=True)
-            folder = tempfile.TemporaryDirectory(
-                prefix="trials-", dir=self._cache_dir, ignore_cleanup_errors=True
-            )
-            self._place = self._places.enter_context(folder)
+            folder = scratch_folder(self._cache_dir, "trials")
+            self._place = str(self._places.enter_context(folder))
         _log.warning("%d inputs have lost two workers: trying each alone", len(jobs))
         self._trials[jobs[0].parcel] = _Trials(jobs, len(jobs))
         self._waiting += [Work([job], place=self._place) for job in jobs]

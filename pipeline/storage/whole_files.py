@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import secrets
+import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pipeline.interrupts import held
 
 _log = logging.getLogger(__name__)
 _LITTER = re.compile(r"\.~.+\.[0-9a-f]{16}(\.\w+)?")
+_PARCELS = ".parcels"  # a folder of their own: looking for them among many results takes long
 
 
 @contextmanager
@@ -45,6 +47,19 @@ def scratch(path: Path) -> Iterator[Path]:
         yield temporary
 
 
+@contextmanager
+def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
+    """A new folder in `parent`; `sweep` spares it while its lock, a file next to it, is there."""
+    with scratch(parent / f"{name}.lock") as locked:
+        folder = locked.with_suffix("")
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            with held():
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 def sweep(folder: Path, deep: bool = False) -> None:
     """Remove what dead processes left in a folder; files of live ones are locked.
 
@@ -54,6 +69,10 @@ def sweep(folder: Path, deep: bool = False) -> None:
     for place, inner, names in os.walk(folder):
         for name in filter(_LITTER.fullmatch, names):
             _remove_unlocked(os.path.join(place, name))
+        for name in filter(_LITTER.fullmatch, list(inner)):
+            if not os.path.exists(os.path.join(place, f"{name}.lock")):
+                shutil.rmtree(os.path.join(place, name), ignore_errors=True)
+                inner.remove(name)
         if not deep:
             inner.clear()
 
@@ -69,17 +88,18 @@ def write_all(folder: Path, files: dict[str, bytes]) -> None:
         for name, content in files.items():
             archive.writestr(name, content)
     with lock(folder), held():  # after a signal, only the next run would unpack the rest
-        parcel = folder / f".parcel.{secrets.token_hex(8)}.zip"
+        (folder / _PARCELS).mkdir(exist_ok=True)
+        parcel = folder / _PARCELS / f"{secrets.token_hex(8)}.zip"
         with replacing(parcel) as temporary:
             temporary.write_bytes(buffer.getbuffer())
-        _deal_out(parcel)
+        _deal_out(parcel, folder)
 
 
 def settle(folder: Path) -> None:
     """Unpack the parcels that killed processes left in a folder, which is under `lock`."""
-    for parcel in folder.glob(".parcel.*.zip"):
+    for parcel in (folder / _PARCELS).glob("[!.]*.zip"):
         try:
-            _deal_out(parcel)
+            _deal_out(parcel, folder)
         except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
             _log.warning("%s: damaged (%s); its results are computed again", parcel, error)
             parcel.unlink()
@@ -97,10 +117,10 @@ def lock(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _deal_out(parcel: Path) -> None:
+def _deal_out(parcel: Path, folder: Path) -> None:
     with zipfile.ZipFile(parcel) as archive:
         for member in archive.namelist():
-            content, path = archive.read(member), parcel.with_name(Path(member).name)
+            content, path = archive.read(member), folder / Path(member).name
             if path.is_file() and path.read_bytes() == content:
                 continue  # already unpacked before the process was killed
             with replacing(path) as temporary:

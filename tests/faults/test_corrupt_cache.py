@@ -145,7 +145,8 @@ def test_a_damaged_parcel_is_thrown_away(
     """What a killed run leaves of a batch (pipeline/storage/whole_files.py)."""
     place = tmp_path / "run"
     shutil.copytree(ran, place)
-    parcel = place / "cache/fit/.parcel.0123456789abcdef.zip"
+    parcel = place / "cache/fit/.parcels/0123456789abcdef.zip"
+    parcel.parent.mkdir(exist_ok=True)
     parcel.write_bytes(b"PK\x03\x04 half")
     pipeline.run(cheap(ran / "in", place))
     assert f"{parcel}: damaged" in caplog.text

@@ -28,7 +28,8 @@ def whole_files(cache: Path) -> dict[Path, tuple[int, int]]:
 
 
 def litter(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob(".*") if path.is_file()]
+    hidden = [*folder.rglob(".*"), *folder.rglob(".*/*")]
+    return [path for path in hidden if path.is_file()]
 
 
 def test_a_batch_is_in_the_cache_as_a_whole_or_not_at_all(

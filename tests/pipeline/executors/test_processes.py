@@ -98,7 +98,7 @@ def test_killed_workers_are_named_and_cost_nothing(
     assert {k: v.tobytes() for k, v in one.items()} == {k: v.tobytes() for k, v in other.items()}
     assert caplog.text.count("was ended by signal 9: another one takes over") == times
     assert ("inputs have lost two workers: trying each alone" in caplog.text) == (times > 2)
-    assert not list((folders[1] / "cache").glob("trials-*"))
+    assert not list((folders[1] / "cache").glob(".~*"))
     assert not multiprocessing.active_children()
 
 
