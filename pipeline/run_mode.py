@@ -1,6 +1,5 @@
 """Hydra composes all settings twice, first only to read `hydra.mode`: once is enough for a run."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
