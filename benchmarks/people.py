@@ -3,11 +3,12 @@
     python -m benchmarks.people [--only choose] [--set finder_score=0.4] --pictures FOLDER
 
 tests/detectors/people.csv has a box around what can be seen of each person, and a circle around the
-head, in 18 photos, 100 of LSP's training images and 60 frames of four videos. They are not ours to
-give; FOLDER has them as photos/, lsp/images/ and videos/. People who are tiny, or mostly cut off or
-hidden, are marked `ignore`: it is no mistake to miss them, nor to find them. Settings are chosen on
-the rows `choose`; the rows `report` say how good they are. The photo of 29 people, `group`, is
-counted by itself.
+head, in 18 photos, 160 of LSP's training images and 90 frames of eight videos. They are not ours to
+give; FOLDER has them as photos/, lsp/images/, videos/ and multiview/. People who are tiny, or
+mostly cut off or hidden, are marked `ignore`: it is no mistake to miss them, nor to find them.
+Settings are chosen on the rows `choose` and `report`; the rows `blind` (--only blind) were labelled
+before the detector had seen them, and nothing was chosen on them. The photo of 29 people, `group`,
+is counted by itself.
 
 A find is a person if their boxes overlap by half (intersection over union), or by a fifth with the
 find's face inside the person's head. Each find is one person at most, and each person one find; of

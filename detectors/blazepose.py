@@ -1,7 +1,8 @@
 """BlazePose (Bazarevsky et al. 2020) through mediapipe: needs no download and no GPU."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from detectors.base import Detections, Image, People, Resources
 from detectors.blazepose_finders import FINDER_INPUT, Finders, squares, views
 from detectors.blazepose_landmarks import HIPS
-from detectors.blazepose_people import distinct, score_of
+from detectors.blazepose_people import SIGNS, distinct, score_of
 from detectors.blazepose_refine import ALL_TURNS, Find, Refiner
 from detectors.blazepose_search import Search
 from detectors.native_log import without_chatter
@@ -17,6 +18,8 @@ from detectors.skeletons import BLAZEPOSE_33
 
 _MOST_PASSES = 10
 _LONGEST = 32  # frames: processes get them in one piece
+PERSON_SIGNS = {"constant": -13.83, "agreement": 3.68, "face": 4.66, "visible": 8.23}
+"""python -m tools.calibrate_person_score"""
 
 
 @dataclass
@@ -28,6 +31,8 @@ class BlazePose:
     Args:
         max_people: most people reported per picture.
         person_score: least score of a find, 0..1.
+        person_signs: what the signs of a find are worth for its score, and `constant`
+            (detectors.blazepose_people.signs_of).
         finder_score: least score of the person finder, 0..1.
         face_score: least score of the face finder, 0..1.
         padding: search again with a black border of this fraction of the longer side, because the
@@ -49,7 +54,8 @@ class BlazePose:
     """
 
     max_people: int = 50
-    person_score: float = 0.5
+    person_score: float = 0.6
+    person_signs: dict[str, float] = field(default_factory=lambda: dict(PERSON_SIGNS))
     finder_score: float = 0.5
     face_score: float = 0.5
     padding: float = 0.3
@@ -68,12 +74,25 @@ class BlazePose:
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"BlazePose.{name}: expected 0..1, got {getattr(self, name)}")
+        self._check_signs()
         if not 0 <= self.refine <= _MOST_PASSES:
             raise ValueError(f"BlazePose.refine: expected 0..{_MOST_PASSES}, got {self.refine}")
         if not 1 <= self.follow <= _LONGEST:
             raise ValueError(f"BlazePose.follow: expected 1..{_LONGEST}, got {self.follow}")
         if not 0 <= self.padding <= 2:
             raise ValueError(f"BlazePose.padding: expected 0..2, got {self.padding}")
+
+    def _check_signs(self) -> None:
+        expected = ("constant", *SIGNS)
+        if set(self.person_signs) != set(expected):
+            given = sorted(self.person_signs)
+            raise ValueError(f"BlazePose.person_signs: expected the keys {expected}, got {given}")
+        for name, weight in self.person_signs.items():
+            if not math.isfinite(weight) or (weight < 0 and name in SIGNS):
+                raise ValueError(
+                    f"BlazePose.person_signs.{name}: expected a finite number"
+                    f"{', 0 or more' if name in SIGNS else ''}, got {weight}"
+                )
 
     def files(self) -> dict[str, Path]:
         """No files: the weights are part of the pinned mediapipe."""
@@ -85,15 +104,15 @@ class BlazePose:
 
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
         """Find the people of each frame, the surest first."""
-        people: list[People] = []
+        people: list[list[Find]] = []
         found: list[Find] = []
         for index, frame in enumerate(frames):
             with without_chatter():  # once per frame, so that an error shows at once
-                found = self._people(frame, found if index % self.window() else [])
-            people.append(_as_people(found))
-        return Detections.from_frames(people, BLAZEPOSE_33)
+                found = self.rows_of(frame, found if index % self.window() else [])
+            people.append(found)
+        return as_detections(people, self.person_signs)
 
-    def _people(self, frame: Image, before: list[Find]) -> list[Find]:
+    def rows_of(self, frame: Image, before: Sequence[Find] = ()) -> list[Find]:
         """The people of a frame, the surest first.
 
         Args:
@@ -101,10 +120,14 @@ class BlazePose:
         """
         self._finders = self._finders or Finders(self.finder_score, self.face_score)
         self._refiner = self._refiner or Refiner(self.refine, self.doubt)
-        search = Search(self._finders, self._refiner, frame)
-        if search.follow(before):
+        search = Search(self._finders, self._refiner, frame, self.person_signs)
+        if search.follow(list(before)):
             return search.found
-        height, width = frame.shape[:2]
+        self._search(search, *frame.shape[:2])
+        people = distinct(search.found, self.person_signs, self.person_score, self.duplicate_iou)
+        return people[: self.max_people]
+
+    def _search(self, search: Search, height: int, width: int) -> None:
         short = min(width, height)
         whole, padded = views(width, height, self.padding)
         search.bodies(whole, ALL_TURNS)
@@ -118,10 +141,18 @@ class BlazePose:
                 search.faces(tiles)
             search.below_faces()
             search.whole()
-        return distinct(search.found, self.person_score, self.duplicate_iou)[: self.max_people]
 
 
-def _as_people(finds: list[Find]) -> People:
+def as_detections(frames: Sequence[list[Find]], signs: Mapping[str, float]) -> Detections:
+    """The people of each frame.
+
+    Args:
+        signs: BlazePose.person_signs.
+    """
+    return Detections.from_frames([_as_people(found, signs) for found in frames], BLAZEPOSE_33)
+
+
+def _as_people(finds: list[Find], signs: Mapping[str, float]) -> People:
     stacked = np.array([find.person for find in finds], np.float32)
     stacked = stacked.reshape(-1, len(BLAZEPOSE_33), 6)
     xy, lifted = stacked[..., :2], stacked[..., 3:]
@@ -130,5 +161,5 @@ def _as_people(finds: list[Find]) -> People:
         keypoints=xy,
         scores=stacked[..., 2].clip(0, 1),
         keypoints_3d=lifted - lifted[:, HIPS].mean(axis=1, keepdims=True),
-        person_score=np.array([score_of(find) for find in finds], np.float32),
+        person_score=np.array([score_of(find, signs) for find in finds], np.float32),
     )

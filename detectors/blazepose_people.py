@@ -1,6 +1,7 @@
 """Who of the finds is a person: a score for each, and which of them are the same person."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -10,35 +11,58 @@ from detectors.blazepose_refine import FAR, Find, overlap, size_of
 _SEEN = 0.5  # visibility of the landmarks that make a person's box
 SURE_FACE = 0.75  # score; weaker ones are seen in hands and clothes, too
 _INSIDE = 0.7  # of a box; a smaller find that lies so far inside another one is a part of it
+_FINEST = 0.01  # of a person's size; looks do not agree better than the landmarks are placed
+SIGNS = ("agreement", "face", "visible")
 
 
-def score_of(find: Find) -> float:
+def signs_of(find: Find) -> dict[str, float]:
+    """What tells that a find is a person; more of each is more likely a person.
+
+    `agreement` of the plain and the mirrored look: minus the logarithm of how far they lie apart,
+    of the person's size. `face`: the score of the face that was seen in the head; 0: none was.
+    `visible`: mean visibility of the landmarks.
+    """
+    return {
+        "agreement": -math.log(min(find.apart, FAR) + _FINEST),
+        "face": find.face.score if find.face else 0.0,
+        "visible": float(find.person[:, 2].clip(0, 1).mean()),
+    }
+
+
+def score_of(find: Find, weights: Mapping[str, float]) -> float:
     """How likely a find is a person, 0..1: a logistic model of its signs; NaN if nobody looked at
-    it again."""
+    it again.
+
+    Args:
+        weights: of each of SIGNS, and `constant`.
+    """
     if math.isnan(find.apart):
         return math.nan
-    value = 6.0 - 45.0 * min(find.apart, FAR) + 11.5 * (find.face.score if find.face else 0.0)
+    value = weights["constant"] + sum(weights[n] * sign for n, sign in signs_of(find).items())
     return 1 / (1 + math.exp(-value))
 
 
-def distinct(found: list[Find], least_score: float, max_iou: float) -> list[Find]:
+def distinct(
+    found: list[Find], weights: Mapping[str, float], least_score: float, max_iou: float
+) -> list[Find]:
     """The finds that are people, the surest first, each person once.
 
     Args:
+        weights: of score_of.
         least_score: finds with a lower score are nobody.
         max_iou: finds whose boxes overlap more than this are the same person, unless the face
             finder saw both their faces.
     """
-    people = [find for find in found if not score_of(find) < least_score]
+    scored = [(score_of(find, weights), find) for find in found]
+    people = [(_worth(*each), each[1]) for each in scored if not each[0] < least_score]
     kept: list[Find] = []
-    for find in sorted(people, key=_worth, reverse=True):
+    for _, find in sorted(people, key=lambda each: -each[0]):
         if not any(_same(find, other, max_iou) for other in kept):
             kept.append(find)
     return [find for find in kept if not any(_is_part(find, other) for other in kept)]
 
 
-def _worth(find: Find) -> float:
-    score = score_of(find)
+def _worth(score: float, find: Find) -> float:
     return float(find.person[:, 2].clip(0, 1).mean()) if math.isnan(score) else score
 
 

@@ -1,19 +1,21 @@
 """The search of one picture: who is found, and whether it has to go on."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 from detectors.base import Image
 from detectors.blazepose_finders import Face, Finders, Part
 from detectors.blazepose_landmarks import Person, Region
-from detectors.blazepose_people import SURE_FACE, distinct, same_face
+from detectors.blazepose_people import distinct, same_face
 from detectors.blazepose_refine import AGREED, Find, Refiner, size_of
 
 _LIKELY = 0.5  # score of a person
 _SAME = 0.5  # intersection over union
 _SMALL = 0.4  # of the picture's shorter side: where there is one small person, there may be more
 _LARGE = 0.5  # of the same: nobody else is looked for beside one so large
-_SMALL_HEAD = 0.08  # of the same
+_LIKELY_FACE = 0.6  # score; weaker ones that lie within a person are not looked below
+_SMALL_HEAD = 0.08  # of the shorter side
 
 
 class Search:
@@ -22,10 +24,14 @@ class Search:
     Args:
         finders, refiner: the networks.
         frame: the picture.
+        weights: of score_of.
     """
 
-    def __init__(self, finders: Finders, refiner: Refiner, frame: Image) -> None:
+    def __init__(
+        self, finders: Finders, refiner: Refiner, frame: Image, weights: Mapping[str, float]
+    ) -> None:
         self.found: list[Find] = []
+        self._weights = weights
         self._finders, self._refiner, self._frame = finders, refiner, frame
         self._picture = refiner.picture(frame)
         self._faces: list[Face] = []
@@ -35,10 +41,13 @@ class Search:
         """Find the people of the frame before again. If one of them is in doubt, none is found."""
         found = [self._refiner.follow(self._picture, find) for find in before]
         sure = [find for find in found if find]
-        if len(sure) < len(before) or len(distinct(sure, _LIKELY, _SAME)) < len(before):
+        if len(sure) < len(before) or len(self._people(sure)) < len(before):
             return False
         self.found = sure
         return bool(before)
+
+    def _people(self, found: list[Find]) -> list[Find]:
+        return distinct(found, self._weights, _LIKELY, _SAME)
 
     def bodies(self, parts: list[Part], turns: tuple[float, ...]) -> None:
         """Look at whoever the person finder sees in some parts, each once.
@@ -81,7 +90,7 @@ class Search:
     def has_small_people(self, short: int) -> bool:
         """Whether some of the people are small, or nobody is large, in a picture whose shorter side
         is so long: then there may be more of them."""
-        people = distinct(self.found, _LIKELY, _SAME)
+        people = self._people(self.found)
         sizes = [size_of(find.person) / short for find in people]
         heads = [
             face
@@ -97,7 +106,9 @@ class Search:
             own = [find for find in self.found if find.face == face]
             sure = [find.person for find in self.found if find.apart <= AGREED]
             within = any(_is_within(face, other) for other in sure)
-            if any(not find.apart > AGREED for find in own) or (within and face.score < SURE_FACE):
+            if any(not find.apart > AGREED for find in own) or (
+                within and face.score < _LIKELY_FACE
+            ):
                 continue
             if find := self._refiner.below(self._picture, face):
                 self.found.append(replace(find, face=face))

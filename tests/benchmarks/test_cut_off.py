@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from benchmarks.cut_off import cuts_of
 from fitting.joints import LSP_14
 from pipeline.stages.remap import inside
+from tools.cut_people import cuts_of
 
 HEIGHT = {"head_top": 20, "neck": 80, "shoulder": 100, "elbow": 160, "wrist": 210}
 HEIGHT |= {"hip": 220, "knee": 320, "ankle": 420}

@@ -73,6 +73,7 @@ def test_every_label_is_a_box_with_a_head():
         "choose": 91,
         "report": 86,
         "group": 1,
+        "blind": 90,
     }
     (group,) = halves["group"].values()
     assert len(group.boxes) == 29
