@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from detectors.base import Resources
-from detectors.blazepose import BlazePose
+from detectors.blazepose import PERSON_SIGNS, BlazePose
 from detectors.blazepose_landmarks import MIRRORED, LandmarkNet, Region
 from detectors.blazepose_people import score_of
 from detectors.blazepose_refine import Refiner, _apart, _mean, overlap
@@ -104,11 +104,11 @@ def test_who_fills_the_picture_is_seen_though_nobody_was_found(yoga, shared):
     cut = yoga[250:650, 270:740]
     alone = refiner.whole(refiner.picture(cut), cut.shape[1], cut.shape[0])
     assert farthest(alone.person, PLACES - (270, 250)) < 15
-    assert score_of(alone) > 0.9
+    assert score_of(alone, PERSON_SIGNS) > 0.9
     for name in ("14_no_person_landscape.jpg", "24_no_person_coffee.png"):
         empty = np.asarray(Image.open(shared / "photos" / name).convert("RGB"))
         guess = refiner.whole(refiner.picture(empty), empty.shape[1], empty.shape[0])
-        assert guess is None or score_of(guess) < 0.5
+        assert guess is None or score_of(guess, PERSON_SIGNS) < 0.5
 
 
 def test_mean_leans_to_what_is_seen_and_apart_is_in_sizes():
