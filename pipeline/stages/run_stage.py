@@ -10,7 +10,7 @@ from pipeline.faults import fault_of
 from pipeline.inputs.clips import ClipError, Skipped
 from pipeline.inputs.images import UnreachableError
 from pipeline.stages.stage import Done, Job, Stage, Tick, Track, by_settings, frames_of
-from pipeline.storage.cache import Artefact, Cache, Entry, digest, key_of
+from pipeline.storage.cache import Artefact, Cache, Entry, key_of
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def unfinished(stages: list[Stage], jobs: list[Job], cache_dir: str) -> list[Job
     known: dict[str, dict[str, str]] = {job.clip.name: {} for job in jobs}
     for stage in stages:
         for own, some in by_settings(stage, jobs):
-            files = {option: digest(path) for option, path in own.files.items()}
+            files = {option: own.digests.of(path) for option, path in own.files.items()}
             keys = {
                 job.clip.name: _key_after(own, files, job, known[job.clip.name]) for job in some
             }
@@ -62,7 +62,7 @@ def unfinished(stages: list[Stage], jobs: list[Job], cache_dir: str) -> list[Job
 
 def _results(stage: Stage, jobs: list[Job], cache: Cache, track: Track) -> _Found:
     """Every job's result, or why there is none, by the name of its clip."""
-    files = {option: digest(path) for option, path in stage.files.items()}
+    files = {option: stage.digests.of(path) for option, path in stage.files.items()}
     keys = {job.clip.name: _key(stage, files, job) for job in jobs}
     found: _Found = {}
     for name in cache.stored(stage.name, keys):

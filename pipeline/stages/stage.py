@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline import interrupts
 from pipeline.inputs.clips import Clip
-from pipeline.storage.cache import Artefact
+from pipeline.storage.cache import Artefact, Digests
 
 Tick = Callable[[], None]
 """Tells the progress bar that one more frame is done."""
@@ -70,6 +70,7 @@ class Stage:
             the same object for the same settings.
         applies: whether a clip takes part; one that does not goes on without a result of this
             stage. None: every clip does.
+        digests: of its files, in this run.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Stage:
     nothing: Callable[[Any], str | None] | None = None
     of: "Callable[[Clip], Stage | None] | None" = None
     applies: Callable[[Clip], bool] | None = None
+    digests: Digests = field(default_factory=Digests, repr=False, compare=False)
 
 
 def by_settings(stage: Stage, jobs: list[Job]) -> list[tuple[Stage, list[Job]]]:

@@ -35,6 +35,25 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+class Digests:
+    """`digest` of files and folders that settings name, each read again only if it changes.
+
+    Every parcel of inputs asks for them, and a file of keypoints grows with the number of parcels.
+    A change is seen by size and times; of a folder, if files come or go.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[tuple[int, ...], str]] = {}
+
+    def of(self, path: Path) -> str:
+        """What `digest` says, from this read or an earlier one."""
+        found = path.stat()
+        state = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        if path not in self._known or self._known[path][0] != state:
+            self._known[path] = state, digest(path)
+        return self._known[path][1]
+
+
 @dataclass(frozen=True)
 class Artefact:
     """One stage's result for one clip, on disk; small ones stay in memory once read."""
