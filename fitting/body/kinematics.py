@@ -89,7 +89,9 @@ class Kinematics:
         self.attachments = _attachments(body, self.n_points)
         self.skeleton, self.parents = body.skeleton, body.parents
         self.above = self.skeleton.above()
-        self.levels = _levels(self.above, body.parents)
+        levels = _levels(self.above, body.parents)
+        # Tensors, because lists would be sent to the device for each pose.
+        self.levels = [tuple(torch.as_tensor(j, device=device) for j in both) for both in levels]
         affine, root = _affine(body, n_betas, self.attachments, self.above)
         self.affine, self.root_place = tensor(affine), tensor(root)
         vertices = [a.vertex for a in self.attachments]
@@ -195,11 +197,11 @@ def _attachments(body: BodyModel, n_points: int) -> list[Attachment]:
     ]
 
 
-def _levels(above: np.ndarray, parents: np.ndarray) -> list[tuple[list[int], list[int]]]:
+def _levels(above: np.ndarray, parents: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Joints by depth below the root with their parents: one batched product each."""
     depth = above.sum(1)
     levels = []
     for d in range(2, int(depth.max()) + 1):
-        children = np.flatnonzero(depth == d).tolist()
-        levels.append((children, parents[children].tolist()))
+        children = np.flatnonzero(depth == d)
+        levels.append((children, parents[children].astype(np.int64)))
     return levels

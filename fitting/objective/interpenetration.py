@@ -110,6 +110,7 @@ class Interpenetration:
         hand = [name.endswith("hand") for name in capsules.names]
         self._sigma = self._tensor(np.where(hand, _SIGMA_HAND, _SIGMA))
         spheres = spread_spheres(capsules)
+        self._free = self._tensor(np.array(self.joints, int))
         self._capsule, self._along = self._tensor(spheres.capsule), self._tensor(spheres.along)
         self._parents = self._tensor(np.array(skeleton.parents).clip(0))
         carried = skeleton.above().astype(int)[capsules.joint]
@@ -139,6 +140,7 @@ class Interpenetration:
             sign = carried[limb[:, 0]] - carried[limb[:, 1]]
             self._limbs.append(self._limb(sum(count[: groups.stop]), groups, sign.T))
             start = groups.stop
+        self._ends = self._tensor(np.array([limb.end for limb in self._limbs]))
 
     def _limb(self, end: int, groups: slice, sign: Int[np.ndarray, "24 G"]) -> _Limb:
         joints = np.array([joint for joint in self.joints if sign[joint].any()], int)
@@ -189,8 +191,7 @@ class Interpenetration:
         by_group.index_add_(0, local * groups + self._group[contacts.pair], contacts.squares)
         by_group = by_group.view(len(rows), groups, 42)
         turns = self._turns(posed, rows)
-        ends = contacts.pair.new_tensor([limb.end for limb in self._limbs])
-        ends = torch.searchsorted(contacts.pair, ends).tolist()
+        ends = torch.searchsorted(contacts.pair, self._ends).tolist()
         for limb, start, end in zip(self._limbs, [0, *ends], ends, strict=False):
             if start < end:
                 near = torch.unique(local[start:end])
@@ -240,7 +241,7 @@ class Interpenetration:
 
     def _turns(self, posed: Posed, rows: Tensor) -> Float[Tensor, "R J 3 6"]:
         """(v, j x v) of each entry of the free joints' axis-angles."""
-        joints = torch.as_tensor(self.joints, device=rows.device)
+        joints = self._free
         world, left = posed.world[rows], posed.left_jacobian[rows]
         axes = world[:, self._parents[joints]] @ left[:, joints]
         moments = hat(posed.joints[rows][:, joints]) @ axes

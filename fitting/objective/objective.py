@@ -76,6 +76,11 @@ class Objective:
         return frozenset(names_of(self._acting))
 
     @cached_property
+    def _joints(self) -> Int[Tensor, " J"]:
+        """The free joints' places in body_pose; a list would be sent to the device each time."""
+        return torch.tensor(self.unknowns.joints, device=self.model.kinematics.device) - 1
+
+    @cached_property
     def prior(self) -> MaxMixture:
         """The pose prior over the entries of body_pose that are free."""
         kinematics = self.model.kinematics
@@ -109,9 +114,8 @@ class Objective:
             moved[:, :4] = quaternion_product(turn, x[:, :4])
         _, body_pose, betas, transl = self.model.split(moved)
         if at.joints:
-            body_pose.unflatten(1, (-1, 3))[:, [j - 1 for j in at.joints]] += step[
-                :, at.pose
-            ].unflatten(1, (-1, 3))
+            turns = step[:, at.pose].unflatten(1, (-1, 3))
+            body_pose.unflatten(1, (-1, 3))[:, self._joints] += turns
         if at.n_betas:
             betas += step[:, at.betas]
         if at.transl:

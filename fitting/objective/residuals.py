@@ -157,9 +157,15 @@ def joints_3d_term(
     """Ours: weight w (X - middle of the hips - target), with each target's own w."""
     place, own = target.split([3, 1], -1)
     own = weight * own
-    residual = own * (joints - joints[:, HIPS].mean(1, keepdim=True) - place)
-    jacobian = own[..., None] * (jacobian - jacobian[:, HIPS].mean(1, keepdim=True))
+    residual = own * (_from_hips(joints) - place)
+    jacobian = own[..., None] * _from_hips(jacobian)
     return least_squares(residual.flatten(1), jacobian.flatten(1, 2))
+
+
+def _from_hips(x: Float[Tensor, "B 14 *d"]) -> Float[Tensor, "B 14 *d"]:
+    """Relative to the middle of the hips. A list as an index would be sent to the device."""
+    right, left = (x[:, hip] for hip in HIPS)
+    return x - ((right + left) / 2)[:, None]
 
 
 def data(bodies: Bodies, weight: float) -> Part:
