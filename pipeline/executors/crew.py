@@ -3,12 +3,15 @@
 import logging
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Self
+
+from pipeline.executors.gpus import seeing
 
 _PATIENCE = 10.0  # s for a worker to put down what it was writing
 _log = logging.getLogger(__name__)
@@ -20,14 +23,22 @@ class Crew:
     Args:
         count: how many.
         work: what each does; called with its pipe and `arguments`.
+        gpus: each worker sees one of these; none: what this process sees.
     """
 
-    def __init__(self, count: int, work: Callable[..., None], *arguments: Any) -> None:
+    def __init__(
+        self,
+        count: int,
+        work: Callable[..., None],
+        *arguments: Any,
+        gpus: Sequence[str] = (),
+    ) -> None:
         # Not forked: libraries with threads, such as cv2, may already be loaded.
         self._context = multiprocessing.get_context("spawn")
         resource_tracker.ensure_running()  # starting it would unblock signals in the loop
         self._work, self._arguments = work, arguments
         self._workers: dict[Connection, BaseProcess] = {}
+        self._gpus, self._gpu_of = gpus, dict[Connection, str | None]()
         for _ in range(count):
             self._start()
 
@@ -43,6 +54,7 @@ class Crew:
             How it ended.
         """
         worker = self._workers.pop(pipe)
+        del self._gpu_of[pipe]
         pipe.close()
         worker.join(_PATIENCE)
         worker.kill()  # it has closed its pipe, but may hang in its end
@@ -59,10 +71,17 @@ class Crew:
         worker = self._context.Process(
             target=self._work, args=(theirs, *self._arguments), daemon=True
         )
-        with _deaf_to_ctrl_c():
+        gpu = self._least_used()
+        with _deaf_to_ctrl_c(), seeing(gpu):
             worker.start()
         theirs.close()
+        self._gpu_of[ours] = gpu  # pyright: ignore[reportArgumentType]
         self._workers[ours] = worker  # pyright: ignore[reportArgumentType]
+
+    def _least_used(self) -> str | None:
+        """The GPU that fewest workers see, so that who replaces a lost one gets its GPU."""
+        taken = Counter(self._gpu_of.values())
+        return min(self._gpus, key=lambda gpu: taken[gpu], default=None)
 
     def __enter__(self) -> Self:
         return self

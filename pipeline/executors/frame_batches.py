@@ -4,7 +4,7 @@ A batch is whole windows of the detector, so that the result is that of one proc
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -21,16 +21,21 @@ _FRAMES = 8  # or the next multiple of the window: 50 MB of full HD on their way
 
 @contextmanager
 def in_batches(
-    count: int, detector: Detector, window: int, resources: Resources
+    count: int,
+    detector: Detector,
+    window: int,
+    resources: Resources,
+    gpus: Sequence[str] = (),
 ) -> Iterator[Detect]:
     """Detect with so many processes, which end with the context.
 
     Args:
         window: the detector's (InWindows).
+        gpus: for them to share out (Crew).
     """
     size = math.ceil(_FRAMES / window) * window
     fresh = replace(detector)  # pyright: ignore[reportArgumentType]  (its network stays here)
-    with Crew(count, look, fresh, resources) as crew:
+    with Crew(count, look, fresh, resources, gpus=gpus) as crew:
         yield FrameBatches(crew, size).detect
 
 

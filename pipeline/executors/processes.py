@@ -13,6 +13,7 @@ from pipeline.config import Config
 from pipeline.executors.crew import Crew
 from pipeline.executors.docket import Docket
 from pipeline.executors.frame_batches import in_batches
+from pipeline.executors.gpus import gpus_of
 from pipeline.executors.worker import BYTES, Message, Work, check_workers, work
 from pipeline.faults import Fault
 from pipeline.parcels import parcels_of
@@ -26,7 +27,8 @@ class Processes:
     """Brings inputs through all stages in several processes at once.
 
     Args:
-        workers: how many; `auto`: one per core, if memory allows.
+        workers: how many; `auto`: one per core, if memory allows; with `runtime.device=cuda`, one
+            per GPU, each of which sees only its own.
         least: with fewer inputs to compute, it is not worth while to start workers.
         least_frames: with fewer frames of videos to detect in, workers do not share them.
     """
@@ -55,10 +57,14 @@ class Processes:
         """
         missing = unfinished(stages, jobs, config.runtime.cache_dir)
         parcels = parcels_of(missing)
-        count = min(self._count(), len(parcels))
+        gpus = gpus_of(config.runtime.device)
+        count = min(self._count(config.runtime.device, gpus), len(parcels))
         if len(missing) < self.least or count < 2:
             return []
-        with Docket(parcels, config.runtime.cache_dir) as docket, Crew(count, work, config) as crew:
+        with (
+            Docket(parcels, config.runtime.cache_dir) as docket,
+            Crew(count, work, config, gpus=gpus) as crew,
+        ):
             _Dealer(crew, docket, track).deal()
         return docket.faults
 
@@ -66,14 +72,19 @@ class Processes:
         self, detector: Detector, resources: Resources, frames: int
     ) -> AbstractContextManager[Detect]:
         """The detector, or several processes that share the frames if there are many."""
-        count = self._count() if frames >= self.least_frames else 1
-        if count < 2 or not isinstance(detector, InWindows):
+        if frames < self.least_frames or not isinstance(detector, InWindows):
             return directly(detector, resources, frames)
-        return in_batches(count, detector, detector.window(), resources)
+        gpus = gpus_of(resources.device)
+        count = self._count(resources.device, gpus)
+        if count < 2:
+            return directly(detector, resources, frames)
+        return in_batches(count, detector, detector.window(), resources, gpus)
 
-    def _count(self) -> int:
+    def _count(self, device: str, gpus: list[str]) -> int:
         if self.workers != "auto":
             return int(self.workers)
+        if device.startswith("cuda"):  # more on one GPU would only share its memory
+            return max(1, len(gpus))
         return max(1, min(len(os.sched_getaffinity(0)), _free_memory() // BYTES))
 
 
