@@ -52,7 +52,7 @@ lint: setup
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/basedpyright && $(BIN)/lint-imports --no-cache
 
 constraints: setup
-	$(INSTALL) --extra test --extra tools --extra dev --extra app --extra ray --extra slurm
+	$(INSTALL) --extra test --extra tools --extra dev --extra app --extra rtmlib --extra ray --extra slurm
 	$(BIN)/uv pip freeze --python $(BIN)/python | grep -viE '^(nvidia|cuda|triton|pip=)' | sed 's/+cpu$$//'
 
 # Known vulnerabilities of what is pinned; asks the package index, so it is no test.

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import IO, Any
 
 # OpenMMLab's file names end in the first 8 hex digits of the content's sha256, and a date. Some
-# (RTMW's) have the date alone, which is not a digest.
-_DIGEST = re.compile(r"-(?!20\d{6}\.)([0-9a-f]{8})(?:_\d{8})?\.(?:pth|zip)$")
+# (RTMW's) have the date alone, which is not a digest. A .zip of ONNX has the name of the checkpoint
+# that it was made from, with its digits.
+_DIGEST = re.compile(r"-(?!20\d{6}\.)([0-9a-f]{8})(?:_\d{8})?\.pth$")
 _TIMEOUT = 30.0  # seconds without an answer
 
 

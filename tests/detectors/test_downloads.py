@@ -170,3 +170,9 @@ def test_a_name_that_ends_in_a_date_promises_nothing():
     date, digest = "20231122", "0b80dee4"
     assert promised_digest(f"rtmw-dw-l-m_270e-256x192-{date}.pth") is None
     assert promised_digest(f"rtmw-x_270e-256x192-{digest}_{date}.pth") == digest
+
+
+def test_the_digits_of_an_onnx_archive_are_those_of_its_checkpoint():
+    name = "rtmpose-m_simcc-body7_pt-body7-halpe26_700e-256x192-4d3e73dd_20230605"
+    assert promised_digest(f"{name}.pth") == "4d3e73dd"
+    assert promised_digest(f"{name}.zip") is None

@@ -9,8 +9,9 @@ import pytest
 from detectors.base import Resources
 from detectors.checkpoints import find_config, is_local, published_url
 from detectors.downloads import promised_digest
-from detectors.mmpose_topdown import MMPoseTopDown, _as_detections, _joint_names
+from detectors.mmpose_topdown import MMPoseTopDown, _joint_names
 from detectors.skeletons import COCO_17, HALPE_26, LSP_14, WHOLEBODY_133
+from detectors.top_down import _as_detections
 from tests.conftest import ROOT
 from tests.detectors.random_weights import random_checkpoint
 from tools.checks.finding import settings
@@ -49,13 +50,11 @@ def test_joint_names_of_mmpose_become_ours(data_set, ours):
 
 
 def test_people_return_to_their_frames():
-    class Found:
-        def __init__(self, x):
-            self.keypoints = np.full((1, 14, 2), x)
-            self.keypoint_scores = np.full((1, 14), 1.01)
+    def found(x):
+        return np.full((14, 2), x, np.float32), np.full(14, 1.01, np.float32)
 
     boxes = [np.zeros((count, 4), np.float32) for count in (2, 0, 1)]
-    result = _as_detections(boxes, [Found(1), Found(2), Found(3)], LSP_14)
+    result = _as_detections(boxes, [found(1), found(2), found(3)], LSP_14)
     assert result.frame.tolist() == [0, 0, 2]
     assert result.keypoints[:, 0, 0].tolist() == [1, 2, 3]
     assert (result.scores == 1).all()

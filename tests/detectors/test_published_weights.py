@@ -18,6 +18,10 @@ PRESETS = {
     if "mmpose_topdown" in options["_target_"] and path.stem != "mmpose"
 }
 PERSON = {options["person_config"] for options in PRESETS.values()}
+ONNX = {
+    path.stem: settings(f"detector/{path.name}")
+    for path in sorted((ROOT / "conf/detector").glob("rtmlib_*.yaml"))
+}
 
 
 @cache
@@ -64,3 +68,25 @@ def test_the_person_finder_is_named_like_its_siblings_in_the_wheel():
     code = files("mmpose") / "apis/inferencers/utils/default_det_models.py"
     assert "rtmdet_m_8xb32-100e_coco-obj365-person-235e8209.pth" in code.read_text()
     assert "rtmdet_nano_8xb32-100e_coco-obj365-person-05d8511e.pth" in published_url(*PERSON)
+
+
+@pytest.mark.parametrize("preset", ONNX)
+def test_an_onnx_preset_is_the_model_of_the_mmpose_preset(preset):
+    """OpenMMLab's onnx_sdk keeps the names of the checkpoints; only RTMW's date has another mark
+    before it. The files cannot be downloaded where this was written."""
+    _, _, model = preset.partition("_")
+    size, _, joints = model.rpartition("_")
+    family = "rtmw" if joints == "wholebody133" else "rtmpose"
+    config = PRESETS["_".join(part for part in (family, size, joints) if part)]["config"]
+    weights = index("mmpose")[config]
+    folder, _, name = weights.rpartition("/")
+    stem = name.removesuffix(".pth").replace("-20231122", "_20231122")
+    assert ONNX[preset]["checkpoint"] == f"{folder}/onnx_sdk/{stem}.zip"
+
+
+def test_the_onnx_person_finder_is_the_one_of_mmpose():
+    finders = {options["person_checkpoint"] for options in ONNX.values()}
+    (finder,) = finders
+    assert Path(finder).stem == Path(published_url(*PERSON)).stem
+    assert settings("detector/rtmlib.yaml")["person_checkpoint"] == finder
+    assert settings("detector/rtmlib.yaml")["checkpoint"] == ONNX["rtmlib_halpe26"]["checkpoint"]

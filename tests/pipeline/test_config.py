@@ -188,7 +188,7 @@ WRONG = {
     "data.path=x +render.opasity=0.5": r"^render\.opasity: no such key, did you mean opacity\?",
     "data.path=x +data.pth=x": r"^data\.pth: no such key, did you mean path\?",
     "data.path=x +fit.camera.strat=image": r"^fit\.camera\.strat: no such key, did you mean start",
-    "data.path=x +detector.zzz=1": r"^detector\.zzz: no such key, expected one of config, ",
+    "data.path=x +detector.zzz=1": r"^detector\.zzz: no such key, expected one of person_boxes, ",
     "data.path=x +colour=red": r"^colour: no such group, expected one of data, detector",
     "data.path=x +rendr.opacity=1": r"^rendr: no such group, did you mean render\?",
     "": r"^data\.path: missing, give it as data\.path=",
