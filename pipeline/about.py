@@ -16,6 +16,7 @@ _PACKAGES = (
     "smplx",
     "mmpose",
     "mediapipe",
+    "onnxruntime",
     "opencv-python-headless",
     "pillow",
     "pyrender",

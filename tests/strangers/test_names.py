@@ -162,7 +162,7 @@ def test_hydras_options_are_known() -> None:
 # Options of text that are no path.
 OTHER = {
     "data": {"camera", "center", "focal_length", "people", "split"},
-    "detector": {"camera", "format", "person_signs", "scale", "skeleton", "units"},
+    "detector": {"camera", "format", "person_model", "person_signs", "scale", "skeleton", "units"},
     "runtime": {"device", "shard"},
     "models": set(),
 }

@@ -1,5 +1,6 @@
 """Which detectors of conf/detector can run on this machine now, and the weights that they need."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ def detectors() -> list[Finding]:
         elif "mmpose" in module:
             mmpose = mmpose or attempt(_IMPORT_MMPOSE)
             findings.append(_mmpose(path.stem, options, mmpose))
+        elif "onnx" in module:
+            findings.append(_onnx(path.stem, options))
         else:
             findings.append(_other(path.stem, options))
     return findings
@@ -52,7 +55,7 @@ def detectors() -> list[Finding]:
 def weights() -> list[Finding]:
     """The files in runtime.weights_dir, checked against the digests in their names."""
     folder = _weights_dir()
-    files = sorted(path for path in folder.glob("*") if path.suffix in (".pth", ".task"))
+    files = sorted(path for path in folder.glob("*") if path.suffix in (".pth", ".task", ".zip"))
     if not files:
         detail = f"nothing in {shown(folder)}"
         return [Finding("weights", "downloaded", NOTE, detail, "fetched or made at the first use")]
@@ -97,20 +100,34 @@ def _mmpose(name: str, options: dict[str, Any], imported: tuple[bool, str]) -> F
         absent |= missing({role: url}, _weights_dir())
     if not absent:
         return Finding("detectors", name, OK, "ready: mmpose imports, weights are there")
-    return _without_weights(name, absent)
+    return _without_weights(name, "mmpose imports", absent)
 
 
-def _without_weights(name: str, absent: dict[str, str]) -> Finding:
+def _onnx(name: str, options: dict[str, Any]) -> Finding:
+    from detectors.downloads import missing
+    from detectors.mmpose_models import install_line
+
+    if find_spec("onnxruntime") is None:
+        advice = install_line("onnxruntime")
+        return Finding("detectors", name, NOTE, "needs the package onnxruntime", advice)
+    named = {"person boxes": options["person_checkpoint"], "pose": options["checkpoint"]}
+    absent = missing(named, _weights_dir())
+    if not absent:
+        return Finding("detectors", name, OK, "ready: onnxruntime and the models are there")
+    return _without_weights(name, "onnxruntime is here", absent)
+
+
+def _without_weights(name: str, ready: str, absent: dict[str, str]) -> Finding:
     """Files that the first run would fetch; for the default detector, also how to bring them
     here."""
     from detectors.downloads import command_for, name_of
 
     if name != chosen("detector"):
-        detail = "mmpose imports; weights are not here yet"
+        detail = f"{ready}; weights are not here yet"
         advice = "the first run fetches them, or says how to; without network detector=blazepose"
         return Finding("detectors", name, NOTE, detail, advice)
     named = " and ".join(f"{name_of(url)} ({role})" for role, url in absent.items())
-    detail = f"the default; mmpose imports, missing: {named}"
+    detail = f"the default; {ready}, missing: {named}"
     advice = (
         "the first run fetches them; without network, run the command below on another machine and "
         f"put the files into {_weights_dir().resolve()}, or use detector=blazepose"

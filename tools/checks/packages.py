@@ -19,7 +19,7 @@ _NOT_FOR_THE_DEMO = {
     "pyopengl",
 }
 _INSTALLED_BY = {"test": "make setup", "tools": "make slow", "dev": "make lint", "app": "make app"}
-_USED_BY = {"app": ", only for the page of run.py app"}
+_USED_BY = {"app": ", only for the page of run.py app", "rtmlib": ", only for detector=rtmlib"}
 
 
 def python() -> list[Finding]:

@@ -1,0 +1,149 @@
+"""mmpose and mmdet against ONNX files that are exported here from the same weights."""
+
+import zipfile
+from typing import Any
+
+import numpy as np
+import pytest
+
+from detectors.base import Resources
+from detectors.mmpose_topdown import MMPoseTopDown
+from detectors.onnx_topdown import OnnxTopDown
+from tests.detectors import tiny_rtmpose
+from tests.detectors.random_weights import random_checkpoint
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.filterwarnings("ignore"),  # of torch, to mmdet, and of its old way to export
+]
+PERSON = "rtmdet_nano_320-8xb32_coco-person.py"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def packages():
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Config, weights, ONNX, archive, boxes and results of the small model, made anew."""
+    folder = tmp_path_factory.mktemp("made")
+    tiny_rtmpose.make(folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["plain", "flipped"])
+def test_the_stored_results_are_mmposes(made, name):
+    stored, anew = (dict(np.load(path)) for path in (tiny_rtmpose.FOUND, made / "tiny_rtmpose.npz"))
+    assert np.abs(stored[f"{name}_keypoints"] - anew[f"{name}_keypoints"]).max() < 0.01
+    assert np.abs(stored[f"{name}_scores"] - anew[f"{name}_scores"]).max() < 1e-4
+    with (
+        zipfile.ZipFile(tiny_rtmpose.ARCHIVE) as ours,
+        zipfile.ZipFile(made / tiny_rtmpose.ARCHIVE.name) as theirs,
+    ):
+        assert ours.namelist() == theirs.namelist()
+
+
+def detections(detector: Any, batch_size: int = 16) -> Any:
+    return detector.detect(
+        [tiny_rtmpose.picture()] * 2, Resources(batch_size=batch_size), "photo.png"
+    )
+
+
+@pytest.mark.parametrize("flip_test", [False, True])
+@pytest.mark.parametrize("batch", [None, 1, 3])
+def test_keypoints_are_the_same_from_both_files(made, flip_test, batch, tmp_path):
+    onnx = made / "tiny.onnx"
+    if batch:
+        onnx = tmp_path / "fixed.onnx"
+        tiny_rtmpose.export(_network(made), onnx, batch)
+    boxes = str(made / "boxes.json")
+    options = {"flip_test": flip_test, "person_boxes": boxes}
+    theirs = detections(MMPoseTopDown(str(made / "tiny.py"), str(made / "tiny.pth"), **options))
+    ours = detections(OnnxTopDown(str(onnx), **options), batch_size=3)
+    assert len(ours) == len(theirs) == len(tiny_rtmpose.BOXES)
+    assert ours.joint_names == theirs.joint_names
+    assert np.array_equal(ours.boxes, theirs.boxes)
+    assert np.abs(ours.keypoints - theirs.keypoints).max() < 0.5
+    assert np.abs(ours.scores - theirs.scores).max() < 1e-3
+
+
+def _network(made: Any) -> Any:
+    import torch
+
+    from tests.detectors.random_weights import built
+
+    network = built(str(made / "tiny.py")).eval()
+    network.load_state_dict(torch.load(made / "tiny.pth", weights_only=True)["state_dict"])
+    return network
+
+
+def test_people_are_found_in_the_same_boxes(made, tmp_path):
+    """RTMDet-nano with random weights whose boxes are anywhere; most of them are wide of people,
+    but both must say the same."""
+    checkpoint = random_checkpoint(PERSON, tmp_path / "person.pth")
+    import torch
+
+    weights = torch.load(checkpoint, weights_only=True)
+    random = torch.Generator().manual_seed(3)
+    for name, values in weights["state_dict"].items():  # or all scores are alike
+        if "rtm_cls" in name and name.endswith("weight"):
+            values.copy_(torch.randn(values.shape, generator=random) * 3)
+        if "rtm_cls" in name and name.endswith("bias"):
+            values.fill_(0)
+    torch.save(weights, checkpoint)
+    export_finder(checkpoint, tmp_path / "rtmdet.onnx")
+    common = {"max_people": 30, "box_score": 0.3}
+    theirs = detections(
+        MMPoseTopDown(
+            str(made / "tiny.py"), str(made / "tiny.pth"), person_checkpoint=checkpoint, **common
+        )
+    )
+    onnx = str(tmp_path / "rtmdet.onnx")
+    ours = detections(OnnxTopDown(str(made / "tiny.onnx"), person_checkpoint=onnx, **common))
+    assert len(theirs) >= 10
+    assert ours.frame.tolist() == theirs.frame.tolist()
+    assert np.abs(ours.boxes - theirs.boxes).max() < 0.1
+    assert np.abs(ours.keypoints - theirs.keypoints).max() < 0.5
+
+
+def export_finder(checkpoint: str, path: Any) -> None:
+    """RTMDet as mmdeploy exports it, but for the suppression of overlaps, which is done again
+    anyway."""
+    import torch
+    from mmdet.structures.bbox import distance2bbox
+
+    from tests.detectors.random_weights import built
+
+    network = built(PERSON).eval()
+    network.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"])
+    head = network.bbox_head
+    sides = [(320 // stride, 320 // stride) for stride in (8, 16, 32)]
+    priors = torch.cat(head.prior_generator.grid_priors(sides, device="cpu"))[:, :2]
+
+    class Finder(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, pictures: Any) -> Any:
+            scores, distances = head(self.network.extract_feat(pictures))
+            flat = [
+                torch.cat([o.permute(0, 2, 3, 1).flatten(1, 2) for o in outputs], 1)
+                for outputs in (scores, distances)
+            ]
+            boxes = distance2bbox(priors[None], flat[1])
+            dets = torch.cat([boxes, flat[0].sigmoid()], 2)
+            return dets, torch.zeros_like(dets[..., 0], dtype=torch.long)
+
+    with torch.no_grad():
+        torch.onnx.export(
+            Finder().eval(),
+            (torch.zeros(1, 3, 320, 320),),
+            str(path),
+            input_names=["input"],
+            output_names=["dets", "labels"],
+            dynamo=False,
+        )
