@@ -18,7 +18,7 @@ from detectors.skeletons import BLAZEPOSE_33
 
 _MOST_PASSES = 10
 _LONGEST = 32  # frames: processes get them in one piece
-PERSON_SIGNS = {"constant": -13.83, "agreement": 3.68, "face": 4.66, "visible": 8.23}
+PERSON_SIGNS = {"constant": -7.96, "agreement": 3.84, "face": 4.71}
 """python -m tools.calibrate_person_score"""
 
 
@@ -54,7 +54,7 @@ class BlazePose:
     """
 
     max_people: int = 50
-    person_score: float = 0.6
+    person_score: float = 0.4
     person_signs: dict[str, float] = field(default_factory=lambda: dict(PERSON_SIGNS))
     finder_score: float = 0.5
     face_score: float = 0.5

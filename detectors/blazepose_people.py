@@ -12,7 +12,7 @@ _SEEN = 0.5  # visibility of the landmarks that make a person's box
 SURE_FACE = 0.75  # score; weaker ones are seen in hands and clothes, too
 _INSIDE = 0.7  # of a box; a smaller find that lies so far inside another one is a part of it
 _FINEST = 0.01  # of a person's size; looks do not agree better than the landmarks are placed
-SIGNS = ("agreement", "face", "visible")
+SIGNS = ("agreement", "face")
 
 
 def signs_of(find: Find) -> dict[str, float]:
@@ -20,12 +20,10 @@ def signs_of(find: Find) -> dict[str, float]:
 
     `agreement` of the plain and the mirrored look: minus the logarithm of how far they lie apart,
     of the person's size. `face`: the score of the face that was seen in the head; 0: none was.
-    `visible`: mean visibility of the landmarks.
     """
     return {
         "agreement": -math.log(min(find.apart, FAR) + _FINEST),
         "face": find.face.score if find.face else 0.0,
-        "visible": float(find.person[:, 2].clip(0, 1).mean()),
     }
 
 

@@ -10,7 +10,7 @@ from detectors.blazepose_landmarks import Person, Region
 from detectors.blazepose_people import distinct, same_face
 from detectors.blazepose_refine import AGREED, Find, Refiner, size_of
 
-_LIKELY = 0.5  # score of a person
+_LIKELY = 0.4  # score of a person
 _SAME = 0.5  # intersection over union
 _SMALL = 0.4  # of the picture's shorter side: where there is one small person, there may be more
 _LARGE = 0.5  # of the same: nobody else is looked for beside one so large

@@ -52,7 +52,7 @@ class Rows:
         source: the picture or clip it is from; those of one source are learnt from together.
     """
 
-    signs: Float[np.ndarray, "N 3"]
+    signs: Float[np.ndarray, "N 2"]
     person: Bool[np.ndarray, " N"]
     source: np.ndarray
 
@@ -121,7 +121,7 @@ def joined(a: Rows, b: Rows) -> Rows:
     return Rows(*(np.concatenate([getattr(part, f.name) for part in (a, b)]) for f in fields(Rows)))
 
 
-def learnt(rows: Rows, mask: np.ndarray) -> Float[np.ndarray, " 4"]:
+def learnt(rows: Rows, mask: np.ndarray) -> Float[np.ndarray, " 3"]:
     """Constant and weights that make some rows most likely."""
     signs = np.column_stack([np.ones(mask.sum()), rows.signs[mask]])
     person = rows.person[mask]

@@ -108,7 +108,7 @@ def test_who_fills_the_picture_is_seen_though_nobody_was_found(yoga, shared):
     for name in ("14_no_person_landscape.jpg", "24_no_person_coffee.png"):
         empty = np.asarray(Image.open(shared / "photos" / name).convert("RGB"))
         guess = refiner.whole(refiner.picture(empty), empty.shape[1], empty.shape[0])
-        assert guess is None or score_of(guess, PERSON_SIGNS) < 0.5
+        assert guess is None or score_of(guess, PERSON_SIGNS) < 0.4
 
 
 def test_mean_leans_to_what_is_seen_and_apart_is_in_sizes():
