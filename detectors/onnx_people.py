@@ -66,9 +66,7 @@ class PersonNetwork:
     def _found(self, picture: Image) -> Candidates:
         pixels, scale = self._fitted(picture)
         boxes, scores = self._boxes_of(self._model.run(self._kind.normalized(pixels)))
-        height, width = picture.shape[:2]
-        largest = np.array([width, height, width, height], np.float32)
-        return (boxes / np.tile(scale, 2)).clip(0, largest), scores
+        return boxes / np.tile(scale, 2), scores
 
     def _fitted(self, picture: Image) -> tuple[Image, Float32[np.ndarray, "2"]]:
         """The picture in the upper left of the network's, and the two factors; mmdet's Resize and

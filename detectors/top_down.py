@@ -157,12 +157,11 @@ class TopDown(ABC):
     ) -> Boxes:
         import torch
 
-        good = scores > self.box_score
+        sizes = boxes[:, 2:] - boxes[:, :2]
+        good = (scores > self.box_score) & (sizes >= 1).all(axis=1)  # there is no crop of less
         boxes, scores = boxes[good], scores[good]
         kept = nms(torch.from_numpy(boxes), torch.from_numpy(scores), self.nms_iou, 0)
-        boxes = boxes[kept[: self.max_people].to(torch.long).numpy()].astype(np.float32)
-        # A box without area has no crop.
-        return boxes[((boxes[:, 2:] - boxes[:, :2]) >= 1).all(axis=1)]
+        return boxes[kept[: self.max_people].to(torch.long).numpy()].astype(np.float32)
 
 
 def _batches(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
