@@ -1,7 +1,8 @@
 """Renders photo-like pictures of people whose truth is known, for detectors to look at: one dressed
 body a picture, any pose, any side, in a room or outside, by a camera as people hold it.
 
-    python -m tools.render_people FOLDER [--n 200] [--poses assets/pose_library.npz] [--seed 0]
+    python -m tools.render_people FOLDER [--n 200] [--poses assets/pose_library.npz] [--seed 0] \\
+        [--height 1.0 1.7]
 
 FOLDER gets 0000.jpg, ... and truth.npz, in which row i is about picture i: `points` (14 LSP joints
 and 11 extra points, m, in the camera's axes), `focal_length` px, `center` px, `gender`, and the
@@ -30,6 +31,7 @@ from tools.demo.wardrobe import Outfit
 from tools.film_test_clips import draw_outfit
 
 SIZE = (480, 640)  # width, height, px
+HEIGHT = (1.0, 1.7)  # of the camera above the floor, m, as people hold it
 _GENDERS = ("female", "male")
 _GRAIN = (0.5, 4.0)  # standard deviation in grey levels
 _OUTSIDE = {
@@ -40,8 +42,15 @@ _OUTSIDE = {
 }
 
 
-def draw_person(rng: np.random.Generator, poses: np.ndarray) -> tuple[Person, float]:
-    """Somebody about 1 m ahead, and how high the camera is held, m; poses (P, 69) to draw from."""
+def draw_person(
+    rng: np.random.Generator, poses: np.ndarray, height: tuple[float, float] = HEIGHT
+) -> tuple[Person, float]:
+    """Somebody about 1 m ahead, and how high the camera is, m.
+
+    Args:
+        poses: (P, 69) to draw from, rad.
+        height: least and greatest, m.
+    """
     gender = _GENDERS[rng.integers(2)]
     pose = np.zeros((24, 3))
     pose[1:] = poses[rng.integers(len(poses))].reshape(23, 3)
@@ -51,7 +60,7 @@ def draw_person(rng: np.random.Generator, poses: np.ndarray) -> tuple[Person, fl
     )
     betas = tuple(rng.normal(0, 0.8, 10).clip(-2, 2).tolist())
     person = Person(gender, betas, clothes, pose, rng.uniform(-180, 180), (0.0, 1.0))
-    return person, float(rng.uniform(1.0, 1.7))
+    return person, float(rng.uniform(*height))
 
 
 def aim(person: Person, figure: Figure, rng: np.random.Generator) -> tuple[Person, Camera]:
@@ -81,14 +90,21 @@ def draw_room(rng: np.random.Generator, floor: float, away: float) -> Room:
 
 
 def picture(
-    models: dict[str, BodyModel], poses: np.ndarray, rng: np.random.Generator, file: Path | None
+    models: dict[str, BodyModel],
+    poses: np.ndarray,
+    rng: np.random.Generator,
+    file: Path | None,
+    height: tuple[float, float] = HEIGHT,
 ) -> dict[str, Any]:
     """Draw a picture, and render it if there is a file for it.
+
+    Args:
+        poses, height: as in draw_person.
 
     Returns:
         Its row of truth.npz.
     """
-    person, floor = draw_person(rng, poses)
+    person, floor = draw_person(rng, poses, height)
     model = models[person.body]
     person, camera = aim(person, stand(model, person, floor), rng)
     figure = stand(model, person, floor)
@@ -124,6 +140,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=200, help="pictures")
     parser.add_argument("--poses", type=Path, default=ROOT / "assets/pose_library.npz")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--height", type=float, nargs=2, default=HEIGHT, help="of the camera, m")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     models = {name: load_body_model(ROOT / f"assets/bodies/{name}.npz") for name in _GENDERS}
@@ -131,7 +148,7 @@ def main() -> None:
     for index in range(options.n):
         file = options.folder / f"{index:04d}.jpg"
         rng = np.random.default_rng([options.seed, index])
-        rows.append(picture(models, poses, rng, None if file.exists() else file))
+        rows.append(picture(models, poses, rng, None if file.exists() else file, options.height))
         if index % 20 == 19 or index == options.n - 1:
             arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
             np.savez_compressed(options.folder / "truth.npz", **arrays)

@@ -81,6 +81,7 @@ def draw_cases(
     poses: Float[np.ndarray, "P 69"],
     errors: Errors | None = None,
     seed: int = 0,
+    pitch: float = 0.0,
 ) -> Cases:
     """N people with betas ~ N(0, 0.8), any yaw, some pitch, f = 0.8..1.8 x the image width.
 
@@ -90,12 +91,15 @@ def draw_cases(
     Args:
         poses: body_pose to draw from, rad.
         errors: added to the pixels; None leaves them exact and sure.
+        pitch: how far cameras look down at people on average, degrees.
     """
     from fitting.body.kinematics import Kinematics
 
     kinematics = Kinematics(body, extras=True)
     blocks = range(max(1, -(-n // BLOCK)))
-    return Cases.concatenate([draw_block(b, kinematics, poses, errors, seed) for b in blocks])[:n]
+    return Cases.concatenate(
+        [draw_block(b, kinematics, poses, errors, seed, pitch) for b in blocks]
+    )[:n]
 
 
 def draw_block(
@@ -104,12 +108,13 @@ def draw_block(
     poses: Float[np.ndarray, "P 69"],
     errors: Errors | None,
     seed: int,
+    pitch: float = 0.0,
 ) -> Cases:
     """People number * BLOCK and following; `kinematics` with the points EXTRA."""
     rng = np.random.default_rng([seed, number, 0])
     parts, found = [], 0
     while found < BLOCK:
-        parts.append(_people(rng, kinematics, poses))
+        parts.append(_people(rng, kinematics, poses, pitch))
         found += len(parts[-1])
     cases = Cases.concatenate(parts)[:BLOCK]
     if errors is None:
@@ -125,13 +130,15 @@ def torso_px(cases: Cases) -> Float[np.ndarray, " N"]:
     return np.linalg.norm(flat[:, 0] - flat[:, 1], axis=1)
 
 
-def _people(rng: np.random.Generator, kinematics: "Kinematics", poses: np.ndarray) -> Cases:
+def _people(
+    rng: np.random.Generator, kinematics: "Kinematics", poses: np.ndarray, down: float
+) -> Cases:
     """Up to BLOCK people, each of whom fills three quarters of the image, without errors."""
     import torch
     from scipy.spatial.transform import Rotation
 
     n = BLOCK
-    pitch, yaw = np.pi + rng.normal(0, 0.15, n), rng.uniform(-np.pi, np.pi, n)
+    pitch, yaw = np.pi + np.radians(down) + rng.normal(0, 0.15, n), rng.uniform(-np.pi, np.pi, n)
     root = Rotation.from_euler("x", pitch) * Rotation.from_euler("y", yaw)
     pose = poses[rng.integers(len(poses), size=n)]
     betas = rng.normal(0, 0.8, (n, kinematics.n_betas)).clip(-2, 2)

@@ -62,6 +62,7 @@ class Drawing:
             start from.
         errors: npz of a detector's errors (tools/collect_detector_errors.py); null: none.
         extras: whether points of face and feet are given too.
+        pitch: how far cameras look down at people on average, degrees, -90..90.
     """
 
     seed: int
@@ -69,10 +70,13 @@ class Drawing:
     poses: str
     errors: str | None
     extras: bool
+    pitch: float
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ValueError(f"data.seed: expected 0 or more, got {self.seed}")
+        if not abs(self.pitch) <= 90:
+            raise ValueError(f"data.pitch: expected -90 to 90 degrees, got {self.pitch}")
         self._draw: Callable[[int], Cases] | None = None
         self._body: BodyModel | None = None
         self._blocks: dict[int, Cases] = {}
@@ -113,7 +117,12 @@ class Drawing:
         except ValueError as error:
             raise ConfigError(f"data: {error}") from error
         return partial(
-            draw_block, kinematics=kinematics, poses=poses, errors=errors, seed=self.seed
+            draw_block,
+            kinematics=kinematics,
+            poses=poses,
+            errors=errors,
+            seed=self.seed,
+            pitch=self.pitch,
         )
 
 

@@ -44,6 +44,21 @@ def test_a_seed_means_the_same_people_for_any_number_and_any_errors(
     assert np.abs(draw_cases(40, body, poses, seed=1).joints - clean.joints).max() > 0.1
 
 
+def test_a_camera_that_looks_down_sees_heads_nearer_than_feet(
+    body: BodyModel, poses: np.ndarray
+) -> None:
+    neck = LSP_14.index("neck")
+
+    def lean(cases: Cases) -> float:
+        """How far trunks lean towards the camera on average, degrees."""
+        trunk = cases.joints[:, neck] - cases.joints[:, 2:4].mean(1)
+        return float(np.degrees(np.arctan2(-trunk[:, 2], -trunk[:, 1])).mean())
+
+    level, above = (draw_cases(64, body, poses, pitch=pitch) for pitch in (0.0, 25.0))
+    assert 20 < lean(above) - lean(level) < 30
+    np.testing.assert_allclose(above.keypoints.xy, pixels(above), atol=1e-3)
+
+
 def test_keypoints_carry_whole_error_patterns(
     clean: Cases, body: BodyModel, poses: np.ndarray
 ) -> None:

@@ -30,6 +30,7 @@ SOURCES = {
     "poses": "assets/test_poses.npz",
     "errors": "assets/detector_errors_movenet.npz",
     "extras": False,
+    "pitch": 0.0,
 }
 
 
@@ -53,6 +54,12 @@ def test_the_detector_sees_the_case_that_the_clip_is_named_for(
 def source(n: int, **changes: Any) -> Synthetic:
     options = {**SOURCES, "seed": 0, "known_focal_length": False, **changes}
     return Synthetic(n=n, **options)
+
+
+@pytest.mark.parametrize("pitch", [91.0, float("nan")])
+def test_a_camera_cannot_look_further_down_than_straight_down(pitch: float) -> None:
+    with pytest.raises(ValueError, match=r"data\.pitch: expected -90 to 90 degrees, got"):
+        source(1, pitch=pitch)
 
 
 def test_clips_know_the_focal_length_only_when_the_data_says_so() -> None:
