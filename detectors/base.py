@@ -206,5 +206,15 @@ class InWindows(Protocol):
         ...
 
 
+@runtime_checkable
+class SeesPhotosTogether(Protocol):
+    """A detector that works through several photos faster if it gets them in one call."""
+
+    def together(self) -> bool:
+        """Whether photos may be given to `detect` as the frames of one clip, of any name. What is
+        found in one depends on the others in its last bits only."""
+        ...
+
+
 def _stack(arrays: list[np.ndarray], empty: tuple[int, ...]) -> np.ndarray:
     return np.concatenate([np.zeros(empty, np.float32), *arrays]).astype(np.float32)

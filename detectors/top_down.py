@@ -108,6 +108,10 @@ class TopDown(ABC):
         only one."""
         return replace(self, alone=True) if self._from_file else None
 
+    def together(self) -> bool:
+        """Photos share a forward pass, unless a file has boxes for each by its name."""
+        return not self._from_file
+
     def detect(self, frames: Iterable[Image], resources: Resources, clip_name: str) -> Detections:
         """Find the people of each frame, the best box first.
 

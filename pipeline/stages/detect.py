@@ -1,6 +1,7 @@
 """Stage 1: the frames of a clip -> the detector's own joints."""
 
 import pickle
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -17,6 +18,7 @@ from detectors.base import (
     FindsByName,
     Image,
     Resources,
+    SeesPhotosTogether,
     UnknownClipError,
 )
 from pipeline.checks import existing
@@ -25,6 +27,7 @@ from pipeline.groups import RuntimeConfig
 from pipeline.inputs.images import ClipError
 from pipeline.memory import is_short
 from pipeline.stages.background import Background
+from pipeline.stages.photo_batches import Photos, in_batches
 from pipeline.stages.shots import Shots
 from pipeline.stages.stage import Done, Job, Stage, Tick, frames_of, timed
 from pipeline.storage.cache import plain
@@ -101,10 +104,16 @@ def _stage_of(detector: Detector, runtime: RuntimeConfig, spread: Spread) -> Sta
         weights_dir=Path(runtime.weights_dir),
     )
 
+    together = isinstance(detector, SeesPhotosTogether) and detector.together()
+
     def compute(jobs: list[Job], tick: Tick) -> Iterator[Done]:
         frames = sum(frames_of(job) or 0 for job in jobs if job.clip.video)
         with spread(detector, resources, frames) as detect:
-            yield from timed(jobs, lambda job: _detect(detect, job, tick))
+            for some in in_batches(jobs) if together else [jobs]:
+                if together and len(some) > 1:
+                    yield from _detect_together(detect, some, tick)
+                else:
+                    yield from timed(some, lambda job: _detect(detect, job, tick))
 
     return Stage(
         name="detect",
@@ -131,17 +140,53 @@ def _detect(detect: Detect, job: Job, tick: Tick) -> Detected:
             yield frame
             tick()
 
-    try:
+    with _errors_of_settings(lambda: begun):
         found = detect(frames(), job.clip.path.name)
+    moved, together = background.of(found.frame, found.boxes)
+    return Detected(**vars(found), shot=shots.of(found.frame), moved=moved, together=together)
+
+
+def _detect_together(detect: Detect, jobs: list[Job], tick: Tick) -> Iterator[Done]:
+    """Photos in one call. If it fails, each is tried alone, so that no other suffers from it."""
+    begin = time.perf_counter()
+    photos = Photos(jobs)
+    try:
+        with _errors_of_settings(lambda: photos.begun):
+            found = detect(photos.frames(), jobs[0].clip.path.name)
+    except ConfigError:
+        raise
+    except Exception:
+        yield from timed(jobs, lambda job: _detect(detect, job, tick))
+        return
+    seconds = (time.perf_counter() - begin) / len(jobs)
+    for job in jobs:
+        result = photos.failed.get(job.clip.name) or _photo(found, photos.place[job.clip.name])
+        yield Done(job, result, seconds, last=job is jobs[-1])
+
+
+def _photo(found: Detections, place: int) -> Detected:
+    """The people of one photo among several."""
+    own = found[found.frame == place]
+    own = replace(own, frame=np.zeros(len(own), np.int32))
+    return Detected(**vars(own), shot=np.zeros(len(own), np.int32))
+
+
+@contextmanager
+def _errors_of_settings(begun: Callable[[], bool]) -> Iterator[None]:
+    """Make errors that are not about a clip into those of a setting.
+
+    Args:
+        begun: whether the detector has asked for a frame.
+    """
+    try:
+        yield
     except UnknownClipError as error:
         raise ClipError(f"nobody is known in it: {error}") from error
     # Weights that are absent or damaged, or that would run code.
     except (OSError, ImportError, DetectorError, pickle.UnpicklingError) as error:
         raise ConfigError(f"detector: {error}") from error
     except Exception as error:
-        if begun or is_short(error):
+        if begun() or is_short(error):
             raise
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         raise ConfigError(f"detector: {kind}{error}") from error
-    moved, together = background.of(found.frame, found.boxes)
-    return Detected(**vars(found), shot=shots.of(found.frame), moved=moved, together=together)
