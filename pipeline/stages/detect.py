@@ -184,7 +184,8 @@ def _errors_of_settings(begun: Callable[[], bool]) -> Iterator[None]:
         raise ClipError(f"nobody is known in it: {error}") from error
     # Weights that are absent or damaged, or that would run code.
     except (OSError, ImportError, DetectorError, pickle.UnpicklingError) as error:
-        raise ConfigError(f"detector: {error}") from error
+        named = str(error).startswith(("detector.", "runtime."))  # the very option
+        raise ConfigError(f"{error}" if named else f"detector: {error}") from error
     except Exception as error:
         if begun() or is_short(error):
             raise

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detectors.base import Resources
+from detectors.base import DetectorError, Resources
 from detectors.mmpose_topdown import MMPoseTopDown
+from detectors.onnx_models import load_onnx
 from detectors.onnx_topdown import OnnxTopDown
 from tests.detectors import tiny_rtmpose
 
@@ -43,6 +44,22 @@ def test_the_stored_results_are_mmposes(made, name):
         zipfile.ZipFile(made / tiny_rtmpose.ARCHIVE.name) as theirs,
     ):
         assert ours.namelist() == theirs.namelist()
+
+
+def test_operators_of_strangers_are_not_known(tmp_path):
+    """No file can bring code of its own: only a library that the program registers could."""
+    from onnx import TensorProto, helper, save
+
+    value = {
+        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, 8, 8])
+        for name in ("input", "output")
+    }
+    node = helper.make_node("Run", ["input"], ["output"], domain="strangers")
+    graph = helper.make_graph([node], "g", [value["input"]], [value["output"]])
+    known = [helper.make_opsetid("strangers", 1), helper.make_opsetid("", 17)]
+    save(helper.make_model(graph, opset_imports=known, ir_version=8), tmp_path / "x.onnx")
+    with pytest.raises(DetectorError, match=r"x\.onnx.*cannot load .*strangers"):
+        load_onnx(tmp_path / "x.onnx", "detector.checkpoint", Resources())
 
 
 def detections(detector: Any, batch_size: int = 16) -> Any:

@@ -205,6 +205,12 @@ def test_files_that_are_no_models_are_refused(tmp_path):
             load_onnx(path, "detector.checkpoint", Resources())
 
 
+def test_an_archive_that_unpacks_to_more_than_a_model_is_refused(monkeypatch):
+    monkeypatch.setattr("detectors.onnx_models._LARGEST", 100_000)
+    with pytest.raises(DetectorError, match=r"cannot load \(it unpacks to \d{6} bytes\)"):
+        load_onnx(ARCHIVE, "detector.checkpoint", Resources())
+
+
 def test_a_device_that_onnxruntime_lacks_is_refused():
     with pytest.raises(DetectorError, match=r"^runtime\.device: cuda:1 .* onnxruntime-gpu"):
         load_onnx(ARCHIVE, "detector.checkpoint", Resources(device="cuda:1"))

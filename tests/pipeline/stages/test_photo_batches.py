@@ -90,6 +90,16 @@ def test_missing_weights_are_looked_for_once(jobs, tmp_path):
         computed(Together(broken=True), jobs, tmp_path)
 
 
+def test_the_option_that_is_wrong_is_named_once(jobs, tmp_path):
+    pytest.importorskip("onnxruntime")
+    from detectors.onnx_topdown import OnnxTopDown
+
+    (tmp_path / "x.onnx").write_text("no model")
+    detector = OnnxTopDown(str(tmp_path / "x.onnx"), person_boxes="whole_image")
+    with pytest.raises(ConfigError, match=r"^detector\.checkpoint: .*x\.onnx: expected an \.onnx"):
+        computed(detector, jobs, tmp_path)
+
+
 def test_batches_are_of_one_parcel_and_videos_alone(jobs):
     video = replace(jobs[0], clip=replace(jobs[0].clip, video=True), parcel=2)
     many = [replace(jobs[0], parcel=0)] * 20 + [replace(jobs[0], parcel=1)] * 3 + [video]
