@@ -206,14 +206,16 @@ def test_rows_that_cannot_be_fitted_say_so_and_disturb_nobody(body, prior, asset
 
 def test_who_has_no_face_is_not_moved_by_who_has_one(body, prior, assets, preset, problem):
     keypoints, camera, _ = problem
-    alone = fit(keypoints, camera, assets, preset("lifted"))
+    config = preset("lifted")  # to the bottom: where a row stops depends on rounding
+    config = replace(config, stages=[replace(config.stages[0], tolerance=1e-9)])
+    alone = fit(keypoints, camera, assets, config)
     extra = keypoints.extra_confidence.copy()
     extra[2, :3] = 1
     place = np.repeat(keypoints.xy[:, 13:14], 11, 1)
     mixed = replace(keypoints, extra_xy=place, extra_confidence=extra)
-    result = fit(mixed, camera, assets, preset("lifted"))
+    result = fit(mixed, camera, assets, config)
     others = [row for row in range(len(keypoints)) if row != 2]
-    assert np.abs(result.joints[others] - alone.joints[others]).max() < 1e-5
+    assert np.abs(result.joints[others] - alone.joints[others]).max() < 1e-7
     assert np.abs(result.joints[2] - alone.joints[2]).max() > 1e-4
 
 

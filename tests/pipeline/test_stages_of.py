@@ -76,7 +76,7 @@ ALL = ["detect", "remap", "fit", "render"]
     ("overrides", "expected"),
     [
         ([], []),
-        (["detector.person_score=0.4"], ALL),
+        (["detector.person_score=0.3"], ALL),
         (["detector.max_people=3"], ALL),
         (["remap.min_confidence=0.2"], ALL[1:]),
         (["data.people=largest"], ALL[1:]),

@@ -75,8 +75,8 @@ def _value(hint: Any) -> Any:
     if axes[0] not in _ROWS and not axes[0].isdigit():
         return None
     shape = [0 if axis in _ROWS else _SIZES.get(axis) or _size(axis) for axis in axes]
-    kind = "int64" if "Int" in hint.__name__ else "bool" if "Bool" in hint.__name__ else "float64"
-    zeros = np.zeros(shape, kind)
+    kinds = [kind for kind in ("float64", "int64") if kind in hint.dtypes]
+    zeros = np.zeros(shape, [*kinds, hint.dtypes[0]][0])
     return torch.as_tensor(zeros) if hint.array_type is torch.Tensor else zeros
 
 
