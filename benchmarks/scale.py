@@ -1,16 +1,18 @@
 """Costs of runs over 100, 1000, ... photos: do they grow in proportion, and do workers stay small?
 
-    python -m benchmarks.scale [--counts 100,1000,10000] LSP_ROOT [key=value ...]
+    python -m benchmarks.scale [--counts 100,1000,10000] [--formats npz,parcels] LSP [key=value ...]
 
 Makes folders of copies of LSP's images, with its annotated joints as the detector
 (`detector=keypoint_file`), and starts the program for each. Prints a line of JSON per run: wall and
 CPU seconds, seconds of each stage, bytes read and written by all processes, bytes of cache, outputs
 and summary, and the memory and open files of the run and its workers, in the second and the last
-quarter of the time that each was there.
+quarter of the time that each was there. Then, for each of `--formats`, the same for a run from the
+cache with `export=[FORMAT]` into an empty folder.
 """
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -94,6 +96,7 @@ def measure(words: list[str], folder: Path) -> dict[str, Any]:
         "written_mb": round((read[1] - moved[1]) / 1e6, 1),
         "cache_mb": round(megabytes(folder / "cache"), 1),
         "outputs_mb": round(megabytes(folder / "output"), 1),
+        "outputs_files": sum(path.is_file() for path in (folder / "output").rglob("*")),
         "summary_mb": round((folder / "output/summary.json").stat().st_size / 1e6, 2),
         "run": main.quarters(),
         "workers": [watched.quarters() for watched in workers.values() if len(watched.files) > 8],
@@ -141,13 +144,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("root", type=Path, help="LSP's folder: images and joints.mat")
     parser.add_argument("--counts", default="100,1000,10000", help="of photos")
+    parser.add_argument(
+        "--formats", default="", help="to write from the cache after each run, e.g. npz,parcels"
+    )
     parser.add_argument("settings", nargs="*", help="key=value, as for run.py")
     arguments = parser.parse_args()
     for count in map(int, arguments.counts.split(",")):
-        with tempfile.TemporaryDirectory() as place:
-            words = prepare(arguments.root, count, Path(place))
-            cost = measure([*words, *arguments.settings], Path(place))
-            print(json.dumps({"photos": count, **cost}), flush=True)
+        with tempfile.TemporaryDirectory() as name:
+            place = Path(name)
+            words = [*prepare(arguments.root, count, place), *arguments.settings]
+            print(json.dumps({"photos": count, **measure(words, place)}), flush=True)
+            words = [word for word in words if not word.startswith("export=")]
+            for form in filter(None, arguments.formats.split(",")):
+                shutil.rmtree(place / "output")
+                cost = measure([*words, f"export=[{form}]"], place)
+                print(json.dumps({"photos": count, "format": form, **cost}), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pipeline.faults import Fault, fault_of, record
 from pipeline.inputs.clips import Skipped
 from pipeline.inputs.images import ClipError
 from pipeline.outputs.summary import (
+    Entry,
     add_fault,
     failed_entry,
     fitted_entry,
@@ -17,6 +18,7 @@ from pipeline.outputs.summary import (
     write_summary,
 )
 from pipeline.outputs.writer import Files, Run
+from pipeline.parcels import parcels_of
 from pipeline.stages.stage import Job
 
 _log = logging.getLogger(__name__)
@@ -31,19 +33,50 @@ def export(jobs: list[Job], skipped: list[Skipped], config: Config) -> dict[str,
     run = Run(config, jobs)
     run.folder.mkdir(parents=True, exist_ok=True)
     entries, skipped = [], list(skipped)
-    for job in jobs:
-        interrupts.check()
-        try:
-            files, faults = _written(job, run)
-            entry = fitted_entry(job, files)
-        except ClipError as error:  # the input has gone since it was fitted
-            skipped.append(Skipped(job.clip.path, str(error)))
-        else:
-            entries.append(failed_entry(entry, faults[0]) if faults else entry)
+    for parcel in parcels_of(jobs):
+        written, gone = _parcel(parcel, run)
+        entries += written
+        skipped += gone
     summary = summary_of(jobs, entries, skipped)
     write_summary(summary, run.folder)
     _close(run, summary)
     return summary
+
+
+def _parcel(parcel: list[Job], run: Run) -> tuple[list[Entry], list[Skipped]]:
+    """Write the jobs of a parcel, then what holds all of them.
+
+    Returns:
+        The entries of the summary, and the inputs that have gone since they were fitted.
+    """
+    jobs, entries, gone = [], [], []
+    for job in parcel:
+        interrupts.check()
+        try:
+            files, faults = _written(job, run)
+            entry = fitted_entry(job, files)
+        except ClipError as error:
+            gone.append(Skipped(job.clip.path, str(error)))
+        else:
+            jobs.append(job)
+            entries.append(failed_entry(entry, faults[0]) if faults else entry)
+    return (_with_parcel(jobs, entries, run) if jobs else []), gone
+
+
+def _with_parcel(jobs: list[Job], entries: list[Entry], run: Run) -> list[Entry]:
+    """Write what holds all jobs of a parcel; where a format fails, it fails for each of them."""
+    for name, writer in run.config.export.items():
+        try:
+            files = writer.write_parcel(jobs, run)
+        except Exception as error:
+            report = f"export-{name}-{jobs[0].parcel}"
+            fault = _recorded(error, name, run, run.folder, report)
+            entries = [
+                entry if "report" in entry else failed_entry(entry, fault) for entry in entries
+            ]
+        else:
+            entries = [entry | {"files": entry["files"] | files} for entry in entries]
+    return entries
 
 
 def _written(job: Job, run: Run) -> tuple[Files, list[Fault]]:

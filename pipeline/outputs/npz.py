@@ -34,12 +34,22 @@ class Npz(Writer):
     def write(self, job: Job, run: Run) -> Files:
         """Write the parameters, unless those of this very fit exist."""
         path = run.folder / f"{job.clip.name}.npz"
-        identity = {"fit_key": last_of(job).key, "source": str(job.clip.path)}
-        if not _is_from(path, identity):  # this also saves opening a video, which imports cv2
-            content = npz_bytes(_arrays(job) | {k: np.array(text) for k, text in identity.items()})
-            with replacing(path) as temporary:
-                temporary.write_bytes(content)
+        identity = identity_of(job)
+        if not is_from(path, identity):  # this also saves opening a video, which imports cv2
+            write_npz(path, arrays_of(job) | identity)
         return {"parameters": path.name}
+
+
+def identity_of(job: Job) -> dict[str, np.ndarray]:
+    """Which fit of which input it is."""
+    return {"fit_key": np.array(last_of(job).key), "source": np.array(str(job.clip.path))}
+
+
+def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write a whole file or none."""
+    content = npz_bytes(arrays)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def steps_of(job: Job) -> tuple[str, ...]:
@@ -60,7 +70,8 @@ def _person_scores(motion: Motion) -> dict[str, np.ndarray]:
     return {} if np.isnan(scores).all() else {"person_score": scores}
 
 
-def _arrays(job: Job) -> dict[str, np.ndarray]:
+def arrays_of(job: Job) -> dict[str, np.ndarray]:
+    """Everything about the people of a clip."""
     fit, facts = job.results["fit"], job.clip.facts()
     motion = motion_of(job)
     result = motion.result
@@ -107,8 +118,8 @@ def _camera_moves(motion: Motion) -> dict[str, np.ndarray]:
     return {"camera_move": motion.camera_move, "camera_move_names": names}
 
 
-def _is_from(path: Path, identity: dict[str, str]) -> bool:
-    """Whether the parameters of this very fit already exist, undamaged."""
+def is_from(path: Path, identity: dict[str, np.ndarray]) -> bool:
+    """Whether a file with exactly these arrays already exists, undamaged."""
     if not path.is_file():
         return False
     try:
@@ -117,4 +128,4 @@ def _is_from(path: Path, identity: dict[str, str]) -> bool:
             arrays = {name: archive[name] for name in identity if name in archive}
     except Exception:  # damage can raise nearly anything, as in Cache.find
         return False
-    return all(name in arrays and str(arrays[name]) == text for name, text in identity.items())
+    return all(name in arrays and np.array_equal(arrays[name], identity[name]) for name in identity)

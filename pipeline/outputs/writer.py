@@ -65,6 +65,14 @@ class Writer:
         """
         return {}
 
+    def write_parcel(self, jobs: list[Job], run: Run) -> Files:
+        """Write what holds several jobs, after the last of a parcel (`Job.parcel`), and say what.
+
+        Args:
+            jobs: those of the parcel that were written, in order; at least one.
+        """
+        return {}
+
     def close(self, run: Run, summary: dict[str, Any]) -> None:
         """Write what is about the run as a whole, after the last job and summary.json."""
 

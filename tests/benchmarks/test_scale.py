@@ -39,6 +39,7 @@ def test_what_a_run_costs(lsp: Path, tmp_path: Path) -> None:
     assert cost["stages"].keys() == {"detect", "remap", "fit"}
     assert cost["cpu"] > cost["stages"]["fit"] / 2 > 0
     assert cost["written_mb"] >= cost["cache_mb"] + cost["outputs_mb"] > 0.05
+    assert cost["outputs_files"] == 5
     assert cost["read_mb"] > cost["cache_mb"]
     assert cost["run"]["mb_last"] > 50
     assert cost["workers"] == []

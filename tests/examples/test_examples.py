@@ -107,3 +107,4 @@ def test_read_exports(tmp_path: Path) -> None:
     assert found["*.ply"] == pytest.approx(standing, abs=1e-3)
     assert found["*-amass.npz"] == pytest.approx(standing, abs=0.02)
     assert (found["*.bvh"], found["*.smpl"]) == (24, 25)
+    assert found["0*.npz"] == 1
