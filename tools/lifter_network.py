@@ -10,7 +10,7 @@ from fitting.starts.lifter import (
     split_output,
 )
 
-WIDTH, BLOCKS, DROPOUT = 512, 2, 0.0
+WIDTH, BLOCKS, DROPOUT = 768, 2, 0.0
 
 
 class Network(nn.Module):

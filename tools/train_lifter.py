@@ -42,14 +42,15 @@ from tools.train_pose_prior import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
-BATCH, STEPS, RATE = 256, 30_000, 3e-3
+BATCH, STEPS, RATE = 256, 36_000, 3e-3
 AT_ONCE = 16  # batches drawn together, because small tensors are slow
 PEOPLE = 60_000  # that many bodies in that many poses, made once
 POSE_NOISE = 0.06  # rad, on every angle
 SIGMA_WEIGHT = 0.02  # m; weight of the likelihood against the mean error
 MIN_CONFIDENCE = 0.05, 0.3  # drawn per person; joints below it are dropped, as in a run
 ANY_WAY_UP, ROLLED = 0.10, 0.10  # shares of people turned in any way, and about the optical axis
-PITCH = 0.17  # rad, for the others
+LEVEL, ANY_HEIGHT = (0.03, 0.15), (0.13, 0.33)  # mean and deviation of how far it looks down, rad
+LEVEL_SHARE = 0.6  # of the others; the rest are filmed by cameras of any height
 CLEAN = 0.1  # share with keypoints that are nearly right and sure, like annotated ones
 EXTRA_NOISE, EXTRA_CONFIDENCE = 0.03, 0.9  # as in pipeline/datasets/synthetic.py
 
@@ -132,9 +133,9 @@ def pose_people(data: MotionCapture, body: BodyModel, rng: np.random.Generator) 
 def viewed(people: Tensor) -> Tensor:
     """The same points (B, 25, 3) seen from any side, in the camera's axes."""
     n = len(people)
-    pitch, yaw = np.pi + PITCH * torch.randn(n), 2 * np.pi * torch.rand(n)
-    zero = torch.zeros(n)
-    tilt = torch.stack([(pitch / 2).cos(), (pitch / 2).sin(), zero, zero], 1)
+    down, yaw = looking_down(n), 2 * np.pi * torch.rand(n)
+    zero, half = torch.zeros(n), (np.pi + down) / 2
+    tilt = torch.stack([half.cos(), half.sin(), zero, zero], 1)
     turn = torch.stack([(yaw / 2).cos(), zero, (yaw / 2).sin(), zero], 1)
     upright = matrix_from_quaternion(tilt) @ matrix_from_quaternion(turn)
     anyhow = matrix_from_quaternion(nn.functional.normalize(torch.randn(n, 4), dim=1))
@@ -142,6 +143,15 @@ def viewed(people: Tensor) -> Tensor:
     spin = torch.stack([roll.cos(), zero, zero, roll.sin()], 1)
     upright = torch.where(kind < ROLLED, matrix_from_quaternion(spin) @ upright, upright)
     return people @ torch.where(kind > 1 - ANY_WAY_UP, anyhow, upright).mT
+
+
+def looking_down(n: int) -> Tensor:
+    """How far cameras look down at people (n,), rad: most hold them level, some are on a mast."""
+    level = torch.rand(n) < LEVEL_SHARE
+    mean, deviation = (
+        torch.where(level, *map(torch.tensor, pair)) for pair in zip(LEVEL, ANY_HEIGHT, strict=True)
+    )
+    return mean + deviation * torch.randn(n)
 
 
 def seen(people: Tensor, patterns: Patterns) -> tuple[Tensor, Tensor]:
@@ -221,7 +231,9 @@ def train(people: Tensor, patterns: Patterns, steps: int, every: int = 1000) -> 
         warm = min(1, (step + 1) / 100)
         rate = RATE * warm * (0.5 + 0.5 * math.cos(math.pi * step / steps)) + 1e-6
         optimizer.param_groups[0]["lr"] = rate
-        loss, error = loss_of(*network(inputs), truth)
+        with torch.autocast("cpu", torch.bfloat16):  # half as long, and as good
+            found = network(inputs)
+        loss, error = loss_of(*(part.float() for part in found), truth)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -14,8 +14,9 @@ from pipeline.datasets.synthetic import draw_cases, load_errors
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 PEOPLE = 256
-# mm: what the lifter reaches on these people (38.3, 52.6, 61.1, 86.2) and a little more
+# mm: what the lifter reaches on these people (37.6, 52.2, 60.9, 87.2) and a little more
 CLEAN_PA, CLEAN_MPJPE, DETECTED_PA, DETECTED_MPJPE = 40, 55, 63, 89
+FROM_ABOVE_MPJPE = 96  # 92.7
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def detected(body, poses):
 
 def test_file_is_small_and_carries_its_terms():
     path = ASSETS / "lifter.npz"
-    assert path.stat().st_size < 4e6
+    assert path.stat().st_size < 5e6
     with np.load(path, allow_pickle=False) as data:
         assert "EIA-0196217" in str(data["licence"])
         assert "lifter.LICENSE.md" in str(data["licence"])
@@ -71,6 +72,14 @@ def test_people_who_lie_or_stand_on_their_hands(lifter, detected):
     upright, *_ = measure(lifter, detected)
     lying, *_ = measure(lifter, rolled(detected))
     assert lying < upright + 3
+
+
+def test_people_filmed_from_above(lifter, body, poses):
+    """The lifter of before, which knew level cameras only, had 63.5 and 101.3 mm here."""
+    errors = load_errors(ASSETS / "detector_errors_movenet.npz")
+    aligned, _, placed, *_ = measure(lifter, draw_cases(PEOPLE, body, poses, errors, pitch=25))
+    assert aligned < DETECTED_PA
+    assert placed < FROM_ABOVE_MPJPE
 
 
 def test_face_and_feet_help(lifter, detected):
