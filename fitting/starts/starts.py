@@ -22,6 +22,7 @@ from fitting.starts.retrieval import TORSO_LENGTH, PoseLibrary
 from fitting.starts.unseen_legs import legs_unseen, with_hanging_legs
 
 _LIFTED_FLOOR = 0.02  # m; no lifted joint is surer than this
+_MOVES = 2  # of landmarks onto the body: the limbs point a little otherwise when lifted again
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,9 @@ def observe(
     )
     if config.lifts and lifter:
         known = tensor(confidence)
-        lifted = lifter.lift(seen.xy, known, focal_length, seen.center)
-        if config.landmark_offsets:
-            seen = on_the_body(seen, lifted.joints, config.landmark_offsets)
+        landmarks, lifted = seen, lifter.lift(seen.xy, known, focal_length, seen.center)
+        for _ in range(_MOVES if config.landmark_offsets else 0):
+            seen = on_the_body(landmarks, lifted.joints, config.landmark_offsets)
             lifted = lifter.lift(seen.xy, known, focal_length, seen.center)
         if fusion:
             lifted = fusion.fuse(lifted, tensor(keypoints.points_3d[:, :14]), rays_of(seen))
