@@ -52,7 +52,7 @@ MARKER = "executed"
         (np.fromfile, (MARKER,), r"numpy\.fromfile"),
         (Path, (MARKER,), r"pathlib\.P\w*"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),  # no address of a function
 )
 def test_foreign_names_are_refused_and_not_run(
     function: Any, arguments: tuple[Any, ...], name: str, protocol: int, tmp_path, monkeypatch
