@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from fitting.joints import LSP_14
 from pipeline.drawing.mesh_renderer import Mesh, Rendering, View, render
@@ -46,12 +46,19 @@ def compose(photo: Image, rendering: Rendering, opacity: float = 0.88) -> Image:
         )
     if not 0 <= opacity <= 1:
         raise ValueError(f"compose: expected opacity within 0..1, got {opacity}")
-    mixed = np.empty_like(photo)
-    for first in range(0, len(photo), _ROWS_AT_ONCE):  # the whole photo in floats takes gigabytes
-        rows = slice(first, first + _ROWS_AT_ONCE)
-        share = opacity * rendering.alpha[rows, :, None]
-        mixed[rows] = np.rint(photo[rows] * (1 - share) + rendering.color[rows] * share)
+    mixed = photo.copy()
+    rows, columns = (_span(rendering.alpha.any(axis=axis)) for axis in (1, 0))
+    for first in range(rows.start, rows.stop, _ROWS_AT_ONCE):  # a whole photo in floats is large
+        part = slice(first, min(first + _ROWS_AT_ONCE, rows.stop)), columns
+        share = opacity * rendering.alpha[part][..., None]
+        mixed[part] = np.rint(photo[part] * (1 - share) + rendering.color[part] * share)
     return mixed
+
+
+def _span(covered: Bool[np.ndarray, " n"]) -> slice:
+    """From the first to the last that is covered."""
+    found = np.flatnonzero(covered)
+    return slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(0, 0)
 
 
 def overlay(

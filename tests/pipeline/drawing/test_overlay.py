@@ -48,6 +48,20 @@ def test_compose_mixes_by_coverage_and_opacity():
     assert photo.max() == 100  # the caller's photo is untouched
 
 
+@pytest.mark.parametrize(
+    "place", [(0, 0, 0, 0), (0, 700, 0, 60), (3, 600, 11, 40), (690, 700, 5, 6)]
+)
+def test_compose_mixes_only_what_is_covered_and_gives_the_same(place: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(1)
+    photo, color = (rng.integers(0, 256, (700, 60, 3), np.uint8) for _ in range(2))
+    top, bottom, left, right = place
+    alpha = np.zeros((700, 60), np.float32)
+    alpha[top:bottom, left:right] = rng.random((bottom - top, right - left), np.float32)
+    share = 0.9 * alpha[..., None]
+    expected = np.rint(photo * (1 - share) + color * share).astype(np.uint8)
+    np.testing.assert_array_equal(compose(photo, Rendering(color, alpha, alpha), 0.9), expected)
+
+
 def test_compose_refuses_other_sizes(photo):
     depth = np.zeros((4, 5), np.float32)
     blank = Rendering(np.zeros((4, 5, 3), np.uint8), depth, depth)
