@@ -21,7 +21,7 @@ from pipeline.stages.sequence import motion_of
 from pipeline.stages.stage import Job
 from pipeline.storage.whole_files import replacing
 
-MOST = 10_000  # inputs that summary.json lists, 1.6 kB each
+MOST = 10_000  # inputs that summary.json lists, 2 kB each
 Entry = dict[str, Any]
 
 
