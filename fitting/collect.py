@@ -17,7 +17,7 @@ from fitting.joints import N_LSP, Keypoints
 from fitting.objective.model import Model
 from fitting.objective.residuals import Observations
 from fitting.priors import PosePrior
-from fitting.reliability import expected_error, signs
+from fitting.reliability import expected_error, expected_joint_error, signs
 from fitting.result import FitResult
 from fitting.rotations import vector_from_quaternion
 from fitting.solver.status import Status
@@ -38,6 +38,7 @@ class Fitted:
         on: whether the term acts there.
         spread: of the joints over all starts, m.
         coefficients: FitConfig.expected_error.
+        of_joints: FitConfig.expected_joint_error.
     """
 
     model: Model
@@ -47,6 +48,7 @@ class Fitted:
     on: Bool[Tensor, "S T"]
     spread: Float[Tensor, "P 14"]
     coefficients: Mapping[str, float]
+    of_joints: Mapping[str, float]
 
 
 def placeholder(
@@ -78,6 +80,7 @@ def placeholder(
         hypothesis=np.zeros(n, np.int32),
         spread=np.zeros(n),
         expected_error=np.zeros(n),
+        expected_joint_error=np.zeros((n, N_LSP)),
         term_names=term_names,
         stage_terms=np.zeros((n, steps, len(term_names))),
         stage_on=np.zeros((n, steps, len(term_names)), bool),
@@ -106,6 +109,7 @@ def with_rows(result: FitResult, rows: np.ndarray, fitted: Fitted) -> FitResult:
         "hypothesis": last.hypothesis,
         "spread": spread,
         "expected_error": expected_error(fitted.coefficients, told),
+        "expected_joint_error": expected_joint_error(fitted.of_joints, seen),
         "stage_terms": fitted.terms,
         "stage_on": fitted.on.expand(len(rows), -1, -1),
     }

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from fitting.joints import LSP_14, PARTS
+from fitting.joints import LSP_14, PARTS, part_of
 
 PARAMETERS = ("global_orient", "body_pose", "betas", "transl")
-SIGNS = ("lifted_sigma", "lifted_distance", "reprojection", "spread")
+LIFTED_SIGMA = "lifted_sigma"
+SIGNS = (LIFTED_SIGMA, "lifted_distance", "reprojection", "spread")
 """What tells how far off a fit is (fitting.reliability). The first two need a lifter."""
 
 FARTHEST = 0.3  # m, that a landmark lies from its point of the body
@@ -168,6 +169,9 @@ class FitConfig:
         refine: stages that are run from the chosen start alone.
         expected_error: coefficients of SIGNS and `constant` that tell how far off a fit is
             (fitting.reliability). If it is empty, the fit does not tell.
+        expected_joint_error: the exponent `lifted_sigma`, and a constant for every kind of LSP
+            joint (`ankle`, ...), that tell how far off each joint is; empty: the fit does not
+            tell. It needs a lifter.
     """
 
     gender: Gender
@@ -193,6 +197,7 @@ class FitConfig:
     choice: Choice
     refine: list[BodyStage]
     expected_error: dict[str, float]
+    expected_joint_error: dict[str, float]
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_betas <= 10:
@@ -253,6 +258,12 @@ class FitConfig:
         unknown = sorted(set(self.expected_error) - {"constant", *usable})
         if unknown:
             raise ValueError(f"fit.expected_error: expected some of {usable}, got {unknown}")
+        keys, given = {LIFTED_SIGMA, *map(part_of, LSP_14)}, set(self.expected_joint_error)
+        if given and not (self.lifts and given == keys):
+            raise ValueError(
+                f"fit.expected_joint_error: expected {sorted(keys)} and a preset with a lifter, or "
+                f"{{}}, got {sorted(given)}"
+            )
 
     def weights_by_key(self) -> dict[str, dict[str, float]]:
         """The weights of every stage and of the choice, by the keys that a user writes."""

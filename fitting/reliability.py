@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fitting.fit_config import SIGNS
-from fitting.joints import HIPS, N_LSP, TORSO
+from fitting.fit_config import LIFTED_SIGMA, SIGNS
+from fitting.joints import HIPS, LSP_14, N_LSP, TORSO, part_of
 from fitting.objective.residuals import Observations
 
 _FLOOR = 1e-3  # lower limit of every sign before its logarithm, m or torso lengths
@@ -47,6 +47,27 @@ def signs(
         "spread": spread,
     }
     return {name: (values[name] + _FLOOR).log() for name in SIGNS}
+
+
+def expected_joint_error(
+    coefficients: Mapping[str, float], seen: Observations
+) -> Float[Tensor, "P 14"]:
+    """Typical distance of each joint from the truth, about the middle of shoulders and neck, m; 0
+    if there are no coefficients.
+
+    Ours: exp(constant of its kind) x (sigma of the lifted joint)^exponent. The trunk's middle would
+    be the hips' middle, as elsewhere, if half bodies had one that is known.
+
+    Args:
+        coefficients: FitConfig.expected_joint_error (tools/calibrate_joint_error.py).
+        seen: of each person; the target is the lifted one.
+    """
+    sure = seen.target[:, :N_LSP, 3]
+    if not coefficients:
+        return torch.zeros_like(sure)
+    constants = sure.new_tensor([coefficients[part_of(joint)] for joint in LSP_14])
+    sigma = 1 / sure.clamp_min(1e-6)
+    return (constants.exp() * sigma ** coefficients[LIFTED_SIGMA]).clamp_max(_LARGEST)
 
 
 def expected_error(

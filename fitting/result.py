@@ -32,6 +32,8 @@ class FitResult(Rows):
             mean of the 14, m; 0 if there is no consensus (FitConfig.choice.temperature 0).
         expected_error: typical PA-MPJPE of fits with such signs, m (fitting.reliability); 0 if the
             settings cannot tell.
+        expected_joint_error: typical distance of each LSP joint from the truth, about the middle of
+            shoulders and neck, m (fitting.reliability); 0 if the settings cannot tell.
         term_names: of the objective's terms (fitting.objective.terms), the same for all rows.
         stage_terms: what each term adds to the cost after each step (fitting.trail.step_names),
             those of the last step add up to `cost`. Those of `start` are for the camera stage.
@@ -51,6 +53,7 @@ class FitResult(Rows):
     hypothesis: Int32[np.ndarray, " N"]
     spread: Float64[np.ndarray, " N"]
     expected_error: Float64[np.ndarray, " N"]
+    expected_joint_error: Float64[np.ndarray, "N 14"]
     term_names: tuple[str, ...]
     stage_terms: Float64[np.ndarray, "N S T"]
     stage_on: Bool[np.ndarray, "N S T"]

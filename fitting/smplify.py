@@ -89,7 +89,8 @@ def _fitted(
     for stage in config.refine:
         trail.append(chosen := _body_stage(exact, chosen, stage, config))
     values, on = _values(exact, trail, config)
-    return Fitted(exact, seen, trail, values, on, consensus.spread, config.expected_error)
+    told = config.expected_error, config.expected_joint_error
+    return Fitted(exact, seen, trail, values, on, consensus.spread, *told)
 
 
 def _check(keypoints: Keypoints, camera: Camera, assets: Assets, config: FitConfig) -> None:

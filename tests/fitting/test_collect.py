@@ -56,7 +56,7 @@ def fitted(model: Model) -> Fitted:
     terms = torch.arange(float(n * STEPS * len(TERMS))).reshape(n, STEPS, len(TERMS)).double()
     on = torch.arange(STEPS * len(TERMS)).reshape(STEPS, len(TERMS)) % 2 == 0
     spread = 0.1 * (1 + numbers).double()[:, None].expand(n, 14)
-    return Fitted(model, seen, trail, terms, on, spread, {"constant": -2.0})
+    return Fitted(model, seen, trail, terms, on, spread, {"constant": -2.0}, {})
 
 
 def test_nobody_fitted_is_the_mean_pose_at_the_origin(model, empty):
@@ -92,6 +92,7 @@ def test_fitted_rows_are_written_where_they_belong(model, empty):
         assert result.hypothesis[row] == place + 1
         assert result.spread[row] == pytest.approx(0.1 * (1 + place))
         assert result.expected_error[row] == pytest.approx(np.exp(-2))
+        assert not result.expected_joint_error[row].any(), "no coefficients"
         np.testing.assert_array_equal(result.stage_terms[row], given.terms[place])
         np.testing.assert_array_equal(result.stage_on[row], given.on)
     others = [row for row in range(N) if row not in ROWS]

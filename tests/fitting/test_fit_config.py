@@ -46,6 +46,11 @@ def test_settings_out_of_range_are_refused_by_name(preset, changes, message):
         ),
         (
             "lifted",
+            {"expected_joint_error": {"left_ankle": 1.0}},
+            r"^fit\.expected_joint_error: expected \['ankle', .*lifter, or \{\}, got \['ankle', .*",
+        ),
+        (
+            "lifted",
             {"landmark_offsets": {"left_hip": [0.0, 0.0, 0.0]}},
             r"^fit\.landmark_offsets: expected some of .*'hip'.*, got \['left_hip'\]",
         ),
@@ -119,8 +124,11 @@ def test_stages_of_refine_need_joints_to_pull_to(smplify):
     assert replace(warm, refine=pulling).refine == pulling
 
 
-def test_a_fit_without_a_lifter_cannot_tell_its_error_from_lifted_joints(smplify):
+def test_a_fit_without_a_lifter_cannot_tell_its_error_from_lifted_joints(smplify, preset):
     with pytest.raises(ValueError, match=r"expected some of \['reprojection', 'spread'\], got"):
         replace(smplify, expected_error={"constant": 1.0, "lifted_sigma": 0.1})
     with pytest.raises(ValueError, match=r"expected_error: expected a key constant, got none"):
         replace(smplify, expected_error={"spread": 1.0})
+    of_joints = preset("lifted").expected_joint_error
+    with pytest.raises(ValueError, match=r"^fit\.expected_joint_error: .* a preset with a lifter"):
+        replace(smplify, expected_joint_error=of_joints)

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from fitting.fit_config import SIGNS
-from fitting.joints import HIPS, TORSO
+from fitting.joints import HIPS, LSP_14, TORSO, part_of
 from fitting.objective.residuals import Observations
-from fitting.reliability import expected_error, signs
+from fitting.reliability import expected_error, expected_joint_error, signs
 
 FOCAL, DEPTH, TALL = 800.0, 4.0, 0.5  # px, m, m from hip to shoulder
 
@@ -91,3 +91,18 @@ def test_the_error_is_linear_in_its_logarithm_and_ends_at_a_metre():
     assert found.tolist() == pytest.approx([np.exp(-2.5), np.exp(-1.75), 1.0])
     assert expected_error({"constant": -3.0}, logs).tolist() == pytest.approx([np.exp(-3)] * 3)
     assert expected_error({}, logs).tolist() == [0, 0, 0]
+
+
+def test_a_joint_is_as_far_off_as_its_kind_and_its_sigma_say():
+    _, _, seen = standing()
+    target = seen.target.clone()
+    target[1, 6, 3] = 5.0  # a wrist, sure to 0.2 m
+    target[1, 0, 3] = 0.0  # an ankle about which nothing is known
+    seen = replace(seen, target=target)
+    constants = {part_of(joint): -float(k) / 10 for k, joint in enumerate(LSP_14)}
+    found = expected_joint_error({"lifted_sigma": 0.5, **constants}, seen).numpy()
+    by_kind = np.array([np.exp(constants[part_of(joint)]) for joint in LSP_14])
+    assert found[0] == pytest.approx(by_kind * 0.05**0.5)
+    assert found[1, 6] == pytest.approx(2 * found[0, 6]), "a fourfold sigma, exponent one half"
+    assert found[1, 0] == 1.0, "the largest that is told, m"
+    assert not expected_joint_error({}, seen).any()

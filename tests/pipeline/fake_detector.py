@@ -129,6 +129,7 @@ def fit_result(n: int) -> FitResult:
         hypothesis=np.zeros(n, np.int32),
         spread=rng.uniform(size=n),
         expected_error=rng.uniform(size=n),
+        expected_joint_error=rng.uniform(size=(n, 14)),
         term_names=names_of(TERMS),
         stage_terms=rng.uniform(size=(n, 6, 7)),
         stage_on=rng.uniform(size=(n, 6, 7)) < 0.5,
